@@ -1,1 +1,18 @@
-//! placeholder
+//! Everything that is kept: SQL, files and the bus that tells of changes.
+//!
+//! - [`db`]: connections and transactions; every statement runs inside one. [`error`]: driver errors as ours.
+//! - One module per table family; functions take a connection, so that the caller owns the transaction. No SQL and
+//!   no column name outside this crate.
+//! - [`journal`]: the commit path of the actors. [`bus`]: messages to open screens, in process or over Redis.
+//! - [`files`]: object storage for resumes and screenshots.
+
+pub mod bus;
+pub mod db;
+pub mod error;
+pub mod files;
+
+pub use db::{Store, Tx};
+pub use error::StoreError;
+
+/// Every migration of the product, applied in order by `valet migrate` and by `valet up`.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");

@@ -1,0 +1,83 @@
+//! Connections. Only transactions are handed out: through a transaction pooler, statements outside of one can land
+//! on other clients' sessions.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgPool, Postgres};
+
+use crate::StoreError;
+
+/// How long a caller waits for a free connection. A healthy pool hands one out in microseconds; an outage should
+/// be an answer, not a hang.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A statement that runs longer is a mistake of ours; the server ends it.
+const STATEMENT_TIMEOUT: &str = "15s";
+
+/// A database transaction; rolled back unless committed.
+pub type Tx = sqlx::Transaction<'static, Postgres>;
+
+/// The database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: PgPool,
+}
+
+impl Store {
+    /// Connects lazily: the first statement opens the first connection.
+    ///
+    /// # Errors
+    /// When the URL is not one.
+    pub fn connect(url: &str, connections_max: u32) -> Result<Self, StoreError> {
+        let options: PgConnectOptions = url.parse().map_err(StoreError::during("reading DATABASE_URL"))?;
+        Ok(Self::with_options(options, connections_max))
+    }
+
+    #[must_use]
+    pub fn with_options(options: PgConnectOptions, connections_max: u32) -> Self {
+        let options = options.application_name("valet").options([("statement_timeout", STATEMENT_TIMEOUT)]);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections_max)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(options);
+        Self { pool }
+    }
+
+    #[must_use]
+    pub fn from_pool(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        // Nothing has been sent yet when this fails, whatever the driver calls the failure.
+        self.pool.begin().await.map_err(|source| StoreError::Unreachable { doing: "opening a transaction", source })
+    }
+
+    /// A connection of its own, outside the pool's use, for LISTEN.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Applies every migration that is missing.
+    ///
+    /// # Errors
+    /// When one fails; those before it stay applied.
+    pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
+        crate::MIGRATIONS.run(&self.pool).await
+    }
+
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Ends the transaction. An error here leaves the outcome open: the caller must not conclude either way.
+///
+/// # Errors
+/// [`StoreError::Unanswered`] when the answer was lost, [`StoreError::Refused`] when the server rolled back.
+pub async fn commit(tx: Tx, doing: &'static str) -> Result<(), StoreError> {
+    tx.commit().await.map_err(StoreError::during(doing))
+}

@@ -1,0 +1,59 @@
+//! Driver errors, sorted by what the caller may conclude from them.
+
+/// What went wrong, and above all whether the write certainly did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database understood and refused: nothing was written.
+    #[error("the database refused {doing}")]
+    Refused {
+        doing: &'static str,
+        #[source]
+        source: sqlx::Error,
+    },
+    /// A uniqueness rule was violated; `constraint` is its name.
+    #[error("{doing}: {constraint} is taken")]
+    Conflict { doing: &'static str, constraint: String },
+    /// No connection could be had: nothing was written.
+    #[error("the database cannot be reached for {doing}")]
+    Unreachable {
+        doing: &'static str,
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The connection broke or timed out on the way: the statement may or may not have taken effect.
+    #[error("no answer from the database while {doing}")]
+    Unanswered {
+        doing: &'static str,
+        #[source]
+        source: sqlx::Error,
+    },
+    /// A stored value is not one this program knows.
+    #[error("{doing}: a stored value is not understood")]
+    Corrupt { doing: &'static str },
+}
+
+impl StoreError {
+    /// Sorts a driver error; use as `.map_err(StoreError::during("reading a task"))`.
+    pub fn during(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| match source {
+            sqlx::Error::Database(ref error) if error.is_unique_violation() => {
+                Self::Conflict { doing, constraint: error.constraint().unwrap_or("a unique value").to_owned() }
+            }
+            // The server says that it goes away: 57P01..57P03 end the session, and with it the transaction.
+            sqlx::Error::Database(ref error) if error.code().is_some_and(|code| code.starts_with("57P")) => {
+                Self::Unanswered { doing, source }
+            }
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Self::Unreachable { doing, source },
+            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Tls(_) => {
+                Self::Unanswered { doing, source }
+            }
+            source => Self::Refused { doing, source },
+        }
+    }
+
+    /// True when a repeat may go well without anything else changing.
+    #[must_use]
+    pub const fn is_outage(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Unanswered { .. })
+    }
+}
