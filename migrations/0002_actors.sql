@@ -74,6 +74,8 @@ CREATE TABLE task_reviews (
     form_digest bytea NOT NULL,
     values_digest bytea NOT NULL,
     screenshot_id uuid,
+    -- Digests of the form and values that the person's last word was given for.
+    approved jsonb,
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 
@@ -107,7 +109,8 @@ ALTER TABLE sandboxes
     ADD CONSTRAINT sandboxes_load_check CHECK (current_load >= 0 AND current_load <= capacity);
 
 CREATE TABLE agent_certificates (
-    serial bytea PRIMARY KEY,
+    -- SHA-256 of the certificate.
+    fingerprint bytea PRIMARY KEY,
     sandbox_id uuid NOT NULL REFERENCES sandboxes ON DELETE CASCADE,
     issued_at timestamptz NOT NULL DEFAULT now(),
     not_after timestamptz NOT NULL

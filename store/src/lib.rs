@@ -6,10 +6,15 @@
 //! - [`journal`]: the commit path of the actors. [`bus`]: messages to open screens, in process or over Redis.
 //! - [`files`]: object storage for resumes and screenshots.
 
+pub mod agents;
 pub mod bus;
 pub mod db;
 pub mod error;
+pub mod facts;
 pub mod files;
+pub mod journal;
+pub mod shards;
+pub mod tasks;
 
 pub use db::{Store, Tx};
 pub use error::StoreError;

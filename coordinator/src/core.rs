@@ -1,0 +1,86 @@
+//! What every actor of this coordinator shares: the journal, the registries of live actors and the settings.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use dashmap::DashMap;
+use protocol::ids::{LeaseId, NodeId, SandboxId, TaskId, UserId};
+use ractor::ActorRef;
+use store::bus::Bus;
+use store::files::Files;
+use store::shards::Held;
+use store::Store;
+use tokio::sync::{Notify, watch};
+
+use crate::journal::Journal;
+use crate::sandbox::actor::SandboxMsg;
+use crate::sandbox::supervisor::SandboxesMsg;
+use crate::task::actor::TaskMsg;
+use crate::task::supervisor::TasksMsg;
+
+/// What an operator decides.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `host:port` or `host` entries that browsers may open although they are private addresses.
+    pub allowed_private_hosts: Vec<String>,
+    /// The program whose `resume-child` subcommand reads resumes, apart from this process.
+    pub resume_child: PathBuf,
+}
+
+/// A task's actor with the messages it has not handled yet: ractor's own mailbox has neither bound nor depth.
+#[derive(Debug, Clone)]
+pub struct LiveTask {
+    pub actor: ActorRef<TaskMsg>,
+    pub depth: Arc<AtomicUsize>,
+    /// Whose task it is, once its row has been read; for passing figures.
+    pub user: Arc<OnceLock<UserId>>,
+}
+
+impl LiveTask {
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.depth.load(Ordering::Relaxed)
+    }
+}
+
+/// Shared by all actors of the node.
+#[derive(Debug)]
+pub struct Core {
+    pub node: NodeId,
+    pub store: Store,
+    pub files: Files,
+    pub bus: Bus,
+    pub journal: Journal,
+    pub settings: Settings,
+    pub held: watch::Sender<Arc<Vec<Held>>>,
+    /// Tasks with an actor in memory.
+    pub tasks: DashMap<TaskId, LiveTask>,
+    /// Which task a lease belongs to, for reports on the way in.
+    pub leases: DashMap<LeaseId, TaskId>,
+    pub sandboxes: DashMap<SandboxId, ActorRef<SandboxMsg>>,
+    /// Rung when a task began to wait for a place or a place became free.
+    pub dispatch: Notify,
+    /// The tasks' supervisors, set once they run; a task belongs to the one its id hashes to.
+    pub task_supervisors: DashMap<usize, ActorRef<TasksMsg>>,
+    /// The sandboxes' supervisor of the moment; replaced when it is restarted.
+    pub sandbox_supervisor: RwLock<Option<ActorRef<SandboxesMsg>>>,
+}
+
+impl Core {
+    /// Shards this node holds.
+    #[must_use]
+    pub fn shards(&self) -> Vec<i16> {
+        self.held.borrow().iter().map(|held| held.shard).collect()
+    }
+
+    /// The sandboxes' supervisor, looked up on every use: a restarted one is a new actor.
+    #[must_use]
+    pub fn sandbox_supervisor(&self) -> Option<ActorRef<SandboxesMsg>> {
+        self.sandbox_supervisor.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_sandbox_supervisor(&self, actor: ActorRef<SandboxesMsg>) {
+        *self.sandbox_supervisor.write().unwrap_or_else(PoisonError::into_inner) = Some(actor);
+    }
+}

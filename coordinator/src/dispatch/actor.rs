@@ -1,0 +1,102 @@
+//! The dispatcher: woken when a task waits or a place came free, and by a slow tick in case a bell was lost.
+//!
+//! Talks to: the store (queue heads, free sandboxes), tasks (claims). It holds no queue of its own: the rows are it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use futures::StreamExt as _;
+use protocol::ids::LeaseId;
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use ractor_cluster::RactorMessage;
+use tracing::{debug, warn};
+
+use super::plan::{Placement, plan};
+use crate::core::Core;
+use crate::task::handle::{TaskError, Tasks};
+use crate::task::machine::Input;
+
+/// Queue heads read at a time: more than a fleet's free places at any instant.
+const HEADS: i64 = 256;
+/// Claims under way at a time.
+const CLAIMS_AT_ONCE: usize = 32;
+/// The slow pass; also how soon a back-off that ran out is noticed.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Longer than the slowest claim.
+const PASS_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[derive(Debug, RactorMessage)]
+pub enum DispatcherMsg {
+    /// Look once; replies when done, so that passes never pile up.
+    Pass(RpcReplyPort<()>),
+}
+
+pub struct Dispatcher;
+
+pub struct DispatcherState {
+    core: Arc<Core>,
+    tasks: Tasks,
+}
+
+impl Actor for Dispatcher {
+    type Msg = DispatcherMsg;
+    type State = DispatcherState;
+    type Arguments = Arc<Core>;
+
+    async fn pre_start(&self, me: ActorRef<DispatcherMsg>, core: Arc<Core>) -> Result<DispatcherState, ActorProcessingErr> {
+        let (bell, cell) = (Arc::clone(&core), me.clone());
+        tokio::spawn(async move {
+            loop {
+                let _ = tokio::time::timeout(TICK, bell.dispatch.notified()).await;
+                if cell.call(DispatcherMsg::Pass, Some(PASS_TIMEOUT)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(DispatcherState { tasks: Tasks::new(Arc::clone(&core)), core })
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<DispatcherMsg>,
+        DispatcherMsg::Pass(done): DispatcherMsg,
+        state: &mut DispatcherState,
+    ) -> Result<(), ActorProcessingErr> {
+        match state.placements().await {
+            Ok(placements) => {
+                futures::stream::iter(placements)
+                    .for_each_concurrent(CLAIMS_AT_ONCE, |placement| state.claim(placement))
+                    .await;
+            }
+            Err(error) => warn!(%error, "the queue could not be read; the next pass will"),
+        }
+        let _ = done.send(());
+        Ok(())
+    }
+}
+
+impl DispatcherState {
+    async fn placements(&self) -> Result<Vec<Placement>, store::StoreError> {
+        let shards = self.core.shards();
+        let mut tx = self.core.store.begin().await?;
+        let queued = store::tasks::queued(&mut tx, &shards, Utc::now(), store::journal::USER_CAP, HEADS).await?;
+        if queued.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sandboxes = store::agents::placeable(&mut tx).await?;
+        Ok(plan(&queued, &sandboxes))
+    }
+
+    async fn claim(&self, placement: Placement) {
+        let Placement { task, sandbox, epoch } = placement;
+        let input = Input::Claimed { sandbox, epoch, lease: LeaseId::new() };
+        match self.tasks.input(task, None, input).await {
+            Ok(_) => debug!(task.id = %task, sandbox.id = %sandbox, "task {task} placed"),
+            // The facts changed under the plan; the next pass sees the new ones.
+            Err(TaskError::NoPlace | TaskError::Refused(_) | TaskError::NotFound) => {}
+            Err(error) => warn!(task.id = %task, %error, "task {task} could not be placed"),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The group commit: decided steps of many tasks in one transaction.
+//!
+//! Task actors hand in steps and wait. While one commit is under way, the next batch gathers; it is committed as soon
+//! as the answer is there: one commit's latency when idle, thousands of steps a second when busy. After a commit the
+//! steps' messages are published, in order, by this one publisher.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use store::bus::Bus;
+use store::journal::{CommitError, Step, Told};
+use store::shards::Held;
+use store::{Store, journal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{error, warn};
+
+/// Steps in one transaction. Beyond this a batch's latency grows faster than its throughput.
+const BATCH_MAX: usize = 256;
+/// Steps waiting: each belongs to an actor that waits for it, so this is also a bound on those.
+const QUEUE_MAX: usize = 4_096;
+/// How long a step is tried while the database is certainly not taking it. Shorter than a caller's patience.
+const OUTAGE_PATIENCE: Duration = Duration::from_secs(5);
+const OUTAGE_PAUSE: Duration = Duration::from_millis(100);
+
+/// Why a step did not become true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    #[error("the task has another owner")]
+    NotOwner,
+    #[error("the sandbox has no slot for it")]
+    NoSlot,
+    #[error("the user's cap is reached")]
+    UserCap,
+    #[error("the database does not take it")]
+    Unavailable,
+    #[error("it is not known whether the database took it")]
+    InDoubt,
+    #[error("the database refuses it")]
+    Poison,
+}
+
+struct Request {
+    step: Step,
+    reply: oneshot::Sender<Result<(), Lost>>,
+}
+
+/// Hands steps to the journal. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    queue: mpsc::Sender<Request>,
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request").field("task", &self.step.task.id).finish_non_exhaustive()
+    }
+}
+
+impl Journal {
+    /// Starts the journal's loop; it ends when every handle is gone.
+    #[must_use]
+    pub fn start(store: Store, bus: Bus, held: watch::Receiver<Arc<Vec<Held>>>) -> (Self, tokio::task::JoinHandle<()>) {
+        let (queue, requests) = mpsc::channel(QUEUE_MAX);
+        let task = tokio::spawn(Loop { store, bus, held }.run(requests));
+        (Self { queue }, task)
+    }
+
+    /// Returns once the step is durable and told.
+    ///
+    /// # Errors
+    /// When it is not, or nobody knows.
+    pub async fn commit(&self, step: Step) -> Result<(), Lost> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.send(Request { step, reply }).await.map_err(|_| Lost::Unavailable)?;
+        // A loop that died with the request in hand may have committed it.
+        answer.await.unwrap_or(Err(Lost::InDoubt))
+    }
+}
+
+struct Loop {
+    store: Store,
+    bus: Bus,
+    held: watch::Receiver<Arc<Vec<Held>>>,
+}
+
+impl Loop {
+    async fn run(self, mut requests: mpsc::Receiver<Request>) {
+        let mut left_over: Option<Request> = None;
+        loop {
+            let first = match left_over.take() {
+                Some(request) => request,
+                None => match requests.recv().await {
+                    Some(request) => request,
+                    None => return,
+                },
+            };
+            let mut tasks = HashSet::from([first.step.task.id]);
+            let mut batch = vec![first];
+            while batch.len() < BATCH_MAX {
+                match requests.try_recv() {
+                    // Two steps of one task cannot share a statement that updates it.
+                    Ok(request) if !tasks.insert(request.step.task.id) => {
+                        left_over = Some(request);
+                        break;
+                    }
+                    Ok(request) => batch.push(request),
+                    Err(_) => break,
+                }
+            }
+            metrics::histogram!("valet_journal_batch_steps").record(batch.len() as f64);
+            self.commit(batch).await;
+        }
+    }
+
+    /// Commits the batch; one that fails is halved until the steps that cannot be written stand alone.
+    fn commit(&self, batch: Vec<Request>) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let steps: Vec<Step> = batch.iter().map(|request| request.step.clone()).collect();
+            match self.try_commit(&steps).await {
+                Ok(told) => {
+                    for told in told {
+                        self.bus.publish(told.message());
+                    }
+                    for request in batch {
+                        let _ = request.reply.send(Ok(()));
+                    }
+                }
+                Err(CommitError::InDoubt(error)) => {
+                    warn!(%error, steps = steps.len(), "no answer to a commit: the tasks are read afresh");
+                    for request in batch {
+                        let _ = request.reply.send(Err(Lost::InDoubt));
+                    }
+                }
+                Err(error) if batch.len() == 1 => {
+                    let lost = lost(&error);
+                    if lost == Lost::Poison {
+                        error!(task.id = %steps[0].task.id, error = %Chain(&error), "a step was refused by the database");
+                    }
+                    for request in batch {
+                        let _ = request.reply.send(Err(lost));
+                    }
+                }
+                Err(_) => {
+                    let mut first = batch;
+                    let second = first.split_off(first.len() / 2);
+                    self.commit(first).await;
+                    self.commit(second).await;
+                }
+            }
+        })
+    }
+
+    /// Tries for a while when the database certainly did not take it.
+    async fn try_commit(&self, steps: &[Step]) -> Result<Vec<Told>, CommitError> {
+        let began = Instant::now();
+        loop {
+            let held = Arc::clone(&self.held.borrow());
+            match journal::commit(&self.store, &held, steps).await {
+                Err(CommitError::Failed(error)) if error.is_outage() && began.elapsed() < OUTAGE_PATIENCE => {
+                    tokio::time::sleep(OUTAGE_PAUSE).await;
+                }
+                result => {
+                    metrics::histogram!("valet_journal_commit_seconds").record(began.elapsed().as_secs_f64());
+                    return result;
+                }
+            }
+        }
+    }
+}
+
+fn lost(error: &CommitError) -> Lost {
+    match error {
+        CommitError::Stale | CommitError::Fenced => Lost::NotOwner,
+        CommitError::NoSlot => Lost::NoSlot,
+        CommitError::UserCap => Lost::UserCap,
+        CommitError::Failed(error) if error.is_outage() => Lost::Unavailable,
+        CommitError::Failed(_) => Lost::Poison,
+        CommitError::InDoubt(_) => Lost::InDoubt,
+    }
+}
+
+/// An error with its causes, for the log.
+pub struct Chain<'a>(pub &'a (dyn std::error::Error + 'static));
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(inner) = cause {
+            write!(f, ": {inner}")?;
+            cause = inner.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! Takes commands from gateways and brings each to the actor of its task.
+//!
+//! The only actor of this node that speaks cluster messages. Handlers never wait: each command runs on its own, up to
+//! a bound, and answers its caller.
+
+use std::sync::Arc;
+
+use protocol::cluster::{Action, Answer, Command, Done, ROUTERS, RejectCode, Rejected, RouterMessage};
+use protocol::ids::TaskId;
+use protocol::wire::codec;
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use tokio::sync::Semaphore;
+use tracing::warn;
+
+use crate::core::Core;
+use crate::resume_work::ResumeWork;
+use crate::task::handle::{TaskError, Tasks};
+use crate::task::machine::{Input, Refused};
+
+/// Commands under way at a time. Each waits for a commit of a few milliseconds; beyond this the database is what is
+/// slow, and the caller is told to come again.
+const COMMANDS_MAX: usize = 1_024;
+
+pub struct Router;
+
+pub struct RouterArgs {
+    pub core: Arc<Core>,
+    pub resumes: ResumeWork,
+}
+
+pub struct RouterState {
+    tasks: Tasks,
+    resumes: ResumeWork,
+    under_way: Arc<Semaphore>,
+}
+
+impl Actor for Router {
+    type Msg = RouterMessage;
+    type State = RouterState;
+    type Arguments = RouterArgs;
+
+    async fn pre_start(&self, me: ActorRef<RouterMessage>, args: RouterArgs) -> Result<RouterState, ActorProcessingErr> {
+        ractor::pg::join(ROUTERS.to_owned(), vec![me.get_cell()]);
+        Ok(RouterState {
+            tasks: Tasks::new(args.core),
+            resumes: args.resumes,
+            under_way: Arc::new(Semaphore::new(COMMANDS_MAX)),
+        })
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<RouterMessage>,
+        RouterMessage::Command(bytes, reply): RouterMessage,
+        state: &mut RouterState,
+    ) -> Result<(), ActorProcessingErr> {
+        let command: Command = match codec::decode(&bytes) {
+            Ok(command) => command,
+            Err(error) => {
+                warn!(%error, "a command could not be decoded");
+                answer(reply, &Err(unavailable("The command was not understood.")));
+                return Ok(());
+            }
+        };
+        let Ok(permit) = Arc::clone(&state.under_way).try_acquire_owned() else {
+            answer(reply, &Err(unavailable("Too much is going on at the moment; please try again.")));
+            return Ok(());
+        };
+        let (tasks, resumes) = (state.tasks.clone(), state.resumes.clone());
+        tokio::spawn(async move {
+            let done = run(&tasks, &resumes, command).await;
+            answer(reply, &done);
+            drop(permit);
+        });
+        Ok(())
+    }
+}
+
+fn answer(reply: RpcReplyPort<Vec<u8>>, answer: &Answer) {
+    match codec::encode(answer) {
+        Ok(bytes) => {
+            let _ = reply.send(bytes);
+        }
+        Err(error) => warn!(%error, "an answer could not be encoded"),
+    }
+}
+
+fn unavailable(message: &str) -> Rejected {
+    Rejected::new(RejectCode::Unavailable, message)
+}
+
+fn task_of(action: &Action) -> Option<TaskId> {
+    match action {
+        Action::TaskCreated { task }
+        | Action::Cancel { task }
+        | Action::Retry { task }
+        | Action::Edit { task, .. }
+        | Action::Approve { task, .. }
+        | Action::ResolveBlocker { task }
+        | Action::AnswerOutcome { task, .. }
+        | Action::ExtendHold { task, .. }
+        | Action::Watch { task, .. } => Some(*task),
+        Action::ParseResume { .. } => None,
+    }
+}
+
+async fn run(tasks: &Tasks, resumes: &ResumeWork, command: Command) -> Answer {
+    let Command { id, user, action } = command;
+    if let Action::ParseResume { resume } = action {
+        resumes.parse(resume);
+        return Ok(Done::Ok);
+    }
+    let Some(task) = task_of(&action) else { return Err(unavailable("The command was not understood.")) };
+    let holds = matches!(action, Action::ExtendHold { .. });
+    match tasks.input(task, Some(user), Input::Person { id, action }).await {
+        Ok(Some(until)) if holds => Ok(Done::HeldUntil { at_ms: until.timestamp_millis() }),
+        Ok(_) => Ok(Done::Ok),
+        Err(TaskError::NotFound) => Err(Rejected::new(RejectCode::NotFound, "There is no such application.")),
+        Err(TaskError::Refused(Refused::Rejected(rejected))) => Err(rejected),
+        Err(error) => {
+            warn!(task.id = %task, %error, "a command for task {task} was not taken");
+            Err(unavailable("This could not be saved just now; please try again."))
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! Owns one sandbox's session: the agent's link, the job streams, and the judgement of its silence.
+//!
+//! Talks to: the agent (through its link), tasks (leases found again or lost), the store (session epochs). Spoken to by:
+//! the sessions (hello, heartbeats, the end), task actors (messages for their jobs). A message for a job without a
+//! stream is dropped: what is owed is repeated when the agent is back.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use protocol::form::FileRef;
+use protocol::ids::{LeaseId, SandboxId};
+use protocol::wire::message::{ControlDown, Hello, JobDown, JobStart, Refusal};
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use ractor_cluster::RactorMessage;
+use store::agents::{self, SessionFacts};
+use store::tasks::{self, Leased};
+use tracing::{info, warn};
+
+use crate::core::Core;
+use crate::listener::{AgentLink, JobLink, Refused};
+use crate::task::handle::Tasks;
+
+/// An agent that was silent for this long has given its leases up: they end by its own clock after 10 s.
+pub const LOST_AFTER: Duration = Duration::from_secs(12);
+const TICK: Duration = Duration::from_millis(500);
+/// A heartbeat is written to the row this often: often enough for people, seldom enough for the database.
+const RECORD_EVERY: Duration = Duration::from_secs(10);
+/// Losses of one sandbox reported at a time; each is a commit of its task.
+const LOSSES_AT_ONCE: usize = 16;
+
+#[derive(Debug, RactorMessage)]
+pub enum SandboxMsg {
+    /// An authenticated agent opened a session; replies with its epoch.
+    Hello { hello: Box<Hello>, link: AgentLink, reply: RpcReplyPort<Result<i64, Refused>> },
+    /// The agent lives. Ignored under an old epoch.
+    Heartbeat { epoch: i64 },
+    /// The agent wants no new work.
+    Draining { epoch: i64 },
+    /// The session of this epoch is over.
+    Gone { epoch: i64 },
+    OpenJob { start: Box<JobStart>, files: Vec<(FileRef, Bytes)> },
+    Send { lease: LeaseId, message: Box<JobDown> },
+    /// The lease is over: the agent is to forget it.
+    Release { lease: LeaseId },
+    Tick,
+}
+
+pub struct SandboxActor;
+
+pub struct SandboxArgs {
+    pub core: Arc<Core>,
+    pub id: SandboxId,
+}
+
+pub struct SandboxState {
+    core: Arc<Core>,
+    tasks: Tasks,
+    id: SandboxId,
+    session: Option<Session>,
+    /// When the agent was last heard, or when we began to wait for it.
+    heard: Instant,
+    recorded: Instant,
+    /// Leases were declared lost in this silence already.
+    given_up: bool,
+}
+
+struct Session {
+    epoch: i64,
+    link: AgentLink,
+    jobs: HashMap<LeaseId, JobLink>,
+}
+
+impl Actor for SandboxActor {
+    type Msg = SandboxMsg;
+    type State = SandboxState;
+    type Arguments = SandboxArgs;
+
+    async fn pre_start(&self, me: ActorRef<SandboxMsg>, args: SandboxArgs) -> Result<SandboxState, ActorProcessingErr> {
+        me.send_interval(TICK, || SandboxMsg::Tick);
+        Ok(SandboxState {
+            tasks: Tasks::new(Arc::clone(&args.core)),
+            core: args.core,
+            id: args.id,
+            session: None,
+            heard: Instant::now(),
+            recorded: Instant::now(),
+            given_up: false,
+        })
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<SandboxMsg>,
+        message: SandboxMsg,
+        state: &mut SandboxState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            SandboxMsg::Hello { hello, link, reply } => {
+                let answer = state.hello(*hello, link).await;
+                let _ = reply.send(answer);
+            }
+            SandboxMsg::Heartbeat { epoch } => state.heartbeat(epoch).await,
+            SandboxMsg::Draining { epoch } => {
+                if state.session.as_ref().is_some_and(|session| session.epoch == epoch) {
+                    state.close_session_row(epoch).await;
+                }
+            }
+            SandboxMsg::Gone { epoch } => {
+                if state.session.as_ref().is_some_and(|session| session.epoch == epoch) {
+                    state.session = None;
+                    state.close_session_row(epoch).await;
+                    info!(sandbox.id = %state.id, "agent of sandbox {} disconnected", state.id);
+                }
+            }
+            SandboxMsg::OpenJob { start, files } => state.open_job(*start, files),
+            SandboxMsg::Send { lease, message } => state.send(lease, *message),
+            SandboxMsg::Release { lease } => {
+                if let Some(session) = &mut state.session {
+                    session.jobs.remove(&lease);
+                    let _ = session.link.send(ControlDown::Release { leases: vec![lease] });
+                }
+            }
+            SandboxMsg::Tick => state.tick().await?,
+        }
+        Ok(())
+    }
+}
+
+impl SandboxState {
+    /// Opens the session and reconciles: leases the agent still has go on, leases it lost are lost, leases we do not
+    /// know are to be forgotten. Nothing new is placed before that.
+    async fn hello(&mut self, hello: Hello, link: AgentLink) -> Result<i64, Refused> {
+        let unavailable = |_| Refused::new(Refusal::Busy, "the database does not answer; try again");
+        let facts = SessionFacts {
+            node: self.core.node,
+            build: hello.build.chars().take(50).collect(),
+            boot: hello.boot,
+            capacity: i32::from(hello.capacity),
+        };
+        let mut tx = self.core.store.begin().await.map_err(unavailable)?;
+        let epoch = agents::open_session(&mut tx, self.id, &facts)
+            .await
+            .map_err(unavailable)?
+            .ok_or_else(|| Refused::new(Refusal::Revoked, "this sandbox is not in good standing"))?;
+        let leased = tasks::leased(&mut tx, self.id).await.map_err(unavailable)?;
+        store::db::commit(tx, "opening a session").await.map_err(unavailable)?;
+
+        if let Some(old) = self.session.take() {
+            old.link.close(protocol::wire::close::SUPERSEDED);
+        }
+        self.heard = Instant::now();
+        self.given_up = false;
+        let mut session = Session { epoch, link, jobs: HashMap::new() };
+        let mut lost = Vec::new();
+        for lease in &leased {
+            match hello.leases.iter().find(|held| held.lease == lease.lease && held.alive) {
+                Some(_) => self.attach(&mut session, *lease),
+                None => lost.push(*lease),
+            }
+        }
+        let known: HashSet<LeaseId> = leased.iter().map(|lease| lease.lease).collect();
+        let unknown: Vec<LeaseId> =
+            hello.leases.iter().map(|held| held.lease).filter(|lease| !known.contains(lease)).collect();
+        if !unknown.is_empty() {
+            let _ = session.link.send(ControlDown::Release { leases: unknown });
+        }
+        info!(
+            sandbox.id = %self.id, epoch, attached = session.jobs.len(), lost = lost.len(),
+            "agent of sandbox {} connected", self.id
+        );
+        self.session = Some(session);
+        self.report_lost(lost, Some(&hello));
+        self.core.dispatch.notify_one();
+        Ok(epoch)
+    }
+
+    /// The job goes on: the agent repeats what was not acknowledged, we repeat what is owed.
+    fn attach(&self, session: &mut Session, leased: Leased) {
+        self.core.leases.insert(leased.lease, leased.task);
+        let first = JobDown::Attach { lease: leased.lease, acked: leased.last_report.unsigned_abs() };
+        match session.link.open_job(first) {
+            Ok(job) => {
+                session.jobs.insert(leased.lease, job);
+                let tasks = self.tasks.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = tasks.repeat_owed(leased.task).await {
+                        warn!(task.id = %leased.task, %error, "task {} was not told that its agent is back", leased.task);
+                    }
+                });
+            }
+            Err(error) => warn!(sandbox.id = %self.id, %error, "a job could not be attached"),
+        }
+    }
+
+    /// Tells the tasks, a few at a time, until each has taken it.
+    fn report_lost(&self, lost: Vec<Leased>, hello: Option<&Hello>) {
+        let used: HashMap<_, _> = hello
+            .map(|hello| hello.permits.iter().map(|seen| (seen.task, seen.used)).collect())
+            .unwrap_or_default();
+        // An agent that is here and has no record of a permit never received it.
+        let here = hello.is_some();
+        let tasks = self.tasks.clone();
+        tokio::spawn(async move {
+            use futures::StreamExt as _;
+            futures::stream::iter(lost)
+                .for_each_concurrent(LOSSES_AT_ONCE, |leased| {
+                    let tasks = tasks.clone();
+                    let permit_used = here.then(|| used.get(&leased.task).copied().unwrap_or(false));
+                    async move {
+                        if let Err(error) = tasks.lease_lost(leased.task, leased.lease, permit_used).await {
+                            warn!(task.id = %leased.task, %error, "a lost lease was not taken; the deadline will");
+                        }
+                    }
+                })
+                .await;
+        });
+    }
+
+    async fn heartbeat(&mut self, epoch: i64) {
+        if self.session.as_ref().is_none_or(|session| session.epoch != epoch) {
+            return;
+        }
+        self.heard = Instant::now();
+        if self.recorded.elapsed() >= RECORD_EVERY {
+            self.recorded = Instant::now();
+            if let Ok(mut tx) = self.core.store.begin().await
+                && agents::record_heartbeat(&mut tx, self.id, epoch).await.is_ok()
+            {
+                let _ = store::db::commit(tx, "recording a heartbeat").await;
+            }
+        }
+    }
+
+    fn open_job(&mut self, start: JobStart, files: Vec<(FileRef, Bytes)>) {
+        let Some(session) = &mut self.session else { return };
+        let lease = start.lease;
+        if session.jobs.contains_key(&lease) {
+            return;
+        }
+        let opened = session.link.open_job(JobDown::Start(start)).and_then(|job| {
+            for (file, bytes) in files {
+                session.link.send_file(lease, file, bytes)?;
+            }
+            Ok(job)
+        });
+        match opened {
+            Ok(job) => {
+                session.jobs.insert(lease, job);
+            }
+            Err(error) => warn!(sandbox.id = %self.id, %error, "a job could not be opened"),
+        }
+    }
+
+    fn send(&mut self, lease: LeaseId, message: JobDown) {
+        let Some(session) = &mut self.session else { return };
+        let sent = session.jobs.get(&lease).map(|job| job.send(message));
+        if let Some(Err(error)) = sent {
+            warn!(sandbox.id = %self.id, %error, "a job's stream is over");
+            session.jobs.remove(&lease);
+        }
+    }
+
+    async fn close_session_row(&self, epoch: i64) {
+        if let Ok(mut tx) = self.core.store.begin().await
+            && agents::close_session(&mut tx, self.id, epoch).await.is_ok()
+        {
+            let _ = store::db::commit(tx, "closing a session").await;
+        }
+    }
+
+    /// Silence: after [`LOST_AFTER`] every lease is over, because the agent has frozen its pages by then.
+    async fn tick(&mut self) -> Result<(), ActorProcessingErr> {
+        if self.given_up || self.heard.elapsed() < LOST_AFTER {
+            return Ok(());
+        }
+        if let Some(session) = self.session.take() {
+            session.link.close(protocol::wire::close::SILENT);
+            self.close_session_row(session.epoch).await;
+        }
+        let mut tx = self.core.store.begin().await?;
+        let leased = tasks::leased(&mut tx, self.id).await?;
+        drop(tx);
+        if !leased.is_empty() {
+            warn!(sandbox.id = %self.id, leases = leased.len(), "sandbox {} is silent, its leases are over", self.id);
+        }
+        self.given_up = true;
+        self.report_lost(leased, None);
+        Ok(())
+    }
+}

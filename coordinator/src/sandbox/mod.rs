@@ -1,0 +1,6 @@
+//! One browser host: its session, the jobs open on it, and what its silence means.
+//!
+//! [`actor`] owns the agent's link and passes messages both ways; [`supervisor`] starts one actor per known sandbox.
+
+pub mod actor;
+pub mod supervisor;

@@ -1,0 +1,226 @@
+//! What the listener's agents ask of the core: passes each message to the actor that owns it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use protocol::event::Passing;
+use protocol::ids::{LeaseId, SandboxId, TaskId};
+use protocol::wire::VERSION_MAX;
+use protocol::wire::message::{
+    AgentSettings, ArtifactHeader, Heartbeat, Hello, LiveFrameHeader, Progress, Refusal, Report, Welcome,
+};
+use ractor::rpc::CallResult;
+use sha2::{Digest as _, Sha256};
+use store::bus::{Frame, Message};
+use store::files::FilesError;
+use store::tasks::NewArtifact;
+use tracing::warn;
+
+use crate::core::Core;
+use crate::listener::{AgentLink, ArtifactRefused, Gone, Refused, ReportRefused, Sessions};
+use crate::pki::Identity;
+use crate::sandbox::actor::SandboxMsg;
+use crate::sandbox::supervisor;
+use crate::task::handle::{TaskError, Tasks};
+use crate::task::machine::{Input, Refused as InputRefused};
+
+/// A hello opens a session in the database and reconciles; the agent waits for it.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(8);
+/// Heartbeats while a lease is held: a silence is suspected after three of them.
+const HEARTBEAT_BUSY_MS: u32 = 500;
+const HEARTBEAT_IDLE_MS: u32 = 2_000;
+/// The agent's own limit; [`crate::sandbox::actor::LOST_AFTER`] is longer by more than a round trip.
+const LEASE_TTL_MS: u32 = 10_000;
+
+/// The core behind the listener.
+pub struct CoreSessions {
+    core: Arc<Core>,
+    tasks: Tasks,
+}
+
+impl CoreSessions {
+    #[must_use]
+    pub fn new(core: Arc<Core>) -> Self {
+        Self { tasks: Tasks::new(Arc::clone(&core)), core }
+    }
+
+    fn tell(&self, sandbox: SandboxId, message: SandboxMsg) {
+        if let Some(actor) = self.core.sandboxes.get(&sandbox) {
+            let _ = actor.cast(message);
+        }
+    }
+
+    fn task_of(&self, lease: LeaseId) -> Option<TaskId> {
+        self.core.leases.get(&lease).map(|task| *task)
+    }
+
+    async fn good_standing(&self, identity: Identity) -> Result<(), Refused> {
+        let mut tx = self.core.store.begin().await.map_err(busy)?;
+        match store::agents::good_standing(&mut tx, identity.sandbox).await.map_err(busy)? {
+            true => Ok(()),
+            false => Err(Refused::new(Refusal::Revoked, "this sandbox is not in good standing")),
+        }
+    }
+}
+
+fn busy<E>(_: E) -> Refused {
+    Refused::new(Refusal::Busy, "the database does not answer; try again")
+}
+
+/// The SHA-256 that stands for a one-time token in the database.
+#[must_use]
+pub fn token_hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+impl Sessions for CoreSessions {
+    async fn enrol(&self, token: &str, _host_name: &str) -> Result<SandboxId, Refused> {
+        let mut tx = self.core.store.begin().await.map_err(busy)?;
+        let spent = store::agents::spend_enrolment_token(&mut tx, &token_hash(token)).await.map_err(busy)?;
+        let Some(sandbox) = spent else {
+            return Err(Refused::new(Refusal::Token, "the token is unknown, used or too old"));
+        };
+        let leased = store::tasks::leased(&mut tx, sandbox).await.map_err(busy)?;
+        store::db::commit(tx, "spending an enrolment token").await.map_err(busy)?;
+        // A host that enrols afresh may have lost its ledger: what it says of earlier permits proves nothing.
+        for lease in leased {
+            if let Err(error) = self.tasks.lease_lost(lease.task, lease.lease, None).await {
+                warn!(task.id = %lease.task, %error, "a lease of an enrolling sandbox was not ended");
+            }
+        }
+        Ok(sandbox)
+    }
+
+    async fn standing(&self, identity: Identity) -> Result<(), Refused> {
+        self.good_standing(identity).await
+    }
+
+    async fn issued(&self, identity: Identity) -> Result<(), Refused> {
+        let mut tx = self.core.store.begin().await.map_err(busy)?;
+        store::agents::record_certificate(&mut tx, identity.sandbox, &identity.fingerprint.0, identity.not_after.into())
+            .await
+            .map_err(busy)?;
+        store::db::commit(tx, "recording a certificate").await.map_err(busy)
+    }
+
+    async fn hello(&self, sandbox: SandboxId, hello: Hello, link: AgentLink) -> Result<Welcome, Refused> {
+        self.good_standing(link.identity()).await?;
+        let supervisor = self.core.sandbox_supervisor().ok_or_else(|| busy(()))?;
+        let actor = supervisor::activate(&supervisor, sandbox).await.ok_or_else(|| busy(()))?;
+        let version = hello.version_max.min(VERSION_MAX);
+        let hello = Box::new(hello);
+        let answer = actor.call(|reply| SandboxMsg::Hello { hello, link, reply }, Some(HELLO_TIMEOUT)).await;
+        let epoch = match answer {
+            Ok(CallResult::Success(epoch)) => epoch?,
+            _ => return Err(busy(())),
+        };
+        Ok(Welcome {
+            version,
+            sandbox,
+            epoch,
+            settings: AgentSettings {
+                heartbeat_busy_ms: HEARTBEAT_BUSY_MS,
+                heartbeat_idle_ms: HEARTBEAT_IDLE_MS,
+                lease_ttl_ms: LEASE_TTL_MS,
+                allowed_private_hosts: self.core.settings.allowed_private_hosts.clone(),
+            },
+        })
+    }
+
+    async fn heartbeat(&self, sandbox: SandboxId, epoch: i64, _heartbeat: Heartbeat) -> Result<(), Refused> {
+        self.tell(sandbox, SandboxMsg::Heartbeat { epoch });
+        Ok(())
+    }
+
+    async fn draining(&self, sandbox: SandboxId, epoch: i64, _leases: Vec<LeaseId>) {
+        self.tell(sandbox, SandboxMsg::Draining { epoch });
+    }
+
+    async fn report(
+        &self,
+        sandbox: SandboxId,
+        epoch: i64,
+        lease: LeaseId,
+        number: u64,
+        report: Report,
+    ) -> Result<(), ReportRefused> {
+        self.tell(sandbox, SandboxMsg::Heartbeat { epoch });
+        let Some(task) = self.task_of(lease) else {
+            metrics::counter!("valet_stale_reports_total").increment(1);
+            return Err(ReportRefused::Stale);
+        };
+        let input = Input::Report { lease, number, report: Box::new(report) };
+        match self.tasks.input(task, None, input).await {
+            Ok(_) => Ok(()),
+            Err(TaskError::Refused(InputRefused::StaleLease) | TaskError::NotFound) => {
+                metrics::counter!("valet_stale_reports_total").increment(1);
+                Err(ReportRefused::Stale)
+            }
+            Err(error) => {
+                warn!(task.id = %task, %error, number, "a report of task {task} was not taken; it will be repeated");
+                Err(ReportRefused::Unavailable)
+            }
+        }
+    }
+
+    fn progress(&self, _sandbox: SandboxId, lease: LeaseId, progress: Progress) {
+        let Some(task) = self.task_of(lease) else { return };
+        let passing = Passing::FieldFilled {
+            task_id: task,
+            field_id: progress.field,
+            label: String::new(),
+            done: progress.done,
+            total: progress.total,
+        };
+        let Some(live) = self.core.tasks.get(&task).map(|live| live.clone()) else { return };
+        if let Some(user) = live.user.get().copied()
+            && let Ok(json) = serde_json::to_string(&passing)
+        {
+            self.core.bus.publish(Message { user, seq: None, json: json.into() });
+        }
+    }
+
+    async fn artifact(&self, _sandbox: SandboxId, header: ArtifactHeader, bytes: Bytes) -> Result<(), ArtifactRefused> {
+        let task = self.task_of(header.lease).ok_or(ArtifactRefused::Stale)?;
+        let storage_key = format!("artifacts/{task}/{}.jpg", header.artifact);
+        let size = i64::try_from(bytes.len()).map_err(|_| ArtifactRefused::Unavailable)?;
+        self.core.files.put(&storage_key, bytes).await.map_err(|error| match error {
+            FilesError::Full(_) => {
+                warn!(task.id = %task, "a picture of task {task} was not kept: the storage is full");
+                ArtifactRefused::Full
+            }
+            error => {
+                warn!(task.id = %task, %error, "a picture of task {task} was not kept");
+                ArtifactRefused::Unavailable
+            }
+        })?;
+        let pixels = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+        let new = NewArtifact {
+            id: header.artifact,
+            task,
+            lease: header.lease,
+            step: header.step.chars().take(50).collect(),
+            content_type: header.content_type.chars().take(100).collect(),
+            size,
+            sha256: header.sha256,
+            width: pixels(header.width),
+            height: pixels(header.height),
+            storage_key,
+        };
+        let mut tx = self.core.store.begin().await.map_err(|_| ArtifactRefused::Unavailable)?;
+        store::tasks::insert_artifact(&mut tx, &new).await.map_err(|_| ArtifactRefused::Unavailable)?;
+        store::db::commit(tx, "recording an artifact").await.map_err(|_| ArtifactRefused::Unavailable)
+    }
+
+    fn live_frame(&self, _sandbox: SandboxId, lease: LeaseId, header: LiveFrameHeader, jpeg: Bytes) {
+        if let Some(task) = self.task_of(lease) {
+            let LiveFrameHeader { width, height, at_ms, .. } = header;
+            self.core.bus.publish_frame(Frame { task, width, height, at_ms, jpeg });
+        }
+    }
+
+    fn gone(&self, sandbox: SandboxId, epoch: i64, _why: Gone) {
+        self.tell(sandbox, SandboxMsg::Gone { epoch });
+    }
+}

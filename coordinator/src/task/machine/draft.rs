@@ -1,0 +1,287 @@
+//! A step being decided: the next state and everything that goes with it.
+
+use chrono::{DateTime, Utc};
+use protocol::event::Event;
+use protocol::ids::{CommandId, SandboxId};
+use protocol::task::{ErrorCode, Failure, FailureClass, Outcome, Phase, Status};
+use protocol::wire::message::Screenshot;
+use serde_json::json;
+use store::journal::{Slot, Step, TaskEvent, Write};
+use store::tasks::{Pending, PermitState, Picture, Review, Task};
+
+use super::{At, CLEANUP_PATIENCE, COMMANDS_KEPT, Decision, Effect, Live, SUBMIT_PATIENCE, WORK_PATIENCE, items};
+
+/// Pictures kept per task: the newest. Each attempt makes about four.
+const PICTURES_MAX: usize = 24;
+
+pub(super) struct Draft<'a> {
+    was: &'a Live,
+    pub task: Task,
+    pub review: Option<Review>,
+    pub at: At,
+    slot: Slot,
+    events: Vec<TaskEvent>,
+    told: Vec<Event>,
+    writes: Vec<Write>,
+    effects: Vec<Effect>,
+}
+
+impl<'a> Draft<'a> {
+    pub fn new(was: &'a Live, at: At) -> Self {
+        Self {
+            was,
+            task: was.task.clone(),
+            review: was.review.clone(),
+            at,
+            slot: Slot::Keep,
+            events: Vec::new(),
+            told: Vec::new(),
+            writes: Vec::new(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// The input was a repetition.
+    pub fn unchanged(self) -> Decision {
+        Decision { live: self.was.clone(), step: None, effects: Vec::new() }
+    }
+
+    pub fn finish(mut self) -> Decision {
+        if self.review != self.was.review
+            && let Some(review) = &self.review
+        {
+            self.writes.insert(0, Write::Review(Box::new(review.clone())));
+        }
+        self.task.wake_at = wake_at(&self.task, self.at.now);
+        let step = Step {
+            task: self.task.clone(),
+            slot: self.slot,
+            events: self.events,
+            told: self.told.iter().map(Event::to_json).collect(),
+            writes: self.writes,
+        };
+        let mut task = self.task;
+        // The journal bumps the row's generation by one.
+        task.generation += 1;
+        Decision { live: Live { task, review: self.review }, step: Some(step), effects: self.effects }
+    }
+
+    pub fn remember(&mut self, id: CommandId) {
+        self.task.recent_commands.push(id);
+        let extra = self.task.recent_commands.len().saturating_sub(COMMANDS_KEPT);
+        self.task.recent_commands.drain(..extra);
+    }
+
+    pub fn write(&mut self, write: Write) {
+        self.writes.push(write);
+    }
+
+    pub fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    pub fn event(&mut self, event_type: &'static str, data: serde_json::Value) {
+        self.events.push(TaskEvent { event_type, from_status: None, to_status: None, data });
+    }
+
+    pub fn tell(&mut self, event: Event) {
+        self.told.push(event);
+    }
+
+    /// Moves to another status; the change is kept in the task's history.
+    pub fn status(&mut self, to: Status) {
+        let from = self.task.status;
+        if from == to {
+            return;
+        }
+        self.task.status = to;
+        self.events.push(TaskEvent {
+            event_type: "state_change",
+            from_status: Some(from.as_str()),
+            to_status: Some(to.as_str()),
+            data: json!({ "phase": self.task.phase }),
+        });
+        if to == Status::InProgress && self.task.started_at.is_none() {
+            self.task.started_at = Some(self.at.now);
+        }
+        if to.is_terminal() {
+            self.task.completed_at = Some(self.at.now);
+            self.task.held_until = None;
+            self.task.queued_at = None;
+            let began = self.task.started_at.unwrap_or(self.task.created_at);
+            let seconds = (self.at.now - began).num_seconds().clamp(0, i64::from(i32::MAX));
+            self.task.duration_seconds = i32::try_from(seconds).ok();
+        }
+        if to != Status::WaitingHuman {
+            self.task.interaction_type = None;
+            self.task.interaction_data = None;
+        }
+    }
+
+    /// Enters a phase: progress and the words of the step follow from it.
+    pub fn phase(&mut self, phase: Phase) {
+        self.task.phase = Some(phase);
+        self.task.progress = phase.progress();
+        self.task.current_step = Some(phase.words().to_owned());
+        self.event("checkpoint", json!({ "step": phase, "message": phase.words() }));
+    }
+
+    pub fn step_words(&mut self, words: &str) {
+        // The column holds 100 characters.
+        self.task.current_step = Some(words.chars().take(100).collect());
+    }
+
+    /// Tells the person's screens where the task stands now.
+    pub fn tell_update(&mut self) {
+        let event = Event::TaskUpdate {
+            task_id: self.task.id,
+            status: self.task.status,
+            progress: self.task.progress,
+            current_step: self.task.current_step.clone().unwrap_or_default(),
+            phase: self.task.phase,
+        };
+        self.tell(event);
+    }
+
+    pub fn picture(&mut self, screenshot: Option<Screenshot>, step: &str) {
+        let Some(screenshot) = screenshot else { return };
+        let items = &mut self.task.screenshots.items;
+        items.push(Picture {
+            id: screenshot.artifact,
+            step: step.to_owned(),
+            taken_at: self.at.now,
+            width: screenshot.width,
+            height: screenshot.height,
+        });
+        let extra = items.len().saturating_sub(PICTURES_MAX);
+        items.drain(..extra);
+        self.event("screenshot_taken", json!({ "step": step, "artifactId": screenshot.artifact }));
+    }
+
+    /// Takes a slot together with the lease.
+    pub fn take_slot(&mut self, sandbox: SandboxId, epoch: i64) {
+        self.slot = Slot::Take { sandbox, epoch };
+    }
+
+    /// Lets the lease go and gives its slot back; the agent is told to forget it.
+    pub fn drop_lease(&mut self) {
+        if let (Some(sandbox), Some(lease)) = (self.task.sandbox_id, self.task.lease_id.take()) {
+            self.slot = Slot::Give { sandbox };
+            self.effect(Effect::Release { sandbox, lease });
+            self.effect(Effect::Dispatch);
+        }
+        self.task.pending = None;
+    }
+
+    /// Asks the agent for something, and remembers that it was asked.
+    pub fn ask(&mut self, pending: Pending) {
+        self.task.pending = Some(pending.clone());
+        let (Some(sandbox), Some(lease)) = (self.task.sandbox_id, self.task.lease_id) else { return };
+        let live = Live { task: self.task.clone(), review: self.review.clone() };
+        if let Some(message) = items::message(&live, &pending) {
+            self.effect(Effect::Send { sandbox, lease, message: Box::new(message) });
+        }
+    }
+
+    /// Has the page closed; the slot comes back when it is.
+    pub fn end_job(&mut self) {
+        if self.task.lease_id.is_some() {
+            let command = self.at.command;
+            self.ask(Pending::End { command });
+        } else {
+            self.task.pending = None;
+        }
+    }
+
+    /// Ends the task without an application.
+    pub fn fail(&mut self, failure: &Failure) {
+        self.task.error_code = Some(failure.code);
+        self.task.error_message = Some(failure.message.clone());
+        self.step_words(&failure.message);
+        self.status(Status::Failed);
+        self.event("error", json!({ "code": failure.code, "class": failure.class, "message": failure.message }));
+        let recoverable = failure.class != FailureClass::Refused;
+        self.tell(Event::Error {
+            task_id: self.task.id,
+            code: failure.code,
+            message: failure.message.clone(),
+            recoverable,
+        });
+        self.tell_update();
+        self.write(Write::Notification {
+            kind: "task_failed",
+            title: format!("Not sent: {}", self.title()),
+            body: failure.message.clone(),
+            metadata: json!({ "taskId": self.task.id, "code": failure.code }),
+        });
+        if self.task.lease_id.is_some() {
+            self.task.phase = Some(Phase::Cleanup);
+        } else {
+            self.task.phase = None;
+        }
+        self.end_job();
+    }
+
+    /// Puts the task back into the queue, to start not before `delay` from now.
+    pub fn requeue(&mut self, delay: chrono::Duration) {
+        self.drop_lease();
+        self.task.phase = None;
+        self.task.progress = 0;
+        self.task.queued_at = Some(self.at.now + delay);
+        self.step_words("Waiting for a browser");
+        self.status(Status::Queued);
+        self.task.held_until = None;
+        self.tell_update();
+        self.effect(Effect::Dispatch);
+    }
+
+    pub fn close_permit(&mut self, state: PermitState) {
+        if let Some(id) = self.task.permit_id {
+            self.task.permit_state = Some(state);
+            self.write(Write::PermitClosed { id, state });
+        }
+    }
+
+    /// The application in a few words, for notifications.
+    pub fn title(&self) -> String {
+        match (&self.task.job_title, &self.task.company_name) {
+            (Some(title), Some(company)) => format!("{title} at {company}"),
+            (Some(title), None) => title.clone(),
+            (None, Some(company)) => format!("your application to {company}"),
+            (None, None) => "your application".to_owned(),
+        }
+    }
+
+    pub fn unfitting(&self, input: &'static str) -> super::Refused {
+        super::Refused::Unfitting { input, state: format!("{}/{:?}", self.task.status, self.task.phase) }
+    }
+
+    /// The end nobody saw: the person is asked, and nothing else may happen to the task meanwhile.
+    pub fn outcome_unknown(&mut self, evidence: serde_json::Value) {
+        self.close_permit(PermitState::Unknown);
+        self.task.outcome = Outcome::Unknown;
+        let message = "The application may have been sent, but nobody saw how it ended. Check your e-mail for a \
+                       confirmation, then say whether it arrived.";
+        super::review::ask_person(self, protocol::task::InteractionKind::OutcomeUnknown, message, None, evidence);
+        self.task.error_code = None::<ErrorCode>;
+    }
+}
+
+/// When the owner must look again whatever happens. No deadline lives only in an actor.
+fn wake_at(task: &Task, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    match task.status {
+        Status::Created => Some(now),
+        // Queued tasks are found by the dispatcher's own index.
+        Status::Queued => None,
+        Status::InProgress => match task.pending {
+            Some(Pending::Submit { .. }) => Some(now + SUBMIT_PATIENCE),
+            _ => Some(now + WORK_PATIENCE),
+        },
+        Status::WaitingHuman => match (&task.pending, task.lease_id) {
+            (Some(Pending::End { .. }), Some(_)) => Some(now + CLEANUP_PATIENCE),
+            (_, Some(_)) => task.held_until,
+            (_, None) => None,
+        },
+        Status::Completed | Status::Failed | Status::Cancelled => task.lease_id.map(|_| now + CLEANUP_PATIENCE),
+    }
+}

@@ -1,0 +1,316 @@
+//! What the agent reports. The lease and the number have been checked: this one counts, exactly once.
+
+use protocol::event::Event;
+use protocol::form::{FormModel, Value};
+use protocol::ids::CommandId;
+use protocol::plan::{FillPlan, FillResult, FillStatus, Source};
+use protocol::task::{
+    Confirmation, ErrorCode, Failure, FailureClass, InteractionKind, Outcome, Phase, Status,
+};
+use protocol::wire::message::{Report, ReturnReason, Screenshot, SubmitOutcome};
+use serde_json::json;
+use store::journal::Write;
+use store::tasks::{Pending, PermitState, Review, ReviewStatus};
+
+use super::draft::Draft;
+use super::{Effect, PERMIT_TRIES_MAX, lease, review};
+
+pub(super) fn take(draft: &mut Draft<'_>, report: Report) {
+    match report {
+        Report::Phase(phase) => phase_began(draft, phase),
+        Report::Observed { form, screenshot } => observed(draft, form, screenshot),
+        Report::Filled { command, results, form, screenshot } => filled(draft, command, results, form, screenshot),
+        Report::Ready { command, results, form } => ready(draft, command, &results, form),
+        Report::PermitReturned { permit, reason } => {
+            if draft.task.permit_id == Some(permit) && draft.task.permit_state == Some(PermitState::Granted) {
+                permit_returned(draft, reason);
+            }
+        }
+        Report::Outcome { permit, outcome, screenshot } => {
+            draft.picture(screenshot, "submitted");
+            if draft.task.permit_id == Some(permit) && draft.task.permit_open() {
+                submitted(draft, outcome, screenshot);
+            }
+        }
+        Report::Blocked { blocker, page_url, screenshot } => {
+            draft.picture(screenshot, "blocked");
+            if draft.task.status == Status::InProgress && !draft.task.permit_open() {
+                draft.task.pending = None;
+                let data = json!({ "page_url": page_url });
+                review::ask_person(draft, blocker.kind, &blocker.message, screenshot, data);
+            }
+        }
+        Report::Failed { failure, screenshot } => failed(draft, &failure, screenshot),
+        Report::Ended => ended(draft),
+    }
+}
+
+fn phase_began(draft: &mut Draft<'_>, phase: Phase) {
+    // An edit made while the person reviews fills fields, too; the person still reviews.
+    if draft.task.status == Status::InProgress && draft.task.phase != Some(phase) {
+        draft.phase(phase);
+        draft.tell_update();
+    }
+}
+
+fn observed(draft: &mut Draft<'_>, form: FormModel, screenshot: Option<Screenshot>) {
+    draft.picture(screenshot, "observed");
+    if !matches!(draft.task.pending, Some(Pending::Start | Pending::Recheck { .. })) {
+        return;
+    }
+    let page = &form.page;
+    let known = |seen: &Option<String>, max: usize| -> Option<String> {
+        seen.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(|text| text.chars().take(max).collect())
+    };
+    draft.task.job_title = known(&page.job_title, 500).or(draft.task.job_title.take());
+    draft.task.company_name = known(&page.company, 255).or(draft.task.company_name.take());
+    draft.task.job_location = known(&page.job_location, 255).or(draft.task.job_location.take());
+    if page.ats != protocol::task::Ats::Unknown {
+        draft.task.ats = page.ats;
+        draft.task.platform = page.ats.platform();
+    }
+
+    let over = |code, message: &str| Failure::new(FailureClass::Page, code, message);
+    if page.closed {
+        return draft.fail(&over(ErrorCode::JobClosed, "The posting no longer takes applications. Nothing was sent."));
+    }
+    if page.already_applied {
+        let message = "The employer's site says that you have already applied. Nothing was sent this time.";
+        return draft.fail(&over(ErrorCode::AlreadyApplied, message));
+    }
+    if let Some(blocker) = page.blocker.clone() {
+        draft.task.pending = None;
+        let data = json!({ "page_url": page.url });
+        return review::ask_person(draft, blocker.kind, &blocker.message, screenshot, data);
+    }
+    if form.fields.is_empty() || !(page.can_submit || page.can_advance) {
+        let message = "There is no application form at this address. Nothing was sent.";
+        return draft.fail(&over(ErrorCode::NotAForm, message));
+    }
+
+    // An approval given before the browser was lost still stands, if the form turns out to hold what was approved.
+    let earlier = draft.review.take();
+    let approved = earlier.as_ref().is_some_and(|review| review.status == ReviewStatus::Approved);
+    let plan = earlier.map(|review| review.plan).unwrap_or_default();
+    draft.review = Some(Review {
+        revision: draft.task.review_revision,
+        status: if approved { ReviewStatus::Approved } else { ReviewStatus::Closed },
+        form,
+        plan,
+        results: Vec::new(),
+        screenshot: screenshot.map(|shot| shot.artifact),
+    });
+    draft.task.pending = Some(Pending::Plan { round: 0 });
+    draft.effect(Effect::Plan { round: 0 });
+}
+
+fn filled(
+    draft: &mut Draft<'_>,
+    command: CommandId,
+    results: Vec<FillResult>,
+    form: FormModel,
+    screenshot: Option<Screenshot>,
+) {
+    draft.picture(screenshot, "filled");
+    let Some(Pending::Fill { command: asked, round }) = draft.task.pending.clone() else { return };
+    if asked != command {
+        return;
+    }
+    let Some(mut current) = draft.review.take() else { return };
+    note_results(&mut current.plan, &form, &results);
+    let grew = form.fields.iter().any(|field| current.plan.get(&field.id).is_none());
+    merge_results(&mut current.results, results);
+    current.form = form;
+    current.screenshot = screenshot.map(|shot| shot.artifact).or(current.screenshot);
+    draft.task.fields_filled = count_filled(&current.form);
+    draft.task.confidence_score = current.plan.confidence();
+    draft.review = Some(current);
+    draft.event("field_filled", json!({ "filled": draft.task.fields_filled }));
+    review::after_fill(draft, round, grew);
+}
+
+/// What the page did not keep as entered is shown as it is, with a word about it.
+pub(super) fn note_results(plan: &mut FillPlan, form: &FormModel, results: &[FillResult]) {
+    for result in results.iter().filter(|result| result.status != FillStatus::Verified) {
+        let Some(planned) = plan.fields.iter_mut().find(|planned| planned.field == result.field) else { continue };
+        let held = form.field(&result.field).map_or(&Value::Empty, |field| &field.value);
+        planned.value = Some(held.clone()).filter(|value| !value.is_empty());
+        planned.source = planned.value.as_ref().map(|_| Source::Page);
+        planned.confidence = planned.confidence.min(0.3);
+        planned.note = match result.status {
+            FillStatus::Mismatch => "The page did not keep the value that was entered.".to_owned(),
+            FillStatus::Missing => "The field was not in the page any more.".to_owned(),
+            FillStatus::Failed | FillStatus::Verified => "The field could not be filled.".to_owned(),
+        };
+    }
+    for field in &form.fields {
+        if let (Some(complaint), Some(planned)) =
+            (&field.invalid, plan.fields.iter_mut().find(|planned| planned.field == field.id))
+        {
+            planned.note.clone_from(complaint);
+            planned.confidence = planned.confidence.min(0.3);
+        }
+    }
+}
+
+fn merge_results(kept: &mut Vec<FillResult>, new: Vec<FillResult>) {
+    kept.retain(|old| !new.iter().any(|result| result.field == old.field));
+    kept.extend(new);
+}
+
+fn count_filled(form: &FormModel) -> i32 {
+    i32::try_from(form.fields.iter().filter(|field| !field.value.is_empty()).count()).unwrap_or(i32::MAX)
+}
+
+/// The form as it would be sent. A permit is granted only for what the person approved.
+fn ready(draft: &mut Draft<'_>, command: CommandId, results: &[FillResult], form: FormModel) {
+    let Some(Pending::Prepare { command: asked, tries }) = draft.task.pending.clone() else { return };
+    let (Some(mut current), Some(lease)) = (draft.review.clone(), draft.task.lease_id) else { return };
+    if asked != command || draft.task.permit_open() {
+        return;
+    }
+    if let Some(why) = review::differs(&current, &form, results) {
+        note_results(&mut current.plan, &form, results);
+        current.form = form;
+        draft.review = Some(current);
+        return review::open(draft, why);
+    }
+    current.form = form;
+    let (form, values) = (current.form_digest(), current.values_digest());
+    draft.review = Some(current);
+    let permit = draft.at.permit;
+    draft.task.permit_id = Some(permit);
+    draft.task.permit_state = Some(PermitState::Granted);
+    draft.write(Write::PermitGranted { id: permit, lease, grant: draft.task.grants, form, values });
+    draft.event("checkpoint", json!({ "step": "permit", "message": "Permission to submit once" }));
+    let command = draft.at.command;
+    draft.ask(Pending::Submit { command, tries });
+}
+
+fn permit_returned(draft: &mut Draft<'_>, reason: ReturnReason) {
+    draft.close_permit(PermitState::Returned);
+    draft.event("checkpoint", json!({ "step": "permit_returned", "reason": reason }));
+    let tries = match draft.task.pending {
+        Some(Pending::Submit { tries, .. }) => tries + 1,
+        _ => PERMIT_TRIES_MAX,
+    };
+    match reason {
+        ReturnReason::Expired if tries < PERMIT_TRIES_MAX => {
+            let command = draft.at.command;
+            draft.ask(Pending::Prepare { command, tries });
+        }
+        ReturnReason::Expired => review::open(draft, "The page was too slow to submit in time. Nothing was sent."),
+        ReturnReason::FormChanged => review::open(draft, "The form changed before it could be submitted. Nothing was sent."),
+        ReturnReason::ValuesChanged => {
+            review::open(draft, "A value changed in the page before it could be submitted. Nothing was sent.");
+        }
+        ReturnReason::NoSubmit => review::open(draft, "No button to submit the form was found. Nothing was sent."),
+        ReturnReason::Revoked => review::open(draft, "The submission was called off. Nothing was sent."),
+        ReturnReason::Ledger => {
+            let message = "The browser host cannot write its records, so nothing was submitted.";
+            lease::retry_or_fail(draft, &Failure::new(FailureClass::HostLost, ErrorCode::HostLost, message));
+        }
+    }
+}
+
+fn submitted(draft: &mut Draft<'_>, outcome: SubmitOutcome, screenshot: Option<Screenshot>) {
+    match outcome {
+        SubmitOutcome::Confirmed(confirmation) => confirmed(draft, &confirmation),
+        SubmitOutcome::Rejected { form } => {
+            draft.close_permit(PermitState::Rejected);
+            if let Some(current) = &mut draft.review {
+                note_results(&mut current.plan, &form, &[]);
+                current.form = form;
+                current.screenshot = screenshot.map(|shot| shot.artifact).or(current.screenshot);
+            }
+            review::open(draft, "The employer's site did not accept the form. Nothing was sent; see the marked answers.");
+        }
+        SubmitOutcome::Blocked { blocker } => {
+            // The permit stays out: the click was made, and the site waits for the person to let it through.
+            review::ask_person(draft, blocker.kind, &blocker.message, screenshot, json!({}));
+        }
+        SubmitOutcome::Unknown { evidence } => {
+            let evidence = json!({
+                "submitEventSeen": evidence.submit_event_seen, "requestSent": evidence.request_sent,
+                "responseStatus": evidence.response_status, "page_url": evidence.page_url,
+            });
+            draft.outcome_unknown(evidence);
+            draft.end_job();
+        }
+    }
+}
+
+/// The employer has it.
+fn confirmed(draft: &mut Draft<'_>, confirmation: &Confirmation) {
+    draft.close_permit(PermitState::Sent);
+    draft.task.outcome = Outcome::Sent;
+    draft.task.submitted_at = Some(draft.at.now);
+    draft.task.confirmation = Some(json!({
+        "text": confirmation.text, "number": confirmation.number, "url": confirmation.url, "at": draft.at.now,
+    }));
+    complete(draft);
+    let number = confirmation.number.clone();
+    draft.tell(Event::Completed { task_id: draft.task.id, success: true, confirmation_id: number });
+}
+
+/// Completed: the record of what was sent is written with it.
+pub(super) fn complete(draft: &mut Draft<'_>) {
+    if let Some(current) = &mut draft.review {
+        current.status = ReviewStatus::Closed;
+    }
+    review::record(draft, true);
+    draft.phase(Phase::Cleanup);
+    draft.task.progress = 100;
+    draft.step_words("Application submitted");
+    draft.task.error_code = None;
+    draft.task.error_message = None;
+    draft.status(Status::Completed);
+    draft.tell_update();
+    let title = format!("Submitted: {}", draft.title());
+    draft.write(Write::Notification {
+        kind: "task_completed",
+        title,
+        body: "The employer's site confirmed your application.".to_owned(),
+        metadata: json!({ "taskId": draft.task.id }),
+    });
+    draft.end_job();
+}
+
+fn failed(draft: &mut Draft<'_>, failure: &Failure, screenshot: Option<Screenshot>) {
+    draft.picture(screenshot, "failed");
+    if draft.task.status.is_terminal() {
+        return;
+    }
+    if draft.task.permit_state == Some(PermitState::Granted) {
+        // The agent owes a word on the permit; without it nobody knows.
+        draft.drop_lease();
+        return draft.outcome_unknown(json!({}));
+    }
+    if draft.task.status == Status::WaitingHuman {
+        return lease::lost(draft, None);
+    }
+    lease::retry_or_fail(draft, failure);
+}
+
+fn ended(draft: &mut Draft<'_>) {
+    if draft.task.permit_state == Some(PermitState::Granted) {
+        draft.drop_lease();
+        return draft.outcome_unknown(json!({}));
+    }
+    match draft.task.status {
+        Status::Completed | Status::Failed | Status::Cancelled | Status::WaitingHuman => {
+            draft.drop_lease();
+            draft.task.held_until = None;
+            if draft.task.status.is_terminal() {
+                draft.task.phase = None;
+            }
+            draft.tell_update();
+        }
+        Status::Created | Status::Queued | Status::InProgress => lease::lost(draft, None),
+    }
+}
+
+/// Blockers that a contract client can show; used to say what kind of help is wanted.
+pub(super) const fn is_blocker(kind: InteractionKind) -> bool {
+    !matches!(kind, InteractionKind::Review | InteractionKind::OutcomeUnknown)
+}

@@ -1,0 +1,45 @@
+//! Who owns which users. Users hash to shards; a coordinator owns a shard by its row, with an epoch that only grows.
+
+use protocol::ids::{NodeId, UserId};
+use sha2::{Digest as _, Sha256};
+use sqlx::PgConnection;
+
+use crate::StoreError;
+
+/// Number of shards, as the migration made them. Enough to spread over a hundred coordinators evenly.
+pub const SHARDS: i16 = 256;
+
+/// The shard of a user.
+#[must_use]
+pub fn shard_of(user: UserId) -> i16 {
+    // UUIDv7 begins with the time: hash it, or users of one day share few shards.
+    i16::from(Sha256::digest(user.0.as_bytes())[0])
+}
+
+/// A shard held, with the epoch it is held under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    pub shard: i16,
+    pub epoch: i64,
+}
+
+/// Registers the node and takes every shard. For a single coordinator: whoever held them before is fenced off by the
+/// new epoch.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn take_all(db: &mut PgConnection, node: NodeId, address: &str) -> Result<Vec<Held>, StoreError> {
+    sqlx::query!("INSERT INTO nodes (id, address) VALUES ($1, $2)", node.0, address)
+        .execute(&mut *db)
+        .await
+        .map_err(StoreError::during("registering the node"))?;
+    let rows = sqlx::query!("UPDATE shards SET node_id = $1, epoch = epoch + 1 RETURNING id, epoch", node.0)
+        .fetch_all(&mut *db)
+        .await
+        .map_err(StoreError::during("taking the shards"))?;
+    sqlx::query!("DELETE FROM nodes WHERE renewed_at < now() - interval '1 day'")
+        .execute(db)
+        .await
+        .map_err(StoreError::during("forgetting old nodes"))?;
+    Ok(rows.into_iter().map(|row| Held { shard: row.id, epoch: row.epoch }).collect())
+}

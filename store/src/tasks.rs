@@ -1,0 +1,355 @@
+//! Tasks as their actors own them: the columns that only [`crate::journal`] writes once a task is taken up.
+
+use chrono::{DateTime, Utc};
+use protocol::form::{Digest, FormModel};
+use protocol::ids::{ArtifactId, CommandId, LeaseId, PermitId, ResumeId, SandboxId, TaskId, UserId};
+use protocol::plan::{FillPlan, FillResult};
+use protocol::task::{Ats, ErrorCode, Mode, Outcome, Phase, Platform, Status};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use sqlx::PgConnection;
+
+use crate::StoreError;
+
+protocol::named_enum! {
+    /// What became of a permit.
+    pub enum PermitState {
+        /// Out: the agent may use it, or have used it.
+        Granted = "granted",
+        /// Certainly not used, and never will be.
+        Returned = "returned",
+        /// Used; the employer's page refused the form.
+        Rejected = "rejected",
+        Sent = "sent",
+        /// Used or perhaps used, end not seen.
+        Unknown = "unknown",
+    }
+}
+
+protocol::named_enum! {
+    pub enum ReviewStatus {
+        Open = "open",
+        Approved = "approved",
+        Closed = "closed",
+    }
+}
+
+/// What the coordinator asked of an agent (or of itself) and waits for. Kept in the row, so that it is asked again
+/// after a crash; commands carry their id, so that asking twice does it once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Pending {
+    /// The job is to be opened and the page observed.
+    Start,
+    /// The person dealt with a blocker; the page is to be looked at again.
+    Recheck { command: CommandId },
+    /// Values are to be planned for the observed form; `round` counts forms that grew while being filled.
+    Plan { round: u8 },
+    Fill { command: CommandId, round: u8 },
+    /// Approved: corrections to be entered and everything read back; `tries` counts permits that ran out.
+    Prepare { command: CommandId, tries: u8 },
+    /// A permit is out.
+    Submit { command: CommandId, tries: u8 },
+    /// The page is to be closed; the slot is given back when it is.
+    End { command: CommandId },
+}
+
+/// A picture of the page, as listed in the task's `screenshots`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Picture {
+    pub id: ArtifactId,
+    pub step: String,
+    pub taken_at: DateTime<Utc>,
+    pub width: u32,
+    pub height: u32,
+}
+
+/// The `screenshots` column. GhostHands tasks put other members there, which are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pictures {
+    #[serde(default)]
+    pub items: Vec<Picture>,
+    #[serde(flatten)]
+    pub other: serde_json::Map<String, Json>,
+}
+
+/// The columns of `tasks` that actors read and write; names are the columns'.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    pub id: TaskId,
+    pub user_id: UserId,
+    pub shard: i16,
+    /// Of the row this value was read from or committed as.
+    pub generation: i64,
+    pub job_url: String,
+    pub mode: Mode,
+    pub resume_id: Option<ResumeId>,
+    pub platform: Platform,
+    pub ats: Ats,
+    pub job_title: Option<String>,
+    pub company_name: Option<String>,
+    pub job_location: Option<String>,
+    pub status: Status,
+    pub phase: Option<Phase>,
+    pub progress: i32,
+    pub current_step: Option<String>,
+    pub confidence_score: Option<f32>,
+    pub fields_filled: i32,
+    pub duration_seconds: Option<i32>,
+    pub error_code: Option<ErrorCode>,
+    pub error_message: Option<String>,
+    pub retry_count: i32,
+    pub screenshots: Pictures,
+    pub sandbox_id: Option<SandboxId>,
+    pub interaction_type: Option<String>,
+    pub interaction_data: Option<Json>,
+    pub outcome: Outcome,
+    pub confirmation: Option<Json>,
+    pub submitted_at: Option<DateTime<Utc>>,
+    pub lease_id: Option<LeaseId>,
+    pub last_report: i64,
+    pub attempt: i32,
+    pub permit_id: Option<PermitId>,
+    pub permit_state: Option<PermitState>,
+    pub grants: i32,
+    pub review_revision: i64,
+    pub pending: Option<Pending>,
+    pub recent_commands: Vec<CommandId>,
+    pub held_until: Option<DateTime<Utc>>,
+    pub wake_at: Option<DateTime<Utc>>,
+    pub queued_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub completed_at: Option<DateTime<Utc>>,
+}
+
+impl Task {
+    /// A permit is out or its end is not known: nothing else may be sent, and nothing may be called off.
+    #[must_use]
+    pub fn permit_open(&self) -> bool {
+        matches!(self.permit_state, Some(PermitState::Granted | PermitState::Unknown))
+    }
+}
+
+/// What a person reviews, and what a permit refers to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Review {
+    pub revision: i64,
+    pub status: ReviewStatus,
+    /// The page as last read back.
+    pub form: FormModel,
+    pub plan: FillPlan,
+    pub results: Vec<FillResult>,
+    pub screenshot: Option<ArtifactId>,
+    /// What the person's last word was given for; an approval that finds another form does not count.
+    pub approved: Option<Approved>,
+}
+
+/// The digests of what was approved: the form with every approved value in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approved {
+    pub form: Digest,
+    pub values: Digest,
+}
+
+impl Review {
+    #[must_use]
+    pub fn form_digest(&self) -> Digest {
+        self.form.form_digest()
+    }
+
+    #[must_use]
+    pub fn values_digest(&self) -> Digest {
+        self.form.values_digest()
+    }
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(json: Json, doing: &'static str) -> Result<T, StoreError> {
+    serde_json::from_value(json).map_err(|error| {
+        // The error's text may quote a stored value: keep only where it happened.
+        tracing::error!(category = ?error.classify(), "{doing}: a stored value is not understood");
+        StoreError::Corrupt { doing }
+    })
+}
+
+/// Takes a task over: bumps its generation, so that whatever an earlier owner still has on the way matches no row,
+/// waits for such a commit if one is under way, and reads the outcome. `None` when there is no such task.
+///
+/// # Errors
+/// When the database does not answer or a stored value is not understood.
+pub async fn adopt(db: &mut PgConnection, id: TaskId) -> Result<Option<(Task, Option<Review>)>, StoreError> {
+    let doing = "taking over a task";
+    let row = sqlx::query_scalar!(
+        r#"UPDATE tasks SET generation = generation + 1 WHERE id = $1 RETURNING to_jsonb(tasks.*) AS "task!""#,
+        id.0
+    )
+    .fetch_optional(&mut *db)
+    .await
+    .map_err(StoreError::during(doing))?;
+    let Some(row) = row else { return Ok(None) };
+    let task = from_json(row, doing)?;
+    let review = review(db, id).await?;
+    Ok(Some((task, review)))
+}
+
+/// # Errors
+/// When the database does not answer or a stored value is not understood.
+pub async fn review(db: &mut PgConnection, id: TaskId) -> Result<Option<Review>, StoreError> {
+    let doing = "reading a review";
+    let row = sqlx::query!(
+        r#"SELECT revision, status::text AS "status!", form, plan, results, screenshot_id, approved FROM task_reviews WHERE task_id = $1"#,
+        id.0
+    )
+    .fetch_optional(db)
+    .await
+    .map_err(StoreError::during(doing))?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Review {
+        revision: row.revision,
+        status: row.status.parse().map_err(|_| StoreError::Corrupt { doing })?,
+        form: from_json(row.form, doing)?,
+        plan: from_json(row.plan, doing)?,
+        results: from_json(row.results, doing)?,
+        screenshot: row.screenshot_id.map(ArtifactId),
+        approved: row.approved.map(|approved| from_json(approved, doing)).transpose()?,
+    }))
+}
+
+/// Tasks of these shards whose time has come, oldest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn due(
+    db: &mut PgConnection,
+    shards: &[i16],
+    now: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<TaskId>, StoreError> {
+    let rows = sqlx::query_scalar!(
+        "SELECT id FROM tasks WHERE wake_at <= $2 AND shard = ANY($1) ORDER BY wake_at LIMIT $3",
+        shards,
+        now,
+        limit
+    )
+    .fetch_all(db)
+    .await
+    .map_err(StoreError::during("looking for due tasks"))?;
+    Ok(rows.into_iter().map(TaskId).collect())
+}
+
+/// A task that waits for a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Queued {
+    pub id: TaskId,
+    pub user: UserId,
+    pub queued_at: DateTime<Utc>,
+    /// Tasks of this user that hold a place now.
+    pub running: i64,
+}
+
+/// The heads of the queue: per user the oldest `per_user` tasks that may start now, of users below `cap`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn queued(
+    db: &mut PgConnection,
+    shards: &[i16],
+    now: DateTime<Utc>,
+    cap: i64,
+    limit: i64,
+) -> Result<Vec<Queued>, StoreError> {
+    let rows = sqlx::query_file!("sql/tasks/queued.sql", shards, now, cap, limit)
+        .fetch_all(db)
+        .await
+        .map_err(StoreError::during("reading the queue"))?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Queued {
+            id: TaskId(row.id),
+            user: UserId(row.user_id),
+            queued_at: row.queued_at,
+            running: row.running,
+        })
+        .collect())
+}
+
+/// A task that holds a place on a sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leased {
+    pub task: TaskId,
+    pub lease: LeaseId,
+    pub last_report: i64,
+}
+
+/// Every lease on a sandbox, as committed.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn leased(db: &mut PgConnection, sandbox: SandboxId) -> Result<Vec<Leased>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT id, lease_id AS "lease_id!", last_report FROM tasks WHERE sandbox_id = $1 AND lease_id IS NOT NULL"#,
+        sandbox.0
+    )
+    .fetch_all(db)
+    .await
+    .map_err(StoreError::during("reading leases"))?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Leased { task: TaskId(row.id), lease: LeaseId(row.lease_id), last_report: row.last_report })
+        .collect())
+}
+
+/// Sandboxes that hold leases or were connected, for recovery at start.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sandboxes_with_leases(db: &mut PgConnection) -> Result<Vec<SandboxId>, StoreError> {
+    let rows = sqlx::query_scalar!(
+        r#"SELECT DISTINCT sandbox_id AS "id!" FROM tasks WHERE lease_id IS NOT NULL AND sandbox_id IS NOT NULL"#
+    )
+    .fetch_all(db)
+    .await
+    .map_err(StoreError::during("reading leased sandboxes"))?;
+    Ok(rows.into_iter().map(SandboxId).collect())
+}
+
+/// What is written about one stored picture.
+#[derive(Debug, Clone)]
+pub struct NewArtifact {
+    pub id: ArtifactId,
+    pub task: TaskId,
+    pub lease: LeaseId,
+    pub step: String,
+    pub content_type: String,
+    pub size: i64,
+    pub sha256: String,
+    pub width: i32,
+    pub height: i32,
+    pub storage_key: String,
+}
+
+/// Records a stored file; a repeated one is fine.
+///
+/// # Errors
+/// When the database does not answer, or the task is gone.
+pub async fn insert_artifact(db: &mut PgConnection, new: &NewArtifact) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO artifacts (id, task_id, lease_id, step, content_type, size_bytes, sha256, width, height, storage_key)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING",
+        new.id.0,
+        new.task.0,
+        new.lease.0,
+        new.step,
+        new.content_type,
+        new.size,
+        new.sha256,
+        new.width,
+        new.height,
+        new.storage_key
+    )
+    .execute(db)
+    .await
+    .map_err(StoreError::during("recording an artifact"))?;
+    Ok(())
+}
