@@ -128,6 +128,7 @@ fn pieces(text: &str) -> Vec<String> {
         .replace(" – ", "\t")
         .replace(" — ", "\t")
         .replace(" - ", "\t")
+        .replace(" * ", "\t")
         .replace(" / ", "\t")
         .split('\t')
         .flat_map(cells)
@@ -194,10 +195,18 @@ fn name(blocks: &[Block], email: Option<&str>) -> Option<String> {
 /// The phrase as a name, if it can be one.
 fn as_name(text: &str) -> Option<String> {
     const NOT: &str = "resume cv curriculum vitae lebenslauf summary profile page of the and for with in street road avenue ave st drive lane phone email address confidential linkedin github portfolio website twitter mobile contact";
+    const POST_NOMINALS: &str = "rn bsn msn np md do phd dphil mba cpa cfa pmp pe esq lcsw jd dds dvm phr shrm-cp cissp csm ms msc bsc ma rph pharmd eit psm fnp lpn cna pt dpt ra aia";
     const PARTICLES: &str = "de la le da di du del della van von der den dos das bin ibn al el y e ter ten zu af st";
     let before_degree = text.split(',').next().unwrap_or(text);
     let before_degree = before_degree.split('(').next().unwrap_or(text).trim();
-    let tokens: Vec<&str> = before_degree.split_whitespace().collect();
+    let mut tokens: Vec<&str> = before_degree.split_whitespace().collect();
+    // "Jane Doe RN": letters behind a name that is not in capitals itself.
+    let post_nominal = |token: &str| POST_NOMINALS.split(' ').any(|known| known == fold(token).replace('.', ""));
+    while tokens.len() > 2 && post_nominal(tokens[tokens.len() - 1]) {
+        tokens.pop();
+    }
+    let joined = tokens.join(" ");
+    let before_degree = joined.as_str();
     // J A N E  D O E
     let tracked = tokens.len() >= 5 && tokens.iter().all(|token| token.chars().count() == 1);
     if tracked || !(2..=5).contains(&tokens.len()) || heading(before_degree).is_some() {

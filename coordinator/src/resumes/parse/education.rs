@@ -40,6 +40,8 @@ static FIELD_LABEL: LazyLock<Regex> = LazyLock::new(|| {
 static MAJOR: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^(?:majors?|field of study|concentration|specialization|studiengang|major in)\s*:?\s+(.{3,60})$").expect("constant pattern")
 });
+static MINOR: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)[\s,;&/+]+(?:and\s+)?(?:with\s+)?(?:an?\s+)?(?:minor|nebenfach)\b").expect("constant pattern"));
 static NOT_SCHOOL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^(?:relevant |selected |key )?(?:coursework|courses|modules|thesis|dissertation|minor|activities|societies|honou?rs|awards?|gpa|grade|advisor|focus|subjects|clubs?|scholarships?|dean's|member|exchange|study abroad|abschlussarbeit|bachelorarbeit|masterarbeit|schwerpunkt\w*|note)\b").expect("constant pattern")
 });
@@ -108,8 +110,10 @@ fn read_line(drafts: &mut Vec<Draft>, line: &Line, detail: bool) {
     draft.entry.gpa = draft.entry.gpa.take().or(gpa);
     draft.entry.honors = draft.entry.honors.take().or(honors);
     draft.span = draft.span.take().or(spans.into_iter().find(|span| span.is_range() || span.end.is_some()));
+    let stray = line.gap && !taken && !draft.entry.school.is_empty() && !has_school && !has_degree && draft.span.is_some();
     for part in parts {
         match part {
+            Part::Loose(_) if stray => {}
             Part::School(name) if draft.entry.school.is_empty() => draft.entry.school = name,
             Part::Degree(degree, field) if draft.entry.degree.is_empty() => {
                 draft.entry.degree = degree;
@@ -218,7 +222,8 @@ fn degree(phrase: &str) -> Option<(String, Option<String>)> {
     }
     let rest = FIELD_LABEL.replace(rest, "");
     let rest = rest.trim().trim_matches([',', ';', ':', '.', ')', '-', '–']).trim();
-    let rest = rest.split(" (").next().unwrap_or(rest).trim();
+    let rest = rest.split(" (").next().unwrap_or(rest);
+    let rest = MINOR.split(rest).next().unwrap_or(rest).trim();
     let plausible = rest.chars().any(char::is_alphabetic) && rest.chars().count() <= 80 && !GPA.is_match(rest);
     Some((name.trim_end_matches(',').to_owned(), plausible.then(|| rest.to_owned())))
 }

@@ -136,7 +136,7 @@ pub(super) fn is_place(text: &str) -> bool {
                 || folded.ends_with(" bay area")
         }
         [city, region] => city_like(city) && is_region(region),
-        [city, region, country] => city_like(city) && (is_region(region) || city_like(region)) && is_region(country),
+        [city, region, country] => city_like(city) && is_region(region) && is_region(country),
         _ => false,
     }
 }
@@ -150,10 +150,11 @@ fn is_state(text: &str) -> bool {
 fn is_region(text: &str) -> bool {
     let bare = ZIP.replace(text.trim(), "");
     let bare = bare.trim_end_matches(')').split('(').next().unwrap_or_default().trim();
-    is_state(text) || REGION_SET.contains(fold(bare).as_str()) || CITY_SET.contains(fold(bare).as_str())
+    is_state(text) || REGION_SET.contains(fold(bare).as_str())
 }
 
-fn city_like(text: &str) -> bool {
+/// Whether a phrase has the form of a town's name.
+pub(super) fn city_like(text: &str) -> bool {
     let count = text.split_whitespace().count();
     (1..=4).contains(&count)
         && text.chars().all(|char| char.is_alphabetic() || " .'-".contains(char))

@@ -29,7 +29,10 @@ pub fn parse(text: &str, today: NaiveDate) -> (ParsedResumeData, f32) {
     let lines = lines::lines(text);
     let confidence = confidence(&lines);
     let mut blocks = sections::blocks(lines);
-    let contact = contact::contact(&blocks);
+    let mut contact = contact::contact(&blocks);
+    if contact.name.as_deref().is_some_and(|name| sections::reopen_top(&mut blocks, name)) {
+        contact = contact::contact(&blocks);
+    }
     drop_stray_contacts(&mut blocks);
     if !blocks.iter().any(|block| matches!(block.section, Section::Work | Section::Education)) {
         blocks = by_looks(blocks);

@@ -204,10 +204,31 @@ fn opens(line: &Line, current: Section) -> Option<(Section, Option<String>)> {
     let human = || words(rest).iter().any(|word| LANGUAGES.split(' ').any(|known| known == word));
     let inline = match section {
         Section::Languages => human(),
-        Section::Skills => !matches!(current, Section::Skills | Section::Work | Section::Projects | Section::Education),
+        // Inside an entry "Technologies: …" belongs to it; "Skills: …" after a gap does not.
+        Section::Skills => match current {
+            Section::Skills => false,
+            Section::Work | Section::Projects | Section::Education => line.gap && fold(label).contains("skill"),
+            _ => true,
+        },
         Section::Summary | Section::Certifications | Section::Interests => current != Section::Work || line.gap,
         Section::Awards => !matches!(current, Section::Work | Section::Education),
         _ => false,
     };
     inline.then(|| (section, Some(rest.to_owned())))
+}
+
+/// A sidebar was read before the name: from the name to the next heading is the top after all. Returns
+/// whether that was so.
+pub(super) fn reopen_top(blocks: &mut Vec<Block>, name: &str) -> bool {
+    let is_name = |line: &Line| !line.bullet && fold(&line.text).starts_with(&fold(name));
+    if blocks.iter().any(|block| matches!(block.section, Section::Top | Section::Contact) && block.lines.iter().any(is_name)) {
+        return false;
+    }
+    let Some(index) = blocks.iter().position(|block| block.lines.iter().any(is_name)) else {
+        return false;
+    };
+    let at = blocks[index].lines.iter().position(is_name).unwrap_or_default();
+    let lines = blocks[index].lines.split_off(at);
+    blocks.insert(index + 1, Block { section: Section::Top, lines });
+    true
 }

@@ -10,7 +10,7 @@ use regex::Regex;
 
 use super::body::{Item, Role, items};
 use super::dates::{Date, Span};
-use super::lexicon::{employer_score, is_place, split_place, title_score};
+use super::lexicon::{city_like, employer_score, is_place, split_place, title_score};
 use super::lines::{Line, cells, fold};
 
 /// Lines of a head before and after the dates.
@@ -25,7 +25,7 @@ static AT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\s+(?:at|bei|chez)\s+
 static URL: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\(?\b(?:https?://|www\.)[^\s()]+\)?").expect("constant pattern"));
 static LABEL: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^(?:company|employer|organi[sz]ation|client|title|job title|position|role|location|dates?|duration|period)\s*:\s*").expect("constant pattern")
+    Regex::new(r"(?i)^(?:company|employer|organi[sz]ation|client|title|job title|designation|position|role|location|dates?|duration|period)\s*:\s*").expect("constant pattern")
 });
 
 /// A position, and when it was for the sum of years.
@@ -101,13 +101,15 @@ fn dated(items: &[Item]) -> Vec<Draft> {
         // Heads below the dates, as long as something is missing.
         let limit = anchors.get(nth + 1).copied().unwrap_or(items.len());
         let reserved = match anchors.get(nth + 1) {
-            Some(&next) if !items[free..next].iter().any(|item| item.role == Role::Body) => lead.min(next - free),
+            Some(&next) if !items[free..next].iter().any(|item| item.role == Role::Body) => {
+                lead.min(heads_before(items, next, free))
+            }
             _ => 0,
         };
         let draft = drafts.len() - 1;
         while free < limit - reserved && free <= at + HEAD_LINES_MAX && items[free].role == Role::Head {
             let complete = drafts[draft].head.complete();
-            let place = is_place(&items[free].rest) && drafts[draft].head.place.is_none();
+            let place = is_place(&LABEL.replace(&items[free].rest, "")) && drafts[draft].head.place.is_none();
             if complete && !place || items[free].line.gap && complete {
                 break;
             }
@@ -251,7 +253,8 @@ fn cut_at_comma(text: &str) -> Option<(String, String)> {
 
 // === From heads to positions ===
 
-fn settle(drafts: Vec<Draft>) -> Vec<Position> {
+fn settle(mut drafts: Vec<Draft>) -> Vec<Position> {
+    find_small_towns(&mut drafts);
     let title_first = drafts.iter().map(|draft| order_vote(&draft.head)).sum::<i32>() >= 0;
     let mut positions: Vec<Position> = Vec::new();
     // An employer's own line with the whole time there, above the positions held.
@@ -293,6 +296,26 @@ fn settle(drafts: Vec<Draft>) -> Vec<Position> {
         positions.push(Position { entry, start, end });
     }
     positions
+}
+
+/// Where the other entries name their places, the last word of "Royal Infirmary, Bath" is one too.
+fn find_small_towns(drafts: &mut [Draft]) {
+    if !drafts.iter().any(|draft| draft.head.place.is_some()) {
+        return;
+    }
+    for head in drafts.iter_mut().map(|draft| &mut draft.head).filter(|head| head.place.is_none()) {
+        let several = head.parts.len() > 1;
+        let Some(part) = head.parts.iter_mut().rev().find(|part| part.text.contains(',')) else {
+            continue;
+        };
+        let Some((name, town)) = part.text.rsplit_once(',') else { continue };
+        let (name, town) = (name.trim().to_owned(), town.trim().to_owned());
+        let enough = several || name.contains(',');
+        if enough && part.title <= part.employer.max(1) && city_like(&town) && town.split(' ').count() <= 2 && employer_score(&town) == 0 && title_score(&town) == 0 {
+            part.text = name;
+            head.place = Some(town);
+        }
+    }
 }
 
 /// +1 when a head clearly names the title first, −1 when the employer.
