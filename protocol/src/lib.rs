@@ -11,5 +11,6 @@ pub mod event;
 pub mod form;
 pub mod ids;
 pub mod plan;
+pub mod resume;
 pub mod task;
 pub mod wire;

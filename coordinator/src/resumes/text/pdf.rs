@@ -1,0 +1,177 @@
+//! PDF: glyphs with their places, page by page, for [`super::layout`] to read in order.
+//!
+//! `pdf-extract` panics on many odd files; a page that makes it panic is read by `lopdf`'s simpler
+//! extraction instead, without places.
+
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use lopdf::{Document, Object};
+use pdf_extract::{MediaBox, OutputDev, OutputError, Transform, output_doc_page};
+
+use super::layout::{self, Glyph, Link};
+use super::{Code, TEXT_MAX};
+
+/// Pages read; the rest is left out. A long academic resume has thirty.
+const PAGES_MAX: usize = 50;
+
+/// Glyphs kept: text is cut at [`TEXT_MAX`] anyway.
+const GLYPHS_MAX: usize = TEXT_MAX;
+
+/// The text in reading order.
+pub(super) fn text(bytes: &[u8]) -> Result<String, Code> {
+    let mut document = match Document::load_mem(bytes) {
+        Ok(document) => document,
+        Err(lopdf::Error::InvalidPassword | lopdf::Error::Decryption(_)) => return Err(Code::Encrypted),
+        Err(_) => return Err(Code::Unreadable),
+    };
+    // Many files are encrypted with no password to open them, only to restrict printing.
+    if document.is_encrypted() && document.decrypt("").is_err() {
+        return Err(Code::Encrypted);
+    }
+    let pages = document.get_pages();
+    if pages.is_empty() {
+        return Err(Code::Unreadable);
+    }
+    let mut glyphs = Glyphs::default();
+    let mut links = Vec::new();
+    let mut unplaced = String::new();
+    let mut failures = 0;
+    for (&number, &id) in pages.iter().take(PAGES_MAX) {
+        let kept = glyphs.kept.len();
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            output_doc_page(&document, &mut glyphs, number)
+        }));
+        if !matches!(read, Ok(Ok(()))) {
+            glyphs.kept.truncate(kept);
+            glyphs.end_page_at();
+            match catch_unwind(AssertUnwindSafe(|| document.extract_text(&[number]))) {
+                Ok(Ok(text)) => unplaced.push_str(&text),
+                _ => failures += 1,
+            }
+        }
+        if number == 1 {
+            links = links_of(&document, id, glyphs.top);
+        }
+    }
+    let mut text = layout::read(glyphs.kept, &links);
+    text.push_str(&unplaced);
+    if !text.chars().any(char::is_alphanumeric) {
+        return Err(if failures == pages.len().min(PAGES_MAX) {
+            Code::Unreadable
+        } else {
+            Code::NoText
+        });
+    }
+    Ok(text)
+}
+
+/// Collects glyphs on one tall page: each page's `y` continues where the last one ended, so that a
+/// column that runs over several pages is one column.
+#[derive(Default)]
+struct Glyphs {
+    kept: Vec<Glyph>,
+    /// Glyphs of this page by place: bold is often faked by drawing twice.
+    drawn: HashSet<(String, i64, i64)>,
+    page: u32,
+    /// Upper edge of the page in its own coordinates, which grow upwards.
+    top: f64,
+    height: f64,
+    above: f64,
+}
+
+impl Glyphs {
+    fn end_page_at(&mut self) {
+        self.above += self.height;
+        self.height = 0.0;
+        self.drawn.clear();
+    }
+}
+
+impl OutputDev for Glyphs {
+    fn begin_page(
+        &mut self,
+        number: u32,
+        media: &MediaBox,
+        _art: Option<(f64, f64, f64, f64)>,
+    ) -> Result<(), OutputError> {
+        self.page = number;
+        self.top = media.ury;
+        self.height = (media.ury - media.lly).abs();
+        Ok(())
+    }
+
+    fn end_page(&mut self) -> Result<(), OutputError> {
+        self.end_page_at();
+        Ok(())
+    }
+
+    fn output_character(
+        &mut self,
+        matrix: &Transform,
+        width: f64,
+        _spacing: f64,
+        font_size: f64,
+        char: &str,
+    ) -> Result<(), OutputError> {
+        let scale = (matrix.m11.hypot(matrix.m12), matrix.m21.hypot(matrix.m22));
+        let (x, y) = (matrix.m31, self.top - matrix.m32);
+        let size = (font_size * scale.1).abs();
+        let upright = matrix.m11.abs() >= matrix.m12.abs();
+        let finite = x.is_finite() && y.is_finite() && size.is_finite() && width.is_finite();
+        if !upright || !finite || self.kept.len() >= GLYPHS_MAX || char.is_empty() {
+            return Ok(());
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "a place on a page, rounded to a point")]
+        let place = (char.to_owned(), x.round() as i64, y.round() as i64);
+        if !char.trim().is_empty() && !self.drawn.insert(place) {
+            return Ok(());
+        }
+        self.kept.push(Glyph {
+            text: char.to_owned(),
+            x,
+            y: self.above + y,
+            width: (width * font_size * scale.0).abs(),
+            size,
+            page: self.page,
+        });
+        Ok(())
+    }
+
+    fn begin_word(&mut self) -> Result<(), OutputError> {
+        Ok(())
+    }
+
+    fn end_word(&mut self) -> Result<(), OutputError> {
+        Ok(())
+    }
+
+    fn end_line(&mut self) -> Result<(), OutputError> {
+        Ok(())
+    }
+}
+
+/// The first page's links: contact lines often show only "LinkedIn".
+fn links_of(document: &Document, page: lopdf::ObjectId, top: f64) -> Vec<Link> {
+    let number = |object: &Object| object.as_float().ok().map(f64::from);
+    let Ok(annotations) = document.get_page_annotations(page) else {
+        return Vec::new();
+    };
+    annotations
+        .into_iter()
+        .filter_map(|annotation| {
+            let (_, action) = document.dereference(annotation.get(b"A").ok()?).ok()?;
+            let (_, uri) = document.dereference(action.as_dict().ok()?.get(b"URI").ok()?).ok()?;
+            let target = String::from_utf8_lossy(uri.as_str().ok()?).into_owned();
+            let (_, rect) = document.dereference(annotation.get(b"Rect").ok()?).ok()?;
+            let rect: Vec<f64> = rect.as_array().ok()?.iter().filter_map(number).collect();
+            let [x0, y0, x1, y1] = rect[..] else { return None };
+            let web = target.starts_with("http://") || target.starts_with("https://");
+            (web || target.starts_with("mailto:")).then(|| Link {
+                target,
+                x: (x0.min(x1), x0.max(x1)),
+                y: (top - y0.max(y1), top - y0.min(y1)),
+            })
+        })
+        .collect()
+}
