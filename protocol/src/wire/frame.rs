@@ -25,10 +25,11 @@ pub enum Tag {
     LiveFrame = 7,
     EnrolRequest = 8,
     EnrolAnswer = 9,
+    RenewRequest = 10,
 }
 
 impl Tag {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::ControlUp,
         Self::ControlDown,
         Self::JobUp,
@@ -38,6 +39,7 @@ impl Tag {
         Self::LiveFrame,
         Self::EnrolRequest,
         Self::EnrolAnswer,
+        Self::RenewRequest,
     ];
 }
 
@@ -62,6 +64,7 @@ framed! {
     LiveFrameHeader => LiveFrame,
     EnrolRequest => EnrolRequest,
     EnrolAnswer => EnrolAnswer,
+    RenewRequest => RenewRequest,
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -51,6 +51,18 @@ pub enum ControlDown {
     Renewed {
         chain_der: Vec<Vec<u8>>,
     },
+    /// A heartbeat was taken: one for each, in their order. The agent's leases run from the sending of the last
+    /// heartbeat answered so.
+    HeartbeatTaken,
+    /// The artifact is stored: a report may name it.
+    ArtifactStored {
+        artifact: ArtifactId,
+    },
+    /// The artifact is not stored. `again`: the same bytes may go through on another attempt.
+    ArtifactRefused {
+        artifact: ArtifactId,
+        again: bool,
+    },
 }
 
 /// The first frame of a session.
@@ -148,6 +160,15 @@ pub struct EnrolRequest {
     /// Certificate request (DER) for the agent's key; its names are ignored.
     pub csr_der: Vec<u8>,
     pub host_name: String,
+}
+
+/// Buys a new certificate with one that has run out while the agent slept or had no connection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RenewRequest {
+    /// The certificate that ran out, DER.
+    pub certificate_der: Vec<u8>,
+    /// Certificate request (DER) signed by the key of that certificate, which proves its possession.
+    pub csr_der: Vec<u8>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -270,6 +291,9 @@ pub enum Report {
     Failed { failure: Failure, screenshot: Option<Screenshot> },
     /// Page, context and files of the job are gone.
     Ended,
+    /// A photograph of this step (see [`ArtifactHeader::step`]) could not be stored; the report that would have
+    /// named it follows without.
+    Unstored { step: String, failure: Failure },
 }
 
 crate::named_enum! {

@@ -1,8 +1,10 @@
 //! What agent and coordinator say to each other over QUIC.
 //!
 //! [`frame`] is the envelope (length, tag, body), [`codec`] the only place that encodes and decodes bodies,
-//! [`message`] the vocabulary, one enum per stream and direction. Tags are for ever: append, never renumber.
+//! [`message`] the vocabulary, one enum per stream and direction; [`close`] says why a connection or a stream was
+//! ended. Tags and codes are for ever: append, never renumber.
 
+pub mod close;
 pub mod codec;
 pub mod frame;
 pub mod message;
@@ -16,3 +18,11 @@ pub const ALPN_ENROL: &[u8] = b"valet-enrol/1";
 pub const VERSION_MIN: u16 = 1;
 /// Newest protocol version this build speaks.
 pub const VERSION_MAX: u16 = 1;
+
+/// The name in every coordinator's certificate. Which coordinator answers is decided by the address dialled; that it
+/// is one of ours, by the authority that signed it.
+pub const SERVER_NAME: &str = "coordinator.valet.internal";
+/// Path prefix of the URI name in an agent's certificate; the sandbox's id follows.
+pub const AGENT_URI: &str = "spiffe://valet/sandbox/";
+/// Largest artifact (a photograph is 50 to 500 KiB) and largest file of a job (resumes are refused from 10 MiB).
+pub const BULK_MAX: u64 = 10 << 20;

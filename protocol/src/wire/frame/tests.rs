@@ -1,5 +1,5 @@
 use super::*;
-use crate::ids::{CommandId, LeaseId, PermitId};
+use crate::ids::{ArtifactId, CommandId, LeaseId, PermitId};
 use crate::wire::message::{ControlDown, JobDown, JobUp, Refusal, Report};
 use uuid::Uuid;
 
@@ -22,6 +22,9 @@ fn golden_bytes() {
     );
     let ended = encode(&JobUp::Report { number: 2, report: Report::Ended }).unwrap();
     assert_eq!(hex(&ended), "050000000300000208");
+    assert_eq!(hex(&encode(&ControlDown::HeartbeatTaken).unwrap()), "03000000020005");
+    let refused = encode(&ControlDown::ArtifactRefused { artifact: ArtifactId(id), again: true }).unwrap();
+    assert_eq!(hex(&refused), "1500000002000710 01920000000070008000000000000001 01".replace(' ', ""));
 }
 
 #[test]
@@ -45,7 +48,7 @@ fn frames_that_are_not_ours_are_refused_by_their_header() {
     assert!(matches!(header(codec::BODY_MAX as u32 + 3, 1), Err(Error::TooLong { .. })));
     assert!(matches!(header(1, 1), Err(Error::TooShort { .. })));
     assert!(matches!(header(10, 0), Err(Error::UnknownTag { tag: 0 })));
-    assert!(matches!(header(10, 10), Err(Error::UnknownTag { tag: 10 })));
+    assert!(matches!(header(10, 11), Err(Error::UnknownTag { tag: 11 })));
     assert!(header(codec::BODY_MAX as u32 + 2, 1).is_ok());
 }
 

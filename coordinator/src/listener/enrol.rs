@@ -1,0 +1,137 @@
+//! Enrolment: one request and one answer on a connection without a client certificate.
+
+use std::time::{Duration, SystemTime};
+
+use metrics::counter;
+use protocol::ids::SandboxId;
+use protocol::wire::close;
+use protocol::wire::frame::{self, HEADER_LEN, Tag};
+use protocol::wire::message::{EnrolAnswer, EnrolRequest, Refusal, RenewRequest};
+use quinn::{Connection, RecvStream, VarInt};
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use super::Shared;
+use super::accept::end;
+use super::io::{self, Error};
+use super::sessions::{Refused, Sessions};
+use crate::pki;
+
+/// Tokens have 43 characters; the bound keeps a guesser from sending megabytes.
+const TOKEN_MAX: usize = 256;
+/// The longest name a host may have.
+const HOST_NAME_MAX: usize = 253;
+/// The core answers from its database.
+const CORE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the agent may take to have read the answer.
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
+
+enum Request {
+    Token(EnrolRequest),
+    Renew(RenewRequest),
+}
+
+pub(super) async fn serve<S: Sessions>(connection: &Connection, shared: &Shared<S>) {
+    let first = async {
+        let (send, mut recv) = connection.accept_bi().await.map_err(|_| Error::Ended)?;
+        Ok::<_, Error>((send, read_request(&mut recv).await?))
+    };
+    let (mut send, request) = match timeout(shared.limits.first_frame, first).await {
+        Ok(Ok(first)) => first,
+        Ok(Err(Error::Ended)) => return end(connection, close::DONE, "enrolment_ended"),
+        Ok(Err(error)) => {
+            warn!(remote = %connection.remote_address(), %error, "a malformed enrolment");
+            counter!("valet_listener_malformed_total").increment(1);
+            return end(connection, close::MALFORMED, "malformed");
+        }
+        Err(_) => return end(connection, close::TOO_SLOW, "first_frame_slow"),
+    };
+    let decided = match timeout(CORE_TIMEOUT, decide(request, shared)).await {
+        Ok(decided) => decided,
+        Err(_) => Err(Refused::new(Refusal::Internal, "no answer in time; try again")),
+    };
+    let answer = decided.unwrap_or_else(|refused| {
+        counter!("valet_enrolments_refused_total", "code" => refused.code.as_str()).increment(1);
+        info!(remote = %connection.remote_address(), code = %refused.code, "an enrolment was refused");
+        EnrolAnswer::Refused { code: refused.code, message: refused.message }
+    });
+    if io::write(&mut send, &answer).await.is_ok() && send.finish().is_ok() {
+        let _ = timeout(READ_TIMEOUT, send.stopped()).await;
+    }
+    connection.close(VarInt::from_u32(close::DONE), b"");
+}
+
+async fn read_request(recv: &mut RecvStream) -> Result<Request, Error> {
+    let mut header = [0; HEADER_LEN];
+    recv.read_exact(&mut header).await.map_err(|error| match error {
+        quinn::ReadExactError::FinishedEarly(_) => Error::Truncated,
+        quinn::ReadExactError::ReadError(_) => Error::Ended,
+    })?;
+    let (tag, length) = frame::parse_header(header)?;
+    if !matches!(tag, Tag::EnrolRequest | Tag::RenewRequest) {
+        return Err(frame::Error::Unexpected { want: Tag::EnrolRequest, got: tag }.into());
+    }
+    let body = io::read_bytes(recv, length).await?;
+    Ok(match tag {
+        Tag::RenewRequest => Request::Renew(frame::decode(tag, &body)?),
+        _ => Request::Token(frame::decode(tag, &body)?),
+    })
+}
+
+async fn decide<S: Sessions>(request: Request, shared: &Shared<S>) -> Result<EnrolAnswer, Refused> {
+    let malformed = |error: pki::Error| Refused::new(Refusal::Malformed, error.to_string());
+    match request {
+        Request::Token(request) => {
+            if request.token.is_empty() || request.token.len() > TOKEN_MAX {
+                return Err(Refused::new(Refusal::Token, "the enrolment token is not valid"));
+            }
+            // Before the token is burnt: a request that cannot be signed may be repeated with it.
+            pki::check_request(&request.csr_der).map_err(malformed)?;
+            let mut host_name = request.host_name;
+            host_name.truncate(host_name.floor_char_boundary(HOST_NAME_MAX));
+            let sandbox = shared.sessions.enrol(&request.token, &host_name).await?;
+            grant(&request.csr_der, sandbox, shared).await
+        }
+        Request::Renew(request) => {
+            let identity = shared
+                .authority
+                .renewal(&request.certificate_der, &request.csr_der, SystemTime::now())
+                .map_err(|error| match error {
+                    pki::Error::Certificate | pki::Error::RequestSize { .. } | pki::Error::Request(_) => {
+                        malformed(error)
+                    }
+                    _ => Refused::new(Refusal::Revoked, error.to_string()),
+                })?;
+            shared.sessions.standing(identity).await?;
+            grant(&request.csr_der, identity.sandbox, shared).await
+        }
+    }
+}
+
+async fn grant<S: Sessions>(
+    csr_der: &[u8],
+    sandbox: SandboxId,
+    shared: &Shared<S>,
+) -> Result<EnrolAnswer, Refused> {
+    let issued = sign(csr_der, sandbox, shared).await?;
+    info!(%sandbox, "an agent was enrolled");
+    Ok(EnrolAnswer::Granted {
+        sandbox,
+        chain_der: issued.chain.iter().map(|certificate| certificate.to_vec()).collect(),
+        ca_der: shared.authority.certificate().to_vec(),
+    })
+}
+
+/// Signs and has the core record it, in this order: a certificate nobody knows of is not handed out.
+pub(super) async fn sign<S: Sessions>(
+    csr_der: &[u8],
+    sandbox: SandboxId,
+    shared: &Shared<S>,
+) -> Result<pki::Issued, Refused> {
+    let issued = shared
+        .authority
+        .sign_agent(csr_der, sandbox, SystemTime::now(), shared.limits.certificate_ttl)
+        .map_err(|error| Refused::new(Refusal::Malformed, error.to_string()))?;
+    shared.sessions.issued(issued.identity).await?;
+    Ok(issued)
+}
