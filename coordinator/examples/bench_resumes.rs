@@ -106,8 +106,15 @@ async fn run(folder: &Path) -> anyhow::Result<()> {
                 let refused = read.as_ref().err().map(|error| error.code.as_str());
                 let scores = score(&read.map(|read| read.data).unwrap_or_default(), &expected);
                 let shares: Vec<String> = scores.iter().map(|score| format!("{:.3}", score.share())).collect();
-                println!("{} contact={} work={} education={} skills={} {ms}ms{}", one.id, shares[0], shares[1], shares[2], shares[3],
-                    refused.map(|code| format!(" refused={code}")).unwrap_or_default());
+                println!(
+                    "{} contact={} work={} education={} skills={} {ms}ms{}",
+                    one.id,
+                    shares[0],
+                    shares[1],
+                    shares[2],
+                    shares[3],
+                    refused.map(|code| format!(" refused={code}")).unwrap_or_default()
+                );
                 for (score, sum) in scores.into_iter().zip(&mut all) {
                     for wrong in &score.wrong {
                         println!("    {wrong}");
@@ -119,7 +126,14 @@ async fn run(folder: &Path) -> anyhow::Result<()> {
         }
     }
     let shares = all.each_ref().map(Score::share);
-    println!("resumes={} contact={:.3} work={:.3} education={:.3} skills={:.3}", listed.len(), shares[0], shares[1], shares[2], shares[3]);
+    println!(
+        "resumes={} contact={:.3} work={:.3} education={:.3} skills={:.3}",
+        listed.len(),
+        shares[0],
+        shares[1],
+        shares[2],
+        shares[3]
+    );
     Ok(())
 }
 
@@ -151,8 +165,15 @@ fn score(data: &ParsedResumeData, expected: &Expected) -> [Score; 4] {
                 && date(&wanted.end, entry.end_date.as_ref())
         });
         work.note(right, || {
-            let found: Vec<String> = data.work_history.iter().map(|e| format!("{:?} / {:?} {:?}-{:?}", e.title, e.company, e.start_date, e.end_date)).collect();
-            format!("work: {:?} / {:?} {:?}-{:?} not in {found:#?}", wanted.title, wanted.company, wanted.start, wanted.end)
+            let found: Vec<String> = data
+                .work_history
+                .iter()
+                .map(|e| format!("{:?} / {:?} {:?}-{:?}", e.title, e.company, e.start_date, e.end_date))
+                .collect();
+            format!(
+                "work: {:?} / {:?} {:?}-{:?} not in {found:#?}",
+                wanted.title, wanted.company, wanted.start, wanted.end
+            )
         });
     }
     for _ in expected.work.len()..data.work_history.len() {
@@ -168,10 +189,16 @@ fn score(data: &ParsedResumeData, expected: &Expected) -> [Score; 4] {
                 && date(&wanted.start, entry.start_date.as_ref())
                 && date(&wanted.end, entry.end_date.as_ref())
         });
-        education.note(right, || format!("education: {:?} {:?} {:?} {:?}-{:?} not in {:#?}", wanted.school, wanted.degree, wanted.field, wanted.start, wanted.end, data.education));
+        education.note(right, || {
+            format!(
+                "education: {:?} {:?} {:?} {:?}-{:?} not in {:#?}",
+                wanted.school, wanted.degree, wanted.field, wanted.start, wanted.end, data.education
+            )
+        });
     }
     for _ in expected.education.len()..data.education.len() {
-        education.note(false, || format!("education: {} entries, not {}", data.education.len(), expected.education.len()));
+        education
+            .note(false, || format!("education: {} entries, not {}", data.education.len(), expected.education.len()));
     }
 
     let mut skills = Score::default();

@@ -7,10 +7,10 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use dashmap::DashMap;
 use protocol::ids::{LeaseId, NodeId, SandboxId, TaskId, UserId};
 use ractor::ActorRef;
+use store::Store;
 use store::bus::Bus;
 use store::files::Files;
 use store::shards::Held;
-use store::Store;
 use tokio::sync::{Notify, watch};
 
 use crate::journal::Journal;

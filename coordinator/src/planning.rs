@@ -28,8 +28,7 @@ pub async fn plan(core: &Arc<Core>, live: &Live) -> anyhow::Result<FillPlan> {
 async fn gather(core: &Core, live: &Live) -> anyhow::Result<Facts> {
     let task = &live.task;
     let mut tx = core.store.begin().await?;
-    let person =
-        facts::person(&mut tx, task.user_id).await?.ok_or_else(|| anyhow::anyhow!("the person is gone"))?;
+    let person = facts::person(&mut tx, task.user_id).await?.ok_or_else(|| anyhow::anyhow!("the person is gone"))?;
     let bank = facts::bank(&mut tx, task.user_id).await?;
     let resume = match task.resume_id {
         Some(id) => facts::resume(&mut tx, id).await?,
@@ -37,10 +36,8 @@ async fn gather(core: &Core, live: &Live) -> anyhow::Result<Facts> {
     };
     drop(tx);
 
-    let mut known = Facts::new(
-        Account { name: person.name.clone(), email: person.email.clone() },
-        Utc::now().date_naive(),
-    );
+    let mut known =
+        Facts::new(Account { name: person.name.clone(), email: person.email.clone() }, Utc::now().date_naive());
     known.profile = profile(&person);
     known.bank = bank.into_iter().filter_map(bank_entry).collect();
     if let Some(resume) = resume {

@@ -112,7 +112,10 @@ async fn parse(core: &Core, id: ResumeId) -> anyhow::Result<()> {
     let (parsed, event) = match read {
         Ok(read) => {
             let event = Event::ResumeParsed { resume_id: id, parse_confidence: read.confidence };
-            (Some(Parsed { data: serde_json::to_value(read.data)?, confidence: read.confidence, text: read.text }), event)
+            (
+                Some(Parsed { data: serde_json::to_value(read.data)?, confidence: read.confidence, text: read.text }),
+                event,
+            )
         }
         Err(error) => (None, Event::ResumeParseFailed { resume_id: id, error: error.to_string() }),
     };

@@ -39,7 +39,11 @@ impl Actor for Router {
     type State = RouterState;
     type Arguments = RouterArgs;
 
-    async fn pre_start(&self, me: ActorRef<RouterMessage>, args: RouterArgs) -> Result<RouterState, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        me: ActorRef<RouterMessage>,
+        args: RouterArgs,
+    ) -> Result<RouterState, ActorProcessingErr> {
         ractor::pg::join(ROUTERS.to_owned(), vec![me.get_cell()]);
         Ok(RouterState {
             tasks: Tasks::new(args.core),

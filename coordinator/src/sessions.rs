@@ -98,9 +98,14 @@ impl Sessions for CoreSessions {
 
     async fn issued(&self, identity: Identity) -> Result<(), Refused> {
         let mut tx = self.core.store.begin().await.map_err(busy)?;
-        store::agents::record_certificate(&mut tx, identity.sandbox, &identity.fingerprint.0, identity.not_after.into())
-            .await
-            .map_err(busy)?;
+        store::agents::record_certificate(
+            &mut tx,
+            identity.sandbox,
+            &identity.fingerprint.0,
+            identity.not_after.into(),
+        )
+        .await
+        .map_err(busy)?;
         store::db::commit(tx, "recording a certificate").await.map_err(busy)
     }
 

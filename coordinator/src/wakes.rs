@@ -61,7 +61,9 @@ async fn pass(core: &Arc<Core>) -> Result<(), store::StoreError> {
             async move {
                 match tasks.input(task, None, Input::Wake).await {
                     Ok(_) | Err(TaskError::Refused(_) | TaskError::NotFound) => {}
-                    Err(error) => warn!(task.id = %task, %error, "task {task} was not woken; the next pass tries again"),
+                    Err(error) => {
+                        warn!(task.id = %task, %error, "task {task} was not woken; the next pass tries again")
+                    }
                 }
             }
         })

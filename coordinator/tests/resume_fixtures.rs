@@ -38,7 +38,16 @@ fn told(data: &ParsedResumeData, key: &str) -> Vec<String> {
         "edu" => data
             .education
             .iter()
-            .map(|e| row(&[e.school.clone(), e.degree.clone(), or(&e.field_of_study), or(&e.start_date), or(&e.end_date), or(&e.gpa)]))
+            .map(|e| {
+                row(&[
+                    e.school.clone(),
+                    e.degree.clone(),
+                    or(&e.field_of_study),
+                    or(&e.start_date),
+                    or(&e.end_date),
+                    or(&e.gpa),
+                ])
+            })
             .collect(),
         _ => panic!("a fixture has no {key}"),
     }

@@ -119,10 +119,11 @@ pub async fn resume(db: &mut PgConnection, id: ResumeId) -> Result<Option<Stored
 /// # Errors
 /// When the database does not answer.
 pub async fn unparsed_resumes(db: &mut PgConnection, limit: i64) -> Result<Vec<ResumeId>, StoreError> {
-    let rows = sqlx::query_scalar!("SELECT id FROM resumes WHERE status = 'parsing' ORDER BY created_at LIMIT $1", limit)
-        .fetch_all(db)
-        .await
-        .map_err(StoreError::during("reading unparsed resumes"))?;
+    let rows =
+        sqlx::query_scalar!("SELECT id FROM resumes WHERE status = 'parsing' ORDER BY created_at LIMIT $1", limit)
+            .fetch_all(db)
+            .await
+            .map_err(StoreError::during("reading unparsed resumes"))?;
     Ok(rows.into_iter().map(ResumeId).collect())
 }
 
@@ -138,7 +139,12 @@ pub struct Parsed {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn keep_parsed(db: &mut PgConnection, id: ResumeId, parsed: Option<&Parsed>, at: DateTime<Utc>) -> Result<bool, StoreError> {
+pub async fn keep_parsed(
+    db: &mut PgConnection,
+    id: ResumeId,
+    parsed: Option<&Parsed>,
+    at: DateTime<Utc>,
+) -> Result<bool, StoreError> {
     let result = match parsed {
         Some(parsed) => {
             sqlx::query!(

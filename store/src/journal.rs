@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use protocol::form::Digest;
-use protocol::ids::{ArtifactId, LeaseId, PermitId, QaEntryId, SandboxId, TaskId, UserId};
+use protocol::ids::{ArtifactId, LeaseId, PermitId, QaEntryId, SandboxId, UserId};
 use serde_json::{Value as Json, json};
 use sqlx::PgConnection;
 
@@ -55,15 +55,33 @@ pub struct TaskEvent {
 pub enum Write {
     /// Replaces the review.
     Review(Box<Review>),
-    PermitGranted { id: PermitId, lease: LeaseId, grant: i32, form: Digest, values: Digest },
-    PermitClosed { id: PermitId, state: PermitState },
+    PermitGranted {
+        id: PermitId,
+        lease: LeaseId,
+        grant: i32,
+        form: Digest,
+        values: Digest,
+    },
+    PermitClosed {
+        id: PermitId,
+        state: PermitState,
+    },
     /// Replaces the per-field record of what was entered (or sent).
     Results(Vec<ResultRow>),
     /// Bank entries whose answers were sent.
     AnswersUsed(Vec<QaEntryId>),
     /// An answer the person gave and wants kept; replaces an entry with the same question.
-    AnswerLearned { category: String, question: String, answer: String },
-    Notification { kind: &'static str, title: String, body: String, metadata: Json },
+    AnswerLearned {
+        category: String,
+        question: String,
+        answer: String,
+    },
+    Notification {
+        kind: &'static str,
+        title: String,
+        body: String,
+        metadata: Json,
+    },
 }
 
 /// One field of an application, for `application_results` and `application_fields`.
@@ -171,10 +189,13 @@ async fn write_beside(db: &mut PgConnection, steps: &[Step]) -> Result<(), Commi
         })
         .collect();
     if !events.is_empty() {
-        sqlx::query!("INSERT INTO task_events SELECT * FROM jsonb_populate_recordset(NULL::task_events, $1)", json!(events))
-            .execute(&mut *db)
-            .await
-            .map_err(failed("writing task events"))?;
+        sqlx::query!(
+            "INSERT INTO task_events SELECT * FROM jsonb_populate_recordset(NULL::task_events, $1)",
+            json!(events)
+        )
+        .execute(&mut *db)
+        .await
+        .map_err(failed("writing task events"))?;
     }
     for step in steps {
         for write in &step.writes {
@@ -191,7 +212,12 @@ async fn write_one(db: &mut PgConnection, task: &Task, write: &Write) -> Result<
             sqlx::query!(
                 "INSERT INTO permits (id, task_id, lease_id, grant_number, form_digest, values_digest)
                  VALUES ($1, $2, $3, $4, $5, $6)",
-                id.0, task.id.0, lease.0, grant, &form.0[..], &values.0[..]
+                id.0,
+                task.id.0,
+                lease.0,
+                grant,
+                &form.0[..],
+                &values.0[..]
             )
             .execute(db)
             .await
@@ -225,7 +251,9 @@ async fn write_one(db: &mut PgConnection, task: &Task, write: &Write) -> Result<
         Write::AnswerLearned { category, question, answer } => {
             let known = sqlx::query!(
                 "UPDATE qa_bank SET answer = $3, updated_at = now() WHERE user_id = $1 AND lower(question) = lower($2)",
-                task.user_id.0, question, answer
+                task.user_id.0,
+                question,
+                answer
             )
             .execute(&mut *db)
             .await
@@ -234,7 +262,11 @@ async fn write_one(db: &mut PgConnection, task: &Task, write: &Write) -> Result<
                 sqlx::query!(
                     "INSERT INTO qa_bank (id, user_id, category, question, answer, source)
                      VALUES ($1, $2, $3, $4, $5, 'application_learned')",
-                    QaEntryId::new().0, task.user_id.0, category, question, answer
+                    QaEntryId::new().0,
+                    task.user_id.0,
+                    category,
+                    question,
+                    answer
                 )
                 .execute(db)
                 .await
@@ -410,11 +442,8 @@ async fn write_told(db: &mut PgConnection, steps: &[Step]) -> Result<Vec<Told>, 
 }
 
 async fn check_caps(db: &mut PgConnection, steps: &[Step]) -> Result<(), CommitError> {
-    let claiming: HashSet<uuid::Uuid> = steps
-        .iter()
-        .filter(|step| matches!(step.slot, Slot::Take { .. }))
-        .map(|step| step.task.user_id.0)
-        .collect();
+    let claiming: HashSet<uuid::Uuid> =
+        steps.iter().filter(|step| matches!(step.slot, Slot::Take { .. })).map(|step| step.task.user_id.0).collect();
     if claiming.is_empty() {
         return Ok(());
     }

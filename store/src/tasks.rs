@@ -42,16 +42,31 @@ pub enum Pending {
     /// The job is to be opened and the page observed.
     Start,
     /// The person dealt with a blocker; the page is to be looked at again.
-    Recheck { command: CommandId },
+    Recheck {
+        command: CommandId,
+    },
     /// Values are to be planned for the observed form; `round` counts forms that grew while being filled.
-    Plan { round: u8 },
-    Fill { command: CommandId, round: u8 },
+    Plan {
+        round: u8,
+    },
+    Fill {
+        command: CommandId,
+        round: u8,
+    },
     /// Approved: corrections to be entered and everything read back; `tries` counts permits that ran out.
-    Prepare { command: CommandId, tries: u8 },
+    Prepare {
+        command: CommandId,
+        tries: u8,
+    },
     /// A permit is out.
-    Submit { command: CommandId, tries: u8 },
+    Submit {
+        command: CommandId,
+        tries: u8,
+    },
     /// The page is to be closed; the slot is given back when it is.
-    End { command: CommandId },
+    End {
+        command: CommandId,
+    },
 }
 
 /// A picture of the page, as listed in the task's `screenshots`.

@@ -5,9 +5,7 @@
 
 fn main() {
     let name = std::env::args_os().next().unwrap_or_default();
-    let name = std::path::Path::new(&name)
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned());
+    let name = std::path::Path::new(&name).file_name().map(|name| name.to_string_lossy().into_owned());
     match name.as_deref() {
         Some("hang") => loop {
             std::thread::park();

@@ -45,7 +45,11 @@ impl Actor for Dispatcher {
     type State = DispatcherState;
     type Arguments = Arc<Core>;
 
-    async fn pre_start(&self, me: ActorRef<DispatcherMsg>, core: Arc<Core>) -> Result<DispatcherState, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        me: ActorRef<DispatcherMsg>,
+        core: Arc<Core>,
+    ) -> Result<DispatcherState, ActorProcessingErr> {
         let (bell, cell) = (Arc::clone(&core), me.clone());
         tokio::spawn(async move {
             loop {

@@ -51,9 +51,5 @@ pub async fn read(exe: &Path, bytes: Vec<u8>, declared: &str, today: NaiveDate) 
     if confidence < CONFIDENCE_MIN {
         return Err(Code::LowConfidence.into());
     }
-    Ok(Read {
-        text,
-        data,
-        confidence,
-    })
+    Ok(Read { text, data, confidence })
 }

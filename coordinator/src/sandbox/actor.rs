@@ -33,17 +33,35 @@ const LOSSES_AT_ONCE: usize = 16;
 #[derive(Debug, RactorMessage)]
 pub enum SandboxMsg {
     /// An authenticated agent opened a session; replies with its epoch.
-    Hello { hello: Box<Hello>, link: AgentLink, reply: RpcReplyPort<Result<i64, Refused>> },
+    Hello {
+        hello: Box<Hello>,
+        link: AgentLink,
+        reply: RpcReplyPort<Result<i64, Refused>>,
+    },
     /// The agent lives. Ignored under an old epoch.
-    Heartbeat { epoch: i64 },
+    Heartbeat {
+        epoch: i64,
+    },
     /// The agent wants no new work.
-    Draining { epoch: i64 },
+    Draining {
+        epoch: i64,
+    },
     /// The session of this epoch is over.
-    Gone { epoch: i64 },
-    OpenJob { start: Box<JobStart>, files: Vec<(FileRef, Bytes)> },
-    Send { lease: LeaseId, message: Box<JobDown> },
+    Gone {
+        epoch: i64,
+    },
+    OpenJob {
+        start: Box<JobStart>,
+        files: Vec<(FileRef, Bytes)>,
+    },
+    Send {
+        lease: LeaseId,
+        message: Box<JobDown>,
+    },
     /// The lease is over: the agent is to forget it.
-    Release { lease: LeaseId },
+    Release {
+        lease: LeaseId,
+    },
     Tick,
 }
 
@@ -196,9 +214,8 @@ impl SandboxState {
 
     /// Tells the tasks, a few at a time, until each has taken it.
     fn report_lost(&self, lost: Vec<Leased>, hello: Option<&Hello>) {
-        let used: HashMap<_, _> = hello
-            .map(|hello| hello.permits.iter().map(|seen| (seen.task, seen.used)).collect())
-            .unwrap_or_default();
+        let used: HashMap<_, _> =
+            hello.map(|hello| hello.permits.iter().map(|seen| (seen.task, seen.used)).collect()).unwrap_or_default();
         // An agent that is here and has no record of a permit never received it.
         let here = hello.is_some();
         let tasks = self.tasks.clone();
@@ -276,7 +293,7 @@ impl SandboxState {
             return Ok(());
         }
         if let Some(session) = self.session.take() {
-            session.link.close(protocol::wire::close::SILENT);
+            session.link.close(protocol::wire::close::TOO_SLOW);
             self.close_session_row(session.epoch).await;
         }
         let mut tx = self.core.store.begin().await?;

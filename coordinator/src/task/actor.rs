@@ -26,7 +26,11 @@ const IDLE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, RactorMessage)]
 pub enum TaskMsg {
-    Input { user: Option<UserId>, input: Input, reply: Option<RpcReplyPort<Applied>> },
+    Input {
+        user: Option<UserId>,
+        input: Input,
+        reply: Option<RpcReplyPort<Applied>>,
+    },
     /// Do again what is owed to the world: the actor was activated, or the agent is back.
     Owed,
     /// Leave memory if nothing came since the given count of messages.
@@ -37,7 +41,9 @@ pub enum TaskMsg {
 #[derive(Debug)]
 pub enum Applied {
     /// Durable (or it already was).
-    Done { held_until: Option<DateTime<Utc>> },
+    Done {
+        held_until: Option<DateTime<Utc>>,
+    },
     Refused(Refused),
     NotFound,
     NoPlace,
@@ -214,7 +220,9 @@ impl TaskState {
                             let input = Input::Planned { round, plan };
                             let _ = me.cast(TaskMsg::Input { user: None, input, reply: None });
                         }
-                        Err(error) => warn!(task.id = %live.task.id, %error, "planning failed; its deadline will repeat it"),
+                        Err(error) => {
+                            warn!(task.id = %live.task.id, %error, "planning failed; its deadline will repeat it")
+                        }
                     }
                 });
             }

@@ -55,7 +55,12 @@ impl Tasks {
     ///
     /// # Errors
     /// When it was refused, or it is not known that it was taken.
-    pub async fn input(&self, task: TaskId, user: Option<UserId>, input: Input) -> Result<Option<chrono::DateTime<chrono::Utc>>, TaskError> {
+    pub async fn input(
+        &self,
+        task: TaskId,
+        user: Option<UserId>,
+        input: Input,
+    ) -> Result<Option<chrono::DateTime<chrono::Utc>>, TaskError> {
         for _ in 0..DELIVERIES_MAX {
             let live = self.live(task).await?;
             if live.depth.fetch_add(1, Ordering::Relaxed) >= MAILBOX_MAX {
@@ -63,7 +68,10 @@ impl Tasks {
                 return Err(TaskError::Overloaded);
             }
             let message = input.clone();
-            let answer = live.actor.call(|reply| TaskMsg::Input { user, input: message, reply: Some(reply) }, Some(INPUT_TIMEOUT)).await;
+            let answer = live
+                .actor
+                .call(|reply| TaskMsg::Input { user, input: message, reply: Some(reply) }, Some(INPUT_TIMEOUT))
+                .await;
             match answer {
                 Ok(CallResult::Success(applied)) => {
                     return match applied {
@@ -103,4 +111,3 @@ impl Tasks {
         supervisor::activate(&self.core, task).await
     }
 }
-

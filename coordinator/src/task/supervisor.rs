@@ -55,7 +55,8 @@ fn family(task: TaskId) -> usize {
 /// # Errors
 /// When its supervisor does not answer (it is being restarted itself).
 pub async fn activate(core: &Arc<Core>, task: TaskId) -> Result<LiveTask, TaskError> {
-    let supervisor = core.task_supervisors.get(&family(task)).map(|entry| entry.clone()).ok_or(TaskError::Unanswered)?;
+    let supervisor =
+        core.task_supervisors.get(&family(task)).map(|entry| entry.clone()).ok_or(TaskError::Unanswered)?;
     match supervisor.call(|reply| TasksMsg::Activate(task, Some(reply)), Some(ACTIVATE_TIMEOUT)).await {
         Ok(CallResult::Success(live)) => Ok(live),
         _ => Err(TaskError::Unanswered),
@@ -89,7 +90,8 @@ impl Actor for TaskSupervisor {
                     depth: Arc::clone(&depth),
                     user: Arc::clone(&user),
                 };
-                let (actor, _) = TaskActor::spawn_linked_instant(None, TaskActor, args, me.get_cell())?;
+                // Starting waits for nothing: the row is read once the actor runs.
+                let (actor, _) = TaskActor::spawn_linked(None, TaskActor, args, me.get_cell()).await?;
                 let live = LiveTask { actor, depth, user };
                 state.children.insert(live.actor.get_id(), task);
                 state.core.tasks.insert(task, live.clone());

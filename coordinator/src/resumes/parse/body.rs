@@ -64,10 +64,12 @@ fn anchors(line: &Line, span: &Span, rest: &str) -> bool {
     let after = line.text[span.to..].trim_start();
     let fenced = before.is_empty()
         || before.ends_with(['(', ',', '|', '·', '•', '–', '—', '-', ':', '['])
-        || line.text[..span.from].ends_with(['\t']) || line.text[..span.from].ends_with("  ");
+        || line.text[..span.from].ends_with(['\t'])
+        || line.text[..span.from].ends_with("  ");
     let closes = after.is_empty() || after.starts_with([')', '|', ']', ',', '·', '•', '–', '—', ':']);
     closes && (fenced || !span.bare_year)
-        || before.is_empty() && (line.text[span.to..].starts_with(['\t', ':', ',', '|']) || line.text[span.to..].starts_with("  "))
+        || before.is_empty()
+            && (line.text[span.to..].starts_with(['\t', ':', ',', '|']) || line.text[span.to..].starts_with("  "))
 }
 
 /// A sentence, a paragraph's line, or too long for a head.
@@ -89,8 +91,7 @@ fn join_wrapped(lines: &[Line]) -> Vec<Line> {
     let mut widths: Vec<usize> = lines.iter().map(Line::width).collect();
     widths.sort_unstable();
     let full = widths.get(widths.len() * 9 / 10).copied().unwrap_or_default().max(40);
-    let indented = lines.iter().any(|line| line.bullet)
-        && lines.iter().any(|line| !line.bullet && line.indent > 0);
+    let indented = lines.iter().any(|line| line.bullet) && lines.iter().any(|line| !line.bullet && line.indent > 0);
     let mut joined: Vec<Line> = Vec::new();
     // Width of the last line as it stood, not of what it was joined to.
     let mut last_width = 0;
@@ -114,13 +115,17 @@ fn join_wrapped(lines: &[Line]) -> Vec<Line> {
             if last.bullet && indented && bullet_indent.is_some_and(|indent| line.indent < indent) {
                 return lower && reaches;
             }
-            prose && (lower && !line.text.contains('\t') || deeper && last.bullet && (reaches || lower) || reaches && open && last_is_unfinished(&last.text, line))
+            prose
+                && (lower && !line.text.contains('\t')
+                    || deeper && last.bullet && (reaches || lower)
+                    || reaches && open && last_is_unfinished(&last.text, line))
         });
         if wraps {
             let index = joined.len() - 1;
             let last = &mut joined[index].text;
             // A word divided at the line's end.
-            let divided = last.ends_with('-') && line.text.chars().next().is_some_and(char::is_lowercase)
+            let divided = last.ends_with('-')
+                && line.text.chars().next().is_some_and(char::is_lowercase)
                 && !last.ends_with(" -");
             if divided && last.rsplit(' ').next().is_some_and(|word| word.len() > 3 && word.matches('-').count() == 1) {
                 last.push_str(&line.text);
@@ -145,6 +150,32 @@ fn join_wrapped(lines: &[Line]) -> Vec<Line> {
 fn last_is_unfinished(last: &str, line: &Line) -> bool {
     let tail = words(last).pop().unwrap_or_default();
     let hanging = last.ends_with([',', '-', '/', '&', '–', '('])
-        || matches!(tail.as_str(), "and" | "or" | "of" | "for" | "the" | "a" | "an" | "with" | "in" | "to" | "by" | "on" | "from" | "using" | "und" | "et" | "de" | "von" | "mit" | "at" | "as" | "its" | "our" | "their");
+        || matches!(
+            tail.as_str(),
+            "and"
+                | "or"
+                | "of"
+                | "for"
+                | "the"
+                | "a"
+                | "an"
+                | "with"
+                | "in"
+                | "to"
+                | "by"
+                | "on"
+                | "from"
+                | "using"
+                | "und"
+                | "et"
+                | "de"
+                | "von"
+                | "mit"
+                | "at"
+                | "as"
+                | "its"
+                | "our"
+                | "their"
+        );
     hanging || (title_score(&line.text) < 3 && !line.text.contains('\t') && line.text.split_whitespace().count() < 12)
 }

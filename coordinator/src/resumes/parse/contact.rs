@@ -9,10 +9,12 @@ use super::lines::{Line, cells, fold, words};
 use super::sections::{Block, Section, heading};
 
 static EMAIL: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"[A-Za-z0-9][A-Za-z0-9._%+-]*\s?@\s?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,12}\b").expect("constant pattern")
+    Regex::new(r"[A-Za-z0-9][A-Za-z0-9._%+-]*\s?@\s?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,12}\b")
+        .expect("constant pattern")
 });
 static PHONE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?:\+|\b00)?\(?\+?\d{1,4}\)?(?:[\s./–-]{0,3}\(?\d{1,5}\)?){1,6}(?:\s?(?:ext\.?|x)\s?\d{1,5})?").expect("constant pattern")
+    Regex::new(r"(?:\+|\b00)?\(?\+?\d{1,4}\)?(?:[\s./–-]{0,3}\(?\d{1,5}\)?){1,6}(?:\s?(?:ext\.?|x)\s?\d{1,5})?")
+        .expect("constant pattern")
 });
 static URL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(?:https?://|www\.)[^\s|<>()\[\],;]+|\b(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:com|org|net|io|dev|me|co|ai|app|de|fr|es|it|uk|us|ca|in|ch|at|nl|be|se|no|dk|fi|pl|pt|eu|info|tech|design|site|page|xyz|blog|online|cloud|edu|works|studio|engineer|software|website)\b(?:/[^\s|<>()\[\],;]*)?").expect("constant pattern")
@@ -47,13 +49,17 @@ pub(super) fn contact(blocks: &[Block]) -> Contact {
         }
     }
     found.phone = near.iter().find_map(|line| phone(&line.text));
-    found.phone = found.phone.or_else(|| far.iter().filter(|line| line.text.len() < 80).find_map(|line| phone(&line.text)));
+    found.phone =
+        found.phone.or_else(|| far.iter().filter(|line| line.text.len() < 80).find_map(|line| phone(&line.text)));
     for (lines, all) in [(&near, true), (&far, false)] {
         for line in lines {
             for url in urls(&line.text) {
-                let social = ["linkedin.com/", "github.com/", "gitlab.com/"].iter().any(|site| url.to_lowercase().contains(site));
+                let social = ["linkedin.com/", "github.com/", "gitlab.com/"]
+                    .iter()
+                    .any(|site| url.to_lowercase().contains(site));
                 // Elsewhere, profiles stand alone; an address in a project is the project's.
-                let profile = social && line.text.len() < url.len() + 20 && url.trim_end_matches('/').matches('/').count() <= 4;
+                let profile =
+                    social && line.text.len() < url.len() + 20 && url.trim_end_matches('/').matches('/').count() <= 4;
                 let same = |known: &String| bare(known) == bare(&url);
                 if (all || profile) && !found.websites.iter().any(same) {
                     found.websites.push(url);
@@ -76,7 +82,8 @@ pub(super) fn contact(blocks: &[Block]) -> Contact {
 /// sidebar is read.
 pub(super) fn only_contact(text: &str) -> bool {
     let rest = pieces(text);
-    (EMAIL.is_match(text) || phone(text).is_some() || !urls(text).is_empty()) && rest.iter().all(|piece| piece.len() < 12 || is_place(piece))
+    (EMAIL.is_match(text) || phone(text).is_some() || !urls(text).is_empty())
+        && rest.iter().all(|piece| piece.len() < 12 || is_place(piece))
         && rest.len() <= 3
 }
 
@@ -96,7 +103,10 @@ fn urls(text: &str) -> Vec<String> {
         // "Node.js" and "ASP.NET" are no sites; a bare host with a short name and no path may be either.
         .filter(|url| {
             let lower = url.to_lowercase();
-            !(lower == "asp.net" || lower == "socket.io" || lower == "next.js" || lower.ends_with(".net") && lower.len() < 9)
+            !(lower == "asp.net"
+                || lower == "socket.io"
+                || lower == "next.js"
+                || lower.ends_with(".net") && lower.len() < 9)
         })
         .collect()
 }
@@ -132,7 +142,9 @@ fn pieces(text: &str) -> Vec<String> {
         .replace(" / ", "\t")
         .split('\t')
         .flat_map(cells)
-        .map(|piece| LABEL.replace(piece, "").trim().trim_matches([',', ';', '(', ')', ':', '/', '|']).trim().to_owned())
+        .map(|piece| {
+            LABEL.replace(piece, "").trim().trim_matches([',', ';', '(', ')', ':', '/', '|']).trim().to_owned()
+        })
         .filter(|piece| !piece.is_empty())
         .collect()
 }
@@ -212,7 +224,9 @@ fn as_name(text: &str) -> Option<String> {
     if tracked || !(2..=5).contains(&tokens.len()) || heading(before_degree).is_some() {
         return None;
     }
-    let letters = |token: &&str| token.chars().all(|c| c.is_alphabetic() || ".'-".contains(c)) && token.chars().any(char::is_alphabetic);
+    let letters = |token: &&str| {
+        token.chars().all(|c| c.is_alphabetic() || ".'-".contains(c)) && token.chars().any(char::is_alphabetic)
+    };
     if !tokens.iter().all(letters) || tokens.iter().map(|token| token.chars().count()).max() < Some(2) {
         return None;
     }

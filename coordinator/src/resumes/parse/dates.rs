@@ -148,9 +148,19 @@ pub(super) fn spans(text: &str) -> Vec<Span> {
         let before = &folded[..from];
         let mut span = match *at {
             Point::Present => continue,
-            Point::Both(start, end) => Span { from, to, start: Some(start), end: Some(end), current: false, expected: false, bare_year: false },
+            Point::Both(start, end) => {
+                Span { from, to, start: Some(start), end: Some(end), current: false, expected: false, bare_year: false }
+            }
             Point::At(date) => {
-                let mut span = Span { from, to, start: None, end: Some(date), current: false, expected: false, bare_year: to - from == 4 };
+                let mut span = Span {
+                    from,
+                    to,
+                    start: None,
+                    end: Some(date),
+                    current: false,
+                    expected: false,
+                    bare_year: to - from == 4,
+                };
                 let next = points.get(index).filter(|(next, ..)| {
                     let between = &folded[to..*next];
                     JOIN.is_match(between) && !between.trim().is_empty()
@@ -170,7 +180,14 @@ pub(super) fn spans(text: &str) -> Vec<Span> {
                     _ if OPEN.is_match(&folded[to..]) => {
                         let dash = folded[to..].char_indices().find(|(_, char)| "-–—".contains(*char));
                         let after = dash.map_or(0, |(at, char)| at + char.len_utf8());
-                        span = Span { to: to + after, start: Some(date), end: None, current: true, bare_year: false, ..span };
+                        span = Span {
+                            to: to + after,
+                            start: Some(date),
+                            end: None,
+                            current: true,
+                            bare_year: false,
+                            ..span
+                        };
                     }
                     _ => {
                         if let (Some(found), Some(_)) = (MONTH_BEFORE.captures(before), date.month) {

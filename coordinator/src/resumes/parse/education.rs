@@ -32,16 +32,19 @@ static GPA: LazyLock<Regex> = LazyLock::new(|| {
 static HONORS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)(?:summa|magna)\s+cum\s+laude|\bcum\s+laude|with (?:high(?:est)? )?(?:honou?rs|distinction)|first[- ]class(?: honou?rs)?|(?:upper|lower) second[- ]class(?: honou?rs)?|dean'?s list|valedictorian|salutatorian|phi beta kappa").expect("constant pattern")
 });
-static STRONG: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\s*[|•·∙●]\s*|\s+[–—−-]+\s+|\s*[–—]\s+|\s+/\s+|;\s+|:\s+").expect("constant pattern"));
+static STRONG: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\s*[|•·∙●]\s*|\s+[–—−-]+\s+|\s*[–—]\s+|\s+/\s+|;\s+|:\s+").expect("constant pattern")
+});
 static FIELD_LABEL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^[\s,:;–—-]*(?:degree\b)?[\s,:]*(?:(?:in|of|im|en|major(?:ing)?(?:\s+in)?|field|studiengang|fach|concentration(?:\s+in)?|speciali[sz]ation(?:\s+in)?|mention|with a major in)\b[\s,:]*)?").expect("constant pattern")
 });
 static MAJOR: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^(?:majors?|field of study|concentration|specialization|studiengang|major in)\s*:?\s+(.{3,60})$").expect("constant pattern")
+    Regex::new(r"(?i)^(?:majors?|field of study|concentration|specialization|studiengang|major in)\s*:?\s+(.{3,60})$")
+        .expect("constant pattern")
 });
-static MINOR: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?i)[\s,;&/+]+(?:and\s+)?(?:with\s+)?(?:an?\s+)?(?:minor|nebenfach)\b").expect("constant pattern"));
+static MINOR: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)[\s,;&/+]+(?:and\s+)?(?:with\s+)?(?:an?\s+)?(?:minor|nebenfach)\b").expect("constant pattern")
+});
 static NOT_SCHOOL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^(?:relevant |selected |key )?(?:coursework|courses|modules|thesis|dissertation|minor|activities|societies|honou?rs|awards?|gpa|grade|advisor|focus|subjects|clubs?|scholarships?|dean's|member|exchange|study abroad|abschlussarbeit|bachelorarbeit|masterarbeit|schwerpunkt\w*|note)\b").expect("constant pattern")
 });
@@ -101,7 +104,11 @@ fn read_line(drafts: &mut Vec<Draft>, line: &Line, detail: bool) {
     let taken = has_school && !now.entry.school.is_empty()
         || has_degree && !now.entry.degree.is_empty()
         || !spans.is_empty() && now.span.is_some() && (line.gap || has_school || has_degree || !now.loose.is_empty())
-        || line.gap && !now.entry.school.is_empty() && (!now.entry.degree.is_empty() || now.span.is_some() && !has_degree) && (!parts.is_empty() || !spans.is_empty()) && (has_school || !spans.is_empty() || has_degree);
+        || line.gap
+            && !now.entry.school.is_empty()
+            && (!now.entry.degree.is_empty() || now.span.is_some() && !has_degree)
+            && (!parts.is_empty() || !spans.is_empty())
+            && (has_school || !spans.is_empty() || has_degree);
     if taken {
         drafts.push(Draft::default());
     }
@@ -110,7 +117,8 @@ fn read_line(drafts: &mut Vec<Draft>, line: &Line, detail: bool) {
     draft.entry.gpa = draft.entry.gpa.take().or(gpa);
     draft.entry.honors = draft.entry.honors.take().or(honors);
     draft.span = draft.span.take().or(spans.into_iter().find(|span| span.is_range() || span.end.is_some()));
-    let stray = line.gap && !taken && !draft.entry.school.is_empty() && !has_school && !has_degree && draft.span.is_some();
+    let stray =
+        line.gap && !taken && !draft.entry.school.is_empty() && !has_school && !has_degree && draft.span.is_some();
     for part in parts {
         match part {
             Part::Loose(_) if stray => {}
@@ -161,7 +169,9 @@ fn parts(text: &str) -> Vec<Part> {
 /// "B.S., Computer Science, Riverside University", "Riverside University, B.S. in Physics", "Diploma
 /// from Riverside School".
 fn school_and_degree(phrase: &str) -> Vec<Part> {
-    static FROM: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?i)[\s,]+(?:from|at|an der|de l'|bei)\s+(?:the\s+)?").expect("constant pattern"));
+    static FROM: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)[\s,]+(?:from|at|an der|de l'|bei)\s+(?:the\s+)?").expect("constant pattern")
+    });
     // "High School Diploma", "Master of Science, Institute" differ in whether the school is outside the degree.
     let found = DEGREE.find(phrase);
     if let Some(found) = found {
@@ -172,7 +182,9 @@ fn school_and_degree(phrase: &str) -> Vec<Part> {
     }
     if let Some(from) = FROM.find(phrase) {
         let (head, tail) = (&phrase[..from.start()], &phrase[from.end()..]);
-        if is_school(tail) && let Some((degree, field)) = degree(head) {
+        if is_school(tail)
+            && let Some((degree, field)) = degree(head)
+        {
             return vec![Part::Degree(degree, field), Part::School(tail.trim().to_owned())];
         }
     }
@@ -192,7 +204,10 @@ fn school_and_degree(phrase: &str) -> Vec<Part> {
         _ => match DEGREE.find(phrase) {
             Some(found) if found.start() > 0 => {
                 let (degree, field) = degree(&phrase[found.start()..]).unwrap_or_default();
-                vec![Part::School(phrase[..found.start()].trim_matches([' ', ',', '(']).to_owned()), Part::Degree(degree, field)]
+                vec![
+                    Part::School(phrase[..found.start()].trim_matches([' ', ',', '(']).to_owned()),
+                    Part::Degree(degree, field),
+                ]
             }
             _ => vec![Part::School(phrase.to_owned())],
         },

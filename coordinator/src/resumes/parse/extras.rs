@@ -19,7 +19,10 @@ static URL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(?:https?://|www\.|github\.com/|gitlab\.com/)[^\s|<>()\[\],;]+").expect("constant pattern")
 });
 static STACK: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^(?:tech(?:nologies|nology|nical)?(?: used)?(?: stack)?|tools|stack|built with|technologien)\s*:\s*(.+)$").expect("constant pattern")
+    Regex::new(
+        r"(?i)^(?:tech(?:nologies|nology|nical)?(?: used)?(?: stack)?|tools|stack|built with|technologien)\s*:\s*(.+)$",
+    )
+    .expect("constant pattern")
 });
 
 /// Projects: a head names one, what follows describes it.
@@ -39,7 +42,9 @@ pub(super) fn projects(lines: &[Line]) -> Vec<ProjectEntry> {
         let one_line = item.line.bullet || item.role == Role::Body;
         let names_itself = one_line
             && text.split_once(": ").is_some_and(|(name, _)| name.len() < 50 && name.split_whitespace().count() <= 6)
-            && found.last().is_none_or(|project| project.technologies.is_empty() && !project.name.is_empty() && item.line.gap);
+            && found
+                .last()
+                .is_none_or(|project| project.technologies.is_empty() && !project.name.is_empty() && item.line.gap);
         if opens || names_itself || found.is_empty() {
             let mut project = ProjectEntry { url, ..Default::default() };
             if let Some(span) = item.spans.first() {
@@ -110,7 +115,9 @@ pub(super) fn awards(lines: &[Line]) -> Vec<AwardEntry> {
             let rest = without(&line.text, &spans);
             let divided = ["\t", " | ", " – ", " — ", " - ", ", "].iter().find_map(|divider| rest.split_once(divider));
             let (title, issuer) = match divided {
-                Some((title, issuer)) => (title.trim(), Some(issuer.trim().trim_matches(['(', ')', ',']).replace('\t', " "))),
+                Some((title, issuer)) => {
+                    (title.trim(), Some(issuer.trim().trim_matches(['(', ')', ',']).replace('\t', " ")))
+                }
                 None => (rest.trim(), None),
             };
             (!title.is_empty()).then(|| AwardEntry {

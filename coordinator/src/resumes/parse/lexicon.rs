@@ -40,8 +40,9 @@ static REGION_SET: LazyLock<HashSet<&str>> = LazyLock::new(|| REGIONS.split('|')
 static CITY_SET: LazyLock<HashSet<&str>> = LazyLock::new(|| CITIES.split('|').collect());
 static VERB_SET: LazyLock<HashSet<&str>> = LazyLock::new(|| VERBS.split(' ').collect());
 
-static STATE_ZIP: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^([A-Z]{2,3})\.?(?:\s+\d{5}(?:-\d{4})?|\s+[A-Z]\d[A-Z]\s?\d[A-Z]\d)?$").expect("constant pattern"));
+static STATE_ZIP: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^([A-Z]{2,3})\.?(?:\s+\d{5}(?:-\d{4})?|\s+[A-Z]\d[A-Z]\s?\d[A-Z]\d)?$").expect("constant pattern")
+});
 static ZIP: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"\s+(?:\d{4,6}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}|[A-Z]\d[A-Z]\s?\d[A-Z]\d)$|^(?:[A-Z]{1,2}-)?\d{4,5}\s+").expect("constant pattern")
 });
@@ -63,13 +64,7 @@ pub(super) fn verbs(words: &[String]) -> usize {
 /// How much a phrase looks like a job title: 0 to 4.
 pub(super) fn title_score(text: &str) -> i32 {
     let folded = fold(text);
-    let main = folded
-        .split([',', '(', '/', '|'])
-        .next()
-        .unwrap_or_default()
-        .split(" - ")
-        .next()
-        .unwrap_or_default();
+    let main = folded.split([',', '(', '/', '|']).next().unwrap_or_default().split(" - ").next().unwrap_or_default();
     let before_of = main.split(" of ").next().unwrap_or(main).split(" for ").next().unwrap_or(main);
     let main = words(before_of);
     let all = words(text);
@@ -89,7 +84,9 @@ pub(super) fn title_score(text: &str) -> i32 {
     } else if all.iter().any(titled) {
         score += 2;
     }
-    if all.first().is_some_and(|word| SENIORITY_SET.contains(word.as_str())) || all.iter().any(|word| word == "internship" || word == "praktikum") {
+    if all.first().is_some_and(|word| SENIORITY_SET.contains(word.as_str()))
+        || all.iter().any(|word| word == "internship" || word == "praktikum")
+    {
         score += 1;
     }
     score
@@ -100,7 +97,22 @@ pub(super) fn employer_score(text: &str) -> i32 {
     let words = words(text);
     let last = words.last().is_some_and(|word| EMPLOYER_SET.contains(word.as_str()));
     let any = words.iter().any(|word| EMPLOYER_SET.contains(word.as_str()));
-    let legal = words.iter().any(|word| matches!(word.as_str(), "inc" | "llc" | "ltd" | "gmbh" | "corp" | "plc" | "llp" | "corporation" | "sarl" | "freelance" | "self-employed"));
+    let legal = words.iter().any(|word| {
+        matches!(
+            word.as_str(),
+            "inc"
+                | "llc"
+                | "ltd"
+                | "gmbh"
+                | "corp"
+                | "plc"
+                | "llp"
+                | "corporation"
+                | "sarl"
+                | "freelance"
+                | "self-employed"
+        )
+    });
     i32::from(last) * 2 + i32::from(any) + i32::from(legal)
 }
 
@@ -108,7 +120,8 @@ pub(super) fn employer_score(text: &str) -> i32 {
 pub(super) fn is_school(text: &str) -> bool {
     let words = words(text);
     let named = words.iter().any(|word| {
-        SCHOOL_SET.contains(word.as_str()) || ["universitat", "hochschule", "schule", "gymnasium"].iter().any(|end| word.ends_with(end))
+        SCHOOL_SET.contains(word.as_str())
+            || ["universitat", "hochschule", "schule", "gymnasium"].iter().any(|end| word.ends_with(end))
     });
     named || fold(text).contains("georgia tech") || fold(text).contains("virginia tech")
 }
@@ -131,8 +144,9 @@ pub(super) fn is_place(text: &str) -> bool {
                 return true;
             }
             // "San Francisco CA"
-            one.rsplit_once(' ').is_some_and(|(city, state)| is_state(state) && city_like(city) && CITY_SET.contains(fold(city).as_str()))
-                || folded.strip_prefix("greater ").is_some_and(|rest| rest.ends_with(" area"))
+            one.rsplit_once(' ').is_some_and(|(city, state)| {
+                is_state(state) && city_like(city) && CITY_SET.contains(fold(city).as_str())
+            }) || folded.strip_prefix("greater ").is_some_and(|rest| rest.ends_with(" area"))
                 || folded.ends_with(" bay area")
         }
         [city, region] => city_like(city) && is_region(region),
@@ -142,9 +156,7 @@ pub(super) fn is_place(text: &str) -> bool {
 }
 
 fn is_state(text: &str) -> bool {
-    STATE_ZIP
-        .captures(text.trim())
-        .is_some_and(|found| STATE_SET.contains(&found[1]))
+    STATE_ZIP.captures(text.trim()).is_some_and(|found| STATE_SET.contains(&found[1]))
 }
 
 fn is_region(text: &str) -> bool {
@@ -160,7 +172,9 @@ pub(super) fn city_like(text: &str) -> bool {
         && text.chars().all(|char| char.is_alphabetic() || " .'-".contains(char))
         && text.chars().next().is_some_and(char::is_uppercase)
         && employer_score(text) < 2
-        && !words(text).iter().any(|word| matches!(word.as_str(), "university" | "college" | "of" | "and" | "institute"))
+        && !words(text)
+            .iter()
+            .any(|word| matches!(word.as_str(), "university" | "college" | "of" | "and" | "institute"))
         || CITY_SET.contains(fold(text).as_str())
 }
 
@@ -194,7 +208,10 @@ pub(super) fn split_place(text: &str) -> (String, Option<String>) {
                 let name = before[before.len() - city..].join(" ");
                 if CITY_SET.contains(fold(&name).as_str()) {
                     let head = before[..before.len() - city].join(" ");
-                    return (head.trim_end_matches([',', ' ', '-', '–', '|']).to_owned(), Some(format!("{name}{}", &text[at..])));
+                    return (
+                        head.trim_end_matches([',', ' ', '-', '–', '|']).to_owned(),
+                        Some(format!("{name}{}", &text[at..])),
+                    );
                 }
             }
         }

@@ -129,9 +129,7 @@ fn clean(raw: &str) -> String {
     let out = out.trim_end();
     let unmarked = out.replace("**", "").replace("__", "");
     match unmarked.trim_start().strip_prefix('#') {
-        Some(rest) if rest.trim_start_matches('#').starts_with(' ') => {
-            rest.trim_start_matches('#').trim().to_owned()
-        }
+        Some(rest) if rest.trim_start_matches('#').starts_with(' ') => rest.trim_start_matches('#').trim().to_owned(),
         _ => unmarked,
     }
 }

@@ -94,7 +94,8 @@ fn by_looks(blocks: Vec<Block>) -> Vec<Block> {
     let mut parts: Vec<Block> = Vec::new();
     for line in top.into_iter().flat_map(|block| block.lines) {
         let dated = dates::spans(&line.text).iter().any(dates::Span::is_range);
-        let learned = !line.bullet && (lexicon::is_school(&line.text) || line.text.contains("Bachelor") || line.text.contains("Master"));
+        let learned = !line.bullet
+            && (lexicon::is_school(&line.text) || line.text.contains("Bachelor") || line.text.contains("Master"));
         let worked = !line.bullet && (lexicon::title_score(&line.text) >= 3) && line.text.len() < 120;
         match parts.last_mut() {
             Some(part) if !line.gap && part.lines.len() < 400 => {
@@ -105,7 +106,8 @@ fn by_looks(blocks: Vec<Block>) -> Vec<Block> {
             }
             _ => {
                 let first = parts.is_empty();
-                let list = line.text.matches(',').count() >= 4 && !body::is_prose(&line.text) || line.text.matches(" | ").count() >= 4;
+                let list = line.text.matches(',').count() >= 4 && !body::is_prose(&line.text)
+                    || line.text.matches(" | ").count() >= 4;
                 let section = match (first, dated, learned) {
                     (true, ..) => Section::Top,
                     (_, _, true) => Section::Education,
@@ -138,13 +140,16 @@ fn summary(blocks: &[Block]) -> Option<String> {
         let text = text.trim().to_owned();
         (!text.is_empty()).then(|| text.chars().take(SUMMARY_MAX).collect::<String>())
     };
-    let own: Vec<&Line> = blocks.iter().filter(|block| block.section == Section::Summary).flat_map(|block| &block.lines).collect();
+    let own: Vec<&Line> =
+        blocks.iter().filter(|block| block.section == Section::Summary).flat_map(|block| &block.lines).collect();
     if let Some(text) = joined(own) {
         return Some(text);
     }
     let top = blocks.iter().filter(|block| block.section == Section::Top).flat_map(|block| &block.lines);
     let prose: Vec<&Line> = top
-        .skip_while(|line| line.text.split_whitespace().count() < 9 || contact::only_contact(&line.text) || line.text.contains('@'))
+        .skip_while(|line| {
+            line.text.split_whitespace().count() < 9 || contact::only_contact(&line.text) || line.text.contains('@')
+        })
         .filter(|line| !contact::only_contact(&line.text))
         .collect();
     joined(prose).filter(|text| text.split_whitespace().count() >= 9)
@@ -193,7 +198,17 @@ fn confidence(lines: &[Line]) -> f32 {
         probe.email.is_some(),
         probe.phone.is_some(),
         any(&["experience", "employment", "work", "berufserfahrung", "experiencia", "experiences", "career"]),
-        any(&["education", "university", "college", "degree", "bachelor", "ausbildung", "formation", "educacion", "school"]),
+        any(&[
+            "education",
+            "university",
+            "college",
+            "degree",
+            "bachelor",
+            "ausbildung",
+            "formation",
+            "educacion",
+            "school",
+        ]),
         any(&["skills", "technologies", "competencies", "kenntnisse", "competences", "habilidades"]),
         any(&["summary", "objective", "profile", "projects", "certifications", "languages", "profil", "sprachen"]),
         !probe.websites.is_empty(),

@@ -33,18 +33,48 @@ pub(super) struct Block {
 /// Words that alone make a heading, most telling kinds first: "Volunteer Experience" is volunteering,
 /// "Language Skills" are languages.
 const HEADS: &[(Section, &str)] = &[
-    (Section::Volunteer, "volunteer volunteering voluntary extracurricular extracurriculars ehrenamt ehrenamtliches benevolat benevole voluntariado volontariato leadership outreach"),
-    (Section::Other, "publications publication patents patent references referees referenzen references referencias coursework courses course talks presentations conferences conference memberships membership affiliations affiliation testimonials declaration seminars workshops portfolio lectures press"),
-    (Section::Certifications, "certifications certification certificates certificate certs licenses licences license licensure credentials zertifikate zertifizierungen certificaciones certificados certificazioni accreditations weiterbildung weiterbildungen fortbildungen trainings"),
-    (Section::Education, "education educational academics studies studium ausbildung bildung bildungsweg schulbildung hochschulausbildung formation formations etudes educacion formacion estudios istruzione formazione opleiding schooling academia"),
+    (
+        Section::Volunteer,
+        "volunteer volunteering voluntary extracurricular extracurriculars ehrenamt ehrenamtliches benevolat benevole voluntariado volontariato leadership outreach",
+    ),
+    (
+        Section::Other,
+        "publications publication patents patent references referees referenzen references referencias coursework courses course talks presentations conferences conference memberships membership affiliations affiliation testimonials declaration seminars workshops portfolio lectures press",
+    ),
+    (
+        Section::Certifications,
+        "certifications certification certificates certificate certs licenses licences license licensure credentials zertifikate zertifizierungen certificaciones certificados certificazioni accreditations weiterbildung weiterbildungen fortbildungen trainings",
+    ),
+    (
+        Section::Education,
+        "education educational academics studies studium ausbildung bildung bildungsweg schulbildung hochschulausbildung formation formations etudes educacion formacion estudios istruzione formazione opleiding schooling academia",
+    ),
     (Section::Projects, "projects project projekte projets proyectos progetti"),
     (Section::Languages, "languages language sprachen sprachkenntnisse fremdsprachen langues idiomas lingue talen"),
-    (Section::Awards, "awards award honors honours honor achievements achievement accomplishments accomplishment scholarships scholarship distinctions auszeichnungen prix premios recognition recognitions fellowships"),
-    (Section::Interests, "interests interest hobbies hobby hobbys interessen loisirs intereses pasatiempos interets activities passions"),
-    (Section::Summary, "summary profile objective objectives about overview profil zusammenfassung kurzprofil resumen perfil apropos statement bio introduction qualifications highlights sommaire objectif"),
-    (Section::Skills, "skills skill competencies competences competence competencias expertise technologies technology tools kenntnisse fahigkeiten faehigkeiten kompetenzen habilidades aptitudes proficiencies proficiency strengths stack toolbox toolkit skillset conocimientos edv frameworks capabilities specialties abilities"),
-    (Section::Work, "experience experiences employment internship internships berufserfahrung berufserfahrungen werdegang berufspraxis praxiserfahrung praktika praktische experiencia experiencias esperienza esperienze werkervaring parcours positions jobs erfahrung"),
-    (Section::Contact, "contact contacts kontakt kontaktdaten contacto coordonnees contatti personaldaten personalien links socials social"),
+    (
+        Section::Awards,
+        "awards award honors honours honor achievements achievement accomplishments accomplishment scholarships scholarship distinctions auszeichnungen prix premios recognition recognitions fellowships",
+    ),
+    (
+        Section::Interests,
+        "interests interest hobbies hobby hobbys interessen loisirs intereses pasatiempos interets activities passions",
+    ),
+    (
+        Section::Summary,
+        "summary profile objective objectives about overview profil zusammenfassung kurzprofil resumen perfil apropos statement bio introduction qualifications highlights sommaire objectif",
+    ),
+    (
+        Section::Skills,
+        "skills skill competencies competences competence competencias expertise technologies technology tools kenntnisse fahigkeiten faehigkeiten kompetenzen habilidades aptitudes proficiencies proficiency strengths stack toolbox toolkit skillset conocimientos edv frameworks capabilities specialties abilities",
+    ),
+    (
+        Section::Work,
+        "experience experiences employment internship internships berufserfahrung berufserfahrungen werdegang berufspraxis praxiserfahrung praktika praktische experiencia experiencias esperienza esperienze werkervaring parcours positions jobs erfahrung",
+    ),
+    (
+        Section::Contact,
+        "contact contacts kontakt kontaktdaten contacto coordonnees contatti personaldaten personalien links socials social",
+    ),
 ];
 
 /// Words that may stand beside one of [`HEADS`].
@@ -221,7 +251,10 @@ fn opens(line: &Line, current: Section) -> Option<(Section, Option<String>)> {
 /// whether that was so.
 pub(super) fn reopen_top(blocks: &mut Vec<Block>, name: &str) -> bool {
     let is_name = |line: &Line| !line.bullet && fold(&line.text).starts_with(&fold(name));
-    if blocks.iter().any(|block| matches!(block.section, Section::Top | Section::Contact) && block.lines.iter().any(is_name)) {
+    if blocks
+        .iter()
+        .any(|block| matches!(block.section, Section::Top | Section::Contact) && block.lines.iter().any(is_name))
+    {
         return false;
     }
     let Some(index) = blocks.iter().position(|block| block.lines.iter().any(is_name)) else {

@@ -105,7 +105,8 @@ fn split_outside_parentheses(text: &str) -> Vec<String> {
             _ => {}
         }
         let spaced = at > 0 && chars[at - 1] == ' ' && chars.get(at + 1) == Some(&' ');
-        let divides = matches!(char, ',' | ';' | '|' | '•' | '·' | '●' | '∙' | '▪' | '，' | '、') || spaced && matches!(char, '/' | '–' | '—');
+        let divides = matches!(char, ',' | ';' | '|' | '•' | '·' | '●' | '∙' | '▪' | '，' | '、')
+            || spaced && matches!(char, '/' | '–' | '—');
         if divides && depth == 0 {
             parts.push(String::new());
         } else if let Some(last) = parts.last_mut() {

@@ -19,7 +19,8 @@ const HEAD_LINES_MAX: usize = 3;
 const ENTRIES_MAX: usize = 60;
 
 static STRONG: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\s*[|•·‧∙●⋅¦]\s*|\s+[–—−]+\s*|\s*[–—]\s+|\s+-+\s+|\s+@\s+|\s+//\s+|\s+/\s+|\s+~\s+").expect("constant pattern")
+    Regex::new(r"\s*[|•·‧∙●⋅¦]\s*|\s+[–—−]+\s*|\s*[–—]\s+|\s+-+\s+|\s+@\s+|\s+//\s+|\s+/\s+|\s+~\s+")
+        .expect("constant pattern")
 });
 static AT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\s+(?:at|bei|chez)\s+").expect("constant pattern"));
 static URL: LazyLock<Regex> =
@@ -62,11 +63,7 @@ struct Draft {
 /// The positions of a section.
 pub(super) fn positions(lines: &[Line]) -> Vec<Position> {
     let items = items(lines);
-    let drafts = if items.iter().any(|item| item.role == Role::Anchor) {
-        dated(&items)
-    } else {
-        undated(&items)
-    };
+    let drafts = if items.iter().any(|item| item.role == Role::Anchor) { dated(&items) } else { undated(&items) };
     settle(drafts)
 }
 
@@ -209,7 +206,21 @@ fn is_terms(text: &str) -> bool {
     let folded = fold(text);
     matches!(
         folded.trim_matches(['(', ')']),
-        "full-time" | "full time" | "part-time" | "part time" | "contract" | "permanent" | "temporary" | "seasonal" | "internship" | "vollzeit" | "teilzeit" | "fulltime" | "cdi" | "cdd" | "fixed-term"
+        "full-time"
+            | "full time"
+            | "part-time"
+            | "part time"
+            | "contract"
+            | "permanent"
+            | "temporary"
+            | "seasonal"
+            | "internship"
+            | "vollzeit"
+            | "teilzeit"
+            | "fulltime"
+            | "cdi"
+            | "cdd"
+            | "fixed-term"
     )
 }
 
@@ -228,7 +239,10 @@ impl Head {
 fn cut_at_comma(text: &str) -> Option<(String, String)> {
     let mut pieces: Vec<String> = Vec::new();
     for piece in text.split(',').map(str::trim).filter(|piece| !piece.is_empty()) {
-        let legal = matches!(fold(piece).trim_end_matches('.'), "inc" | "llc" | "ltd" | "gmbh" | "corp" | "co" | "lp" | "llp" | "plc" | "s.a" | "ag");
+        let legal = matches!(
+            fold(piece).trim_end_matches('.'),
+            "inc" | "llc" | "ltd" | "gmbh" | "corp" | "co" | "lp" | "llp" | "plc" | "s.a" | "ag"
+        );
         match pieces.last_mut() {
             Some(last) if legal => *last = format!("{last}, {piece}"),
             _ => pieces.push(piece.to_owned()),
@@ -271,7 +285,10 @@ fn settle(mut drafts: Vec<Draft>) -> Vec<Position> {
         }
         if entry.company.is_empty() && !entry.title.is_empty() {
             let above = positions.last().map(|position| &position.entry);
-            let from = umbrella.as_ref().map(|(entry, _)| entry).or(above.filter(|_| !draft.led || draft.head.parts.len() == 1));
+            let from = umbrella
+                .as_ref()
+                .map(|(entry, _)| entry)
+                .or(above.filter(|_| !draft.led || draft.head.parts.len() == 1));
             if let Some(from) = from {
                 entry.company.clone_from(&from.company);
                 if entry.location.is_none() {
@@ -311,7 +328,13 @@ fn find_small_towns(drafts: &mut [Draft]) {
         let Some((name, town)) = part.text.rsplit_once(',') else { continue };
         let (name, town) = (name.trim().to_owned(), town.trim().to_owned());
         let enough = several || name.contains(',');
-        if enough && part.title <= part.employer.max(1) && city_like(&town) && town.split(' ').count() <= 2 && employer_score(&town) == 0 && title_score(&town) == 0 {
+        if enough
+            && part.title <= part.employer.max(1)
+            && city_like(&town)
+            && town.split(' ').count() <= 2
+            && employer_score(&town) == 0
+            && title_score(&town) == 0
+        {
             part.text = name;
             head.place = Some(town);
         }

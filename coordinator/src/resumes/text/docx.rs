@@ -30,10 +30,8 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, Code> {
         return Err(Code::NotWhatItSays);
     }
     let part_of = |kind: &str| {
-        let mut parts: Vec<&String> = names
-            .iter()
-            .filter(|name| name.starts_with(&format!("word/{kind}")) && name.ends_with(".xml"))
-            .collect();
+        let mut parts: Vec<&String> =
+            names.iter().filter(|name| name.starts_with(&format!("word/{kind}")) && name.ends_with(".xml")).collect();
         parts.sort();
         parts
     };
@@ -92,19 +90,12 @@ fn refuse_bombs(archive: &mut ZipArchive<Cursor<&[u8]>>, packed: u64) -> Result<
 }
 
 /// One part, counted by the bytes that really come out: sizes in the directory may lie.
-fn unpack(
-    archive: &mut ZipArchive<Cursor<&[u8]>>,
-    name: &str,
-    budget: &mut u64,
-) -> Result<Option<Vec<u8>>, Code> {
+fn unpack(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str, budget: &mut u64) -> Result<Option<Vec<u8>>, Code> {
     let Ok(entry) = archive.by_name(name) else {
         return Ok(None);
     };
     let mut bytes = Vec::new();
-    entry
-        .take(*budget + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|_| Code::Unreadable)?;
+    entry.take(*budget + 1).read_to_end(&mut bytes).map_err(|_| Code::Unreadable)?;
     *budget = budget.checked_sub(bytes.len() as u64).ok_or(Code::ZipBomb)?;
     Ok(Some(bytes))
 }
@@ -140,13 +131,10 @@ fn links_of(
 }
 
 fn attribute(tag: &BytesStart<'_>, local: &[u8]) -> Option<String> {
-    tag.attributes()
-        .flatten()
-        .find(|attribute| attribute.key.local_name().as_ref() == local)
-        .and_then(|attribute| {
-            let raw = std::str::from_utf8(&attribute.value).ok()?;
-            Some(quick_xml::escape::unescape(raw).ok()?.into_owned())
-        })
+    tag.attributes().flatten().find(|attribute| attribute.key.local_name().as_ref() == local).and_then(|attribute| {
+        let raw = std::str::from_utf8(&attribute.value).ok()?;
+        Some(quick_xml::escape::unescape(raw).ok()?.into_owned())
+    })
 }
 
 /// A paragraph being read.
@@ -289,16 +277,9 @@ impl Part {
         if self.fallback > 0 {
             return;
         }
-        let bullet = if paragraph.bullet && !paragraph.text.trim().is_empty() {
-            "• "
-        } else {
-            ""
-        };
-        let mut lines: Vec<String> = paragraph
-            .text
-            .split('\n')
-            .map(|line| format!("{bullet}{}", line.trim_end()))
-            .collect();
+        let bullet = if paragraph.bullet && !paragraph.text.trim().is_empty() { "• " } else { "" };
+        let mut lines: Vec<String> =
+            paragraph.text.split('\n').map(|line| format!("{bullet}{}", line.trim_end())).collect();
         if paragraph.heading {
             lines.insert(0, String::new());
         }

@@ -93,9 +93,7 @@ fn row_segments(mut row: Vec<Glyph>, out: &mut Vec<Segment>) {
             space = true;
             continue;
         }
-        let gap = run
-            .last()
-            .map_or(0.0, |(last, _)| glyph.x - (last.x + last.width));
+        let gap = run.last().map_or(0.0, |(last, _)| glyph.x - (last.x + last.width));
         let em = run.last().map_or(glyph.size, |(last, _)| last.size.max(1.0));
         if gap > SEGMENT_GAP * em {
             finish(std::mem::take(&mut run), out);
@@ -128,10 +126,7 @@ fn finish(run: Vec<(Glyph, bool)>, out: &mut Vec<Segment>) {
 fn spaced(run: &[(Glyph, bool)]) -> String {
     let spaces = run.iter().filter(|(_, space)| *space).count();
     let tracked = run.len() >= 4 && spaces * 10 >= (run.len() - 1) * 7;
-    let mut gaps: Vec<f64> = run
-        .windows(2)
-        .map(|pair| pair[1].0.x - (pair[0].0.x + pair[0].0.width))
-        .collect();
+    let mut gaps: Vec<f64> = run.windows(2).map(|pair| pair[1].0.x - (pair[0].0.x + pair[0].0.width)).collect();
     gaps.sort_by(f64::total_cmp);
     let usual = gaps.get(gaps.len() / 2).copied().unwrap_or_default();
     let mut text = String::new();
@@ -248,8 +243,7 @@ fn bands(segments: &[Segment], gutter: f64) -> Vec<(usize, Split)> {
     let mut found = Vec::new();
     let mut stretch: Vec<&Segment> = Vec::new();
     let mut close = |stretch: &mut Vec<&Segment>| {
-        let (left, right): (Vec<&Segment>, Vec<&Segment>) =
-            stretch.drain(..).partition(|s| s.x0 < gutter - 1.0);
+        let (left, right): (Vec<&Segment>, Vec<&Segment>) = stretch.drain(..).partition(|s| s.x0 < gutter - 1.0);
         if columns(&left, &right) {
             let ys = || left.iter().chain(&right).map(|s| s.y);
             let band = (ys().fold(f64::INFINITY, f64::min), ys().fold(0.0, f64::max));
@@ -284,10 +278,7 @@ fn columns(left: &[&Segment], right: &[&Segment]) -> bool {
         return true;
     }
     let (few, many) = if left.len() < right.len() { (left, right) } else { (right, left) };
-    let paired = few
-        .iter()
-        .filter(|s| many.iter().any(|other| (other.y - s.y).abs() < 2.5))
-        .count();
+    let paired = few.iter().filter(|s| many.iter().any(|other| (other.y - s.y).abs() < 2.5)).count();
     few.len() > COLUMN_ROWS_MIN && paired * 2 < few.len()
 }
 
@@ -299,8 +290,7 @@ fn write_rows(mut segments: Vec<Segment>, text: &mut String) {
     for segment in segments {
         match rows.last_mut() {
             Some(row)
-                if row[0].page == segment.page
-                    && segment.y - row[0].y <= ROW_SLACK * row[0].size.max(segment.size) =>
+                if row[0].page == segment.page && segment.y - row[0].y <= ROW_SLACK * row[0].size.max(segment.size) =>
             {
                 row.push(segment);
             }

@@ -39,9 +39,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, Code> {
     let mut failures = 0;
     for (&number, &id) in pages.iter().take(PAGES_MAX) {
         let kept = glyphs.kept.len();
-        let read = catch_unwind(AssertUnwindSafe(|| {
-            output_doc_page(&document, &mut glyphs, number)
-        }));
+        let read = catch_unwind(AssertUnwindSafe(|| output_doc_page(&document, &mut glyphs, number)));
         if !matches!(read, Ok(Ok(()))) {
             glyphs.kept.truncate(kept);
             glyphs.end_page_at();
@@ -57,11 +55,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, Code> {
     let mut text = layout::read(glyphs.kept, &links);
     text.push_str(&unplaced);
     if !text.chars().any(char::is_alphanumeric) {
-        return Err(if failures == pages.len().min(PAGES_MAX) {
-            Code::Unreadable
-        } else {
-            Code::NoText
-        });
+        return Err(if failures == pages.len().min(PAGES_MAX) { Code::Unreadable } else { Code::NoText });
     }
     Ok(text)
 }

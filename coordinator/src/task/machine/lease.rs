@@ -51,7 +51,10 @@ pub(super) fn lost(draft: &mut Draft<'_>, permit_used: Option<bool>) {
         Status::WaitingHuman => {
             draft.drop_lease();
             draft.task.held_until = None;
-            draft.event("checkpoint", json!({ "step": "parked", "message": "The browser was closed; answers are kept" }));
+            draft.event(
+                "checkpoint",
+                json!({ "step": "parked", "message": "The browser was closed; answers are kept" }),
+            );
             draft.tell_update();
         }
         Status::InProgress | Status::Queued | Status::Created => {
@@ -107,7 +110,11 @@ pub(super) fn woken(draft: &mut Draft<'_>) -> Result<(), Refused> {
             lost(draft, None);
             Ok(())
         }
-        Status::Queued | Status::InProgress | Status::WaitingHuman | Status::Completed | Status::Failed
+        Status::Queued
+        | Status::InProgress
+        | Status::WaitingHuman
+        | Status::Completed
+        | Status::Failed
         | Status::Cancelled => Err(draft.unfitting("a timer")),
     }
 }

@@ -116,7 +116,8 @@ fn enter(draft: &mut Draft<'_>, edits: &[Edit]) -> Result<(), Refused> {
         })?;
         if edit.remember
             && let Some(field) = current.form.field(&edit.field)
-            && let Some(entry) = answers::remember(field, &planned)
+            && let Some(value) = &planned.value
+            && let Some(entry) = answers::remember(field, &current.form, value)
         {
             draft.write(Write::AnswerLearned {
                 category: entry.category,
@@ -205,7 +206,7 @@ fn remember_planned(draft: &mut Draft<'_>, edits: &[Edit], remember: &[FieldId])
             .form
             .field(id)
             .zip(current.plan.get(id))
-            .and_then(|(field, planned)| answers::remember(field, planned));
+            .and_then(|(field, planned)| answers::remember(field, &current.form, planned.value.as_ref()?));
         if let Some(entry) = entry {
             draft.write(Write::AnswerLearned {
                 category: entry.category,

@@ -4,9 +4,7 @@ use protocol::event::Event;
 use protocol::form::{FormModel, Value};
 use protocol::ids::CommandId;
 use protocol::plan::{FillPlan, FillResult, FillStatus, Source};
-use protocol::task::{
-    Confirmation, ErrorCode, Failure, FailureClass, InteractionKind, Outcome, Phase, Status,
-};
+use protocol::task::{Confirmation, ErrorCode, Failure, FailureClass, InteractionKind, Outcome, Phase, Status};
 use protocol::wire::message::{Report, ReturnReason, Screenshot, SubmitOutcome};
 use serde_json::json;
 use store::journal::Write;
@@ -42,6 +40,10 @@ pub(super) fn take(draft: &mut Draft<'_>, report: Report) {
         }
         Report::Failed { failure, screenshot } => failed(draft, &failure, screenshot),
         Report::Ended => ended(draft),
+        // The work goes on without the picture; the history says why it is missing.
+        Report::Unstored { step, failure } => {
+            draft.event("error", json!({ "step": step, "code": failure.code, "message": failure.message }));
+        }
     }
 }
 
@@ -90,15 +92,16 @@ fn observed(draft: &mut Draft<'_>, form: FormModel, screenshot: Option<Screensho
 
     // An approval given before the browser was lost still stands, if the form turns out to hold what was approved.
     let earlier = draft.review.take();
-    let approved = earlier.as_ref().is_some_and(|review| review.status == ReviewStatus::Approved);
+    let approved = earlier.as_ref().and_then(|review| review.approved);
     let plan = earlier.map(|review| review.plan).unwrap_or_default();
     draft.review = Some(Review {
         revision: draft.task.review_revision,
-        status: if approved { ReviewStatus::Approved } else { ReviewStatus::Closed },
+        status: if approved.is_some() { ReviewStatus::Approved } else { ReviewStatus::Closed },
         form,
         plan,
         results: Vec::new(),
         screenshot: screenshot.map(|shot| shot.artifact),
+        approved,
     });
     draft.task.pending = Some(Pending::Plan { round: 0 });
     draft.effect(Effect::Plan { round: 0 });
@@ -200,7 +203,9 @@ fn permit_returned(draft: &mut Draft<'_>, reason: ReturnReason) {
             draft.ask(Pending::Prepare { command, tries });
         }
         ReturnReason::Expired => review::open(draft, "The page was too slow to submit in time. Nothing was sent."),
-        ReturnReason::FormChanged => review::open(draft, "The form changed before it could be submitted. Nothing was sent."),
+        ReturnReason::FormChanged => {
+            review::open(draft, "The form changed before it could be submitted. Nothing was sent.")
+        }
         ReturnReason::ValuesChanged => {
             review::open(draft, "A value changed in the page before it could be submitted. Nothing was sent.");
         }
@@ -223,7 +228,10 @@ fn submitted(draft: &mut Draft<'_>, outcome: SubmitOutcome, screenshot: Option<S
                 current.form = form;
                 current.screenshot = screenshot.map(|shot| shot.artifact).or(current.screenshot);
             }
-            review::open(draft, "The employer's site did not accept the form. Nothing was sent; see the marked answers.");
+            review::open(
+                draft,
+                "The employer's site did not accept the form. Nothing was sent; see the marked answers.",
+            );
         }
         SubmitOutcome::Blocked { blocker } => {
             // The permit stays out: the click was made, and the site waits for the person to let it through.

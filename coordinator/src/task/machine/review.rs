@@ -66,6 +66,7 @@ pub(super) fn after_fill(draft: &mut Draft<'_>, round: u8, grew: bool) {
         match answers::autopilot_gate(&current.form, &current.plan, &current.results) {
             Ok(()) => return approve(draft),
             Err(reasons) => {
+                let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
                 let words = format!("Autopilot stopped for you: {}", reasons.join("; "));
                 return open(draft, &words);
             }
@@ -133,7 +134,11 @@ fn with_plan(form: &FormModel, plan: &FillPlan) -> FormModel {
 
 /// Why the form as read back is not what was approved; `None` when it is. Fields corrected just now count by their
 /// own verified read-back (a mask may have reformatted them), all others by the value that was reviewed.
-pub(super) fn differs(approved: &store::tasks::Review, form: &FormModel, results: &[FillResult]) -> Option<&'static str> {
+pub(super) fn differs(
+    approved: &store::tasks::Review,
+    form: &FormModel,
+    results: &[FillResult],
+) -> Option<&'static str> {
     let same_question = |(old, new): (&protocol::form::Field, &protocol::form::Field)| {
         old.id == new.id && old.kind == new.kind && old.label == new.label && old.required == new.required
     };
