@@ -65,9 +65,10 @@
     sections.forEach((section) => section.querySelectorAll('.«c-error»').forEach((message) => message.remove()));
     let first = sections.length;
     for (const error of errors) {
-      const at = sections.findIndex((section) => section.querySelector('[id="' + error.row + '"]'));
+      const isRow = (row) => row.id === error.row;
+      const at = sections.findIndex((section) => rows(section).some(isRow));
       if (at < 0) continue;
-      const row = sections[at].querySelector('[id="' + error.row + '"]'), message = document.createElement('p');
+      const row = rows(sections[at]).find(isRow), message = document.createElement('p');
       first = Math.min(first, at);
       message.className = '«c-error»'; message.textContent = 'Error: ' + error.message; row.append(message);
       row.querySelectorAll('input, textarea, button[aria-haspopup], [role=group]').forEach((el) => el.setAttribute('aria-invalid', 'true'));
