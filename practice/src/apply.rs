@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, Multipart, Path, State};
-use axum::http::{Extensions, HeaderValue, StatusCode, Uri, header};
+use axum::http::{Extensions, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde_json::json;
 
-use crate::intake::{self, Fault, Received, Unreadable};
+use crate::check::{Fault, check};
+use crate::intake::{self, Received, Unreadable};
 use crate::job::{Job, Kind, Style};
 use crate::line::Cut;
 use crate::names::Load;
@@ -27,7 +28,8 @@ pub enum Gate {
     Open,
     /// A challenge within the form.
     Challenge,
-    /// A code sent by e-mail after the form.
+    /// A code sent by e-mail after the form. Delayed and lost answers do not apply here: the form's
+    /// own answer asks for the code.
     Code,
 }
 
@@ -54,25 +56,14 @@ pub async fn show(form: Form, Path(slug): Path<String>, uri: Uri) -> Response {
     let Some(job) = catalog::find(form.style, &slug) else {
         return page::not_found();
     };
-    let switches = match Switches::read(&uri) {
-        Ok(switches) => switches,
-        Err(text) => {
-            return page::notice(
-                StatusCode::BAD_REQUEST,
-                "This address has a wrong switch",
-                &text,
-            );
-        }
-    };
-    let mut response = draw(form, job, &uri, &Load::fresh(), &BTreeMap::new(), &[]).into_response();
-    if switches.lose_answer {
-        // Browsers send a request again by themselves when a connection they had used before closes
-        // without an answer. The submission shall go out on a fresh one and be lost for good.
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if let Err(text) = Switches::read(&uri) {
+        return page::notice(
+            StatusCode::BAD_REQUEST,
+            "This address has a wrong switch",
+            &text,
+        );
     }
-    response
+    draw(form, job, &uri, &Load::fresh(), &BTreeMap::new(), &[]).into_response()
 }
 
 /// `POST`: an application.
@@ -95,7 +86,7 @@ pub async fn submit(
         Ok(received) => received,
         Err(Unreadable(status, text)) => return refuse(form, status, text),
     };
-    let mut faults = intake::check(&received, job);
+    let mut faults = check(&received, job);
     if form.gate == Gate::Challenge
         && !challenge::passed(&received.load, received.challenge.as_deref())
     {

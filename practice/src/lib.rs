@@ -31,6 +31,7 @@ use crate::site::Site;
 mod apply;
 mod catalog;
 mod challenge;
+mod check;
 mod codes;
 mod intake;
 mod job;

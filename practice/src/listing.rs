@@ -219,7 +219,7 @@ fn row(one: &Submission) -> String {
     format!(
         "<tr{mark}><td>{id}</td><td><time>{at}</time></td><td class=\"«c-number»\">{number}{chips}</td>\
          <td>{title}<br><span class=\"«c-small»\">{company} · {style}</span></td><td>{email}</td>\
-         <td><details><summary>{count} answers, {files} files</summary><dl>{answers}</dl></details></td></tr>",
+         <td><details><summary>{count} answers, {files}</summary><dl>{answers}</dl></details></td></tr>",
         mark = if one.duplicate_of.is_some() {
             " class=\"«c-marked»\""
         } else {
@@ -233,7 +233,10 @@ fn row(one: &Submission) -> String {
         style = one.style.slug(),
         email = esc(&one.email),
         count = one.fields.len(),
-        files = one.files.len(),
+        files = match one.files.len() {
+            1 => "1 file".to_owned(),
+            count => format!("{count} files"),
+        },
     )
 }
 

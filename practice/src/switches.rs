@@ -14,10 +14,14 @@ pub struct Switches {
     /// Wait this long between recording a submission and answering it.
     pub delay_submit: Duration,
     /// Record the submission, then close the connection without an answer.
+    ///
+    /// A browser that had used the connection before sends the request again by itself, without a
+    /// second click; each arrival is recorded, as at a real employer.
     pub lose_answer: bool,
 }
 
-/// What goes wrong the first time an applicant sends a form at one address (path and query).
+/// What goes wrong the first time an applicant, known by e-mail address, sends a form at one address
+/// (path and query). Any other parameter in the query makes it a new address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fail {
     /// The server finds fault with an answer that is right.

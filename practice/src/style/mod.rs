@@ -8,7 +8,8 @@ mod workday;
 
 use std::collections::BTreeMap;
 
-use crate::intake::{DOCUMENTS, Fault, TOKEN};
+use crate::check::{DOCUMENTS, Fault};
+use crate::intake::TOKEN;
 use crate::job::{Field, Job, Style};
 use crate::names::Load;
 use crate::page::esc;
@@ -103,7 +104,7 @@ impl Sheet<'_> {
         let message = self.message("challenge");
         format!(
             "<div class=\"«c-challenge»\"><iframe src=\"/challenge/{nonce}\" title=\"Human verification challenge\" \
-             width=\"310\" height=\"400\"></iframe>\
+             width=\"320\" height=\"430\"></iframe>\
              <input type=\"hidden\" name=\"«n-challenge»\" id=\"«i-challenge»\">{message}</div>\
              <script>addEventListener('message', (e) => {{ if (e.origin === location.origin && e.data && e.data.passed) \
              document.getElementById('«i-challenge»').value = e.data.passed; }});</script>"

@@ -320,7 +320,9 @@ async fn a_challenge_that_was_not_passed_stops_the_application() {
         .map_while(|text| text.split(']').next().and_then(|n| n.parse().ok()))
         .collect();
     assert_eq!(shapes.len(), 9);
-    let tiles: Vec<_> = (0..9).filter(|tile| shapes[*tile] % 3 == 0).collect();
+    let tiles: Vec<_> = (0..9)
+        .filter(|tile| shapes[*tile].is_multiple_of(3))
+        .collect();
     assert!(!tiles.is_empty());
     for (tiles, right) in [(vec![], false), (tiles, true)] {
         let request = Request::post(widget).header(header::CONTENT_TYPE, "application/json");

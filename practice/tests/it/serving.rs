@@ -1,3 +1,8 @@
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests: a failure here is a failed test"
+)]
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -104,13 +109,6 @@ async fn submissions_survive_a_restart() {
 async fn a_lost_answer_is_recorded_and_nothing_is_answered() {
     let server = Server::start(None).await;
     let path = format!("{JOB}?lose_answer=1");
-    assert!(
-        server
-            .get(&path)
-            .await
-            .to_lowercase()
-            .contains("connection: close")
-    );
     assert_eq!(server.apply(&path).await, "");
     assert_eq!(server.list().await["count"], 1);
     server.stop().await;
