@@ -46,12 +46,14 @@ fn a_torn_last_line_is_cut_off_and_the_next_line_is_whole() {
         .unwrap()
         .accept(draft("a@b.example"))
         .unwrap();
+    // Longer than the line that is written in its place.
+    let torn = format!("{{\"id\":2,\"number\":\"{}", "x".repeat(5_000));
     let path = folder.path().join(FILE_NAME);
     OpenOptions::new()
         .append(true)
         .open(&path)
         .unwrap()
-        .write_all(b"{\"id\":2,\"numb")
+        .write_all(torn.as_bytes())
         .unwrap();
 
     Record::open(Some(folder.path()))
@@ -59,6 +61,7 @@ fn a_torn_last_line_is_cut_off_and_the_next_line_is_whole() {
         .accept(draft("c@d.example"))
         .unwrap();
 
+    assert!(std::fs::read_to_string(&path).unwrap().ends_with("}\n"));
     assert_eq!(Record::open(Some(folder.path())).unwrap().read().count, 2);
 }
 

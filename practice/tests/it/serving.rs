@@ -143,6 +143,9 @@ async fn a_hanging_request_does_not_keep_the_site_from_stopping() {
     server.list().await;
     server.stop().await;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
+    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer))
+        .await
+        .unwrap()
+        .unwrap();
     assert!(answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
 }
