@@ -1,27 +1,43 @@
 //! Messages to open screens: from whoever committed a change to every gateway that serves the user.
 //!
-//! The bus may lose messages (a slow reader, Redis down); the numbered stream in Postgres does not. Readers that see
-//! a gap, a lag or a reconnection read the tail from there.
+//! Within one process a broadcast; over several, Redis channels `tasks:<user id>` (where other programs may publish,
+//! too). The bus may lose messages (a slow reader, Redis down); the numbered stream in Postgres does not. Readers that
+//! see a gap, a lag or [`Signal::Resync`] read the tail from there.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::ids::{TaskId, UserId};
-use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast;
+use redis::PushKind;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use tokio::sync::{broadcast, mpsc};
+use tracing::{info, warn};
 
 /// Messages a reader may be behind before it is told that it lagged. At 200 bytes each this is 800 KB at worst.
 const BACKLOG: usize = 4_096;
 /// Live frames a viewer may be behind: older ones are worthless.
 const FRAMES_BACKLOG: usize = 4;
+/// Messages waiting for Redis; beyond it they are dropped, and readers find them in Postgres.
+const OUTBOX: usize = 4_096;
+const CHANNEL: &str = "tasks:";
+const RECONNECT_MAX: Duration = Duration::from_millis(500);
 
 /// One message for one user.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Message {
     pub user: UserId,
     /// Number in the user's stream; `None` for passing figures that are not stored.
     pub seq: Option<i64>,
     /// The JSON text for the client, `seq` and `at` included.
     pub json: Arc<str>,
+}
+
+/// What a subscriber hears.
+#[derive(Debug, Clone)]
+pub enum Signal {
+    Message(Message),
+    /// Messages may have been lost: read the tail from Postgres.
+    Resync,
 }
 
 /// One picture of a browser at work.
@@ -34,11 +50,13 @@ pub struct Frame {
     pub jpeg: bytes::Bytes,
 }
 
-/// Publishes and subscribes within one process. Cheap to clone.
+/// Publishes and subscribes. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Bus {
-    messages: broadcast::Sender<Message>,
+    signals: broadcast::Sender<Signal>,
     frames: broadcast::Sender<Frame>,
+    /// To Redis; `None` within one process.
+    outbox: Option<mpsc::Sender<Message>>,
 }
 
 impl Default for Bus {
@@ -48,19 +66,62 @@ impl Default for Bus {
 }
 
 impl Bus {
+    /// A bus within this process.
     #[must_use]
     pub fn new() -> Self {
-        Self { messages: broadcast::channel(BACKLOG).0, frames: broadcast::channel(FRAMES_BACKLOG).0 }
+        Self { signals: broadcast::channel(BACKLOG).0, frames: broadcast::channel(FRAMES_BACKLOG).0, outbox: None }
+    }
+
+    /// A bus over Redis when a URL is given, else within this process. Redis being down later is not an error: live
+    /// updates degrade and come back.
+    ///
+    /// # Errors
+    /// When the URL is not one, or Redis does not answer at the start.
+    pub async fn connect(url: Option<&str>) -> Result<Self, redis::RedisError> {
+        let mut bus = Self::new();
+        let Some(url) = url else { return Ok(bus) };
+        let separator = if url.contains('?') { '&' } else { '?' };
+        // Subscriptions and commands share a connection only under RESP3.
+        let client = redis::Client::open(format!("{url}{separator}protocol=resp3"))?;
+        let (pushes, pushed) = mpsc::channel(BACKLOG);
+        let signals = bus.signals.clone();
+        let take = move |push: redis::PushInfo| -> Result<(), redis::aio::SendError> {
+            if pushes.try_send(push).is_err() {
+                let _ = signals.send(Signal::Resync);
+            }
+            Ok(())
+        };
+        let config = ConnectionManagerConfig::new()
+            .set_push_sender(take)
+            .set_automatic_resubscription()
+            .set_max_delay(RECONNECT_MAX);
+        let mut manager = ConnectionManager::new_with_config(client, config).await?;
+        manager.psubscribe(format!("{CHANNEL}*")).await?;
+        let (outbox, waiting) = mpsc::channel(OUTBOX);
+        tokio::spawn(publish_all(manager, waiting));
+        tokio::spawn(hear_all(pushed, bus.signals.clone()));
+        bus.outbox = Some(outbox);
+        Ok(bus)
     }
 
     /// Tells every reader. Nobody listening is not an error.
     pub fn publish(&self, message: Message) {
-        let _ = self.messages.send(message);
+        match &self.outbox {
+            // Our own readers hear it from Redis like everybody else's: once, and in one order.
+            Some(outbox) => {
+                if outbox.try_send(message).is_err() {
+                    let _ = self.signals.send(Signal::Resync);
+                }
+            }
+            None => {
+                let _ = self.signals.send(Signal::Message(message));
+            }
+        }
     }
 
     #[must_use]
-    pub fn subscribe(&self) -> broadcast::Receiver<Message> {
-        self.messages.subscribe()
+    pub fn subscribe(&self) -> broadcast::Receiver<Signal> {
+        self.signals.subscribe()
     }
 
     pub fn publish_frame(&self, frame: Frame) {
@@ -71,4 +132,55 @@ impl Bus {
     pub fn subscribe_frames(&self) -> broadcast::Receiver<Frame> {
         self.frames.subscribe()
     }
+}
+
+async fn publish_all(mut redis: ConnectionManager, mut waiting: mpsc::Receiver<Message>) {
+    let mut down = false;
+    while let Some(message) = waiting.recv().await {
+        let sent: Result<i64, _> = redis::cmd("PUBLISH")
+            .arg(format!("{CHANNEL}{}", message.user))
+            .arg(&*message.json)
+            .query_async(&mut redis)
+            .await;
+        match sent {
+            Ok(_) if down => {
+                down = false;
+                info!("Redis takes messages again");
+            }
+            Err(error) if !down => {
+                down = true;
+                warn!(category = ?error.kind(), "Redis does not take messages: screens are updated from Postgres");
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+}
+
+async fn hear_all(mut pushed: mpsc::Receiver<redis::PushInfo>, signals: broadcast::Sender<Signal>) {
+    while let Some(push) = pushed.recv().await {
+        let signal = match push.kind {
+            PushKind::PMessage => match message(&push.data) {
+                Some(message) => Signal::Message(message),
+                None => continue,
+            },
+            // Whatever was published in between is lost here.
+            PushKind::Disconnection | PushKind::PSubscribe => Signal::Resync,
+            _ => continue,
+        };
+        let _ = signals.send(signal);
+    }
+}
+
+/// Pattern, channel, payload.
+fn message(data: &[redis::Value]) -> Option<Message> {
+    let text = |value: &redis::Value| match value {
+        redis::Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok(),
+        redis::Value::SimpleString(text) => Some(text.clone()),
+        _ => None,
+    };
+    let [_, channel, payload] = data else { return None };
+    let user = text(channel)?.strip_prefix(CHANNEL)?.parse().ok()?;
+    let json = text(payload)?;
+    let seq = serde_json::from_str::<serde_json::Value>(&json).ok()?.get("seq").and_then(serde_json::Value::as_i64);
+    Some(Message { user, seq, json: json.into() })
 }

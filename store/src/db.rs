@@ -8,6 +8,9 @@ use sqlx::{PgPool, Postgres};
 
 use crate::StoreError;
 
+/// How to reach the server, for those who do not have a URL.
+pub type ConnectOptions = PgConnectOptions;
+
 /// How long a caller waits for a free connection. A healthy pool hands one out in microseconds; an outage should
 /// be an answer, not a hang.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -67,6 +70,16 @@ impl Store {
     /// When one fails; those before it stay applied.
     pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
         crate::MIGRATIONS.run(&self.pool).await
+    }
+
+    /// Runs a script of several statements, all or none.
+    ///
+    /// # Errors
+    /// When one fails.
+    pub async fn run_script(&self, script: &'static str) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::raw_sql(script).execute(&mut *tx).await.map_err(StoreError::during("running a script"))?;
+        commit(tx, "running a script").await
     }
 
     pub async fn close(&self) {

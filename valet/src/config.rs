@@ -1,0 +1,160 @@
+//! Settings: the embedded defaults, then `valet.toml`, then the environment. Read once, validated whole before the
+//! first socket opens.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use figment::Figment;
+use figment::providers::{Env, Format as _, Toml};
+use serde::Deserialize;
+
+/// The defaults, and their documentation.
+pub const DEFAULT: &str = include_str!("config.default.toml");
+
+/// HS256 wants a key of the hash's size.
+const SECRET_MIN: usize = 32;
+
+/// Variables that settings may come from. Others in the environment are none of ours.
+const VARIABLES: &[&str] = &[
+    "DATABASE_URL",
+    "REDIS_URL",
+    "JWT_SECRET",
+    "JWT_REFRESH_SECRET",
+    "CORS_ORIGIN",
+    "SECURE_COOKIES",
+    "TRUSTED_PROXIES",
+    "ALLOWED_PRIVATE_HOSTS",
+    "RATE_LIMIT_PER_MINUTE",
+    "TASKS_PER_HOUR",
+    "RESUMES_PER_HOUR",
+    "AGENT_CAPACITY",
+    "CHROMIUM",
+];
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub database_url: Secret,
+    pub redis_url: Secret,
+    pub jwt_secret: Secret,
+    pub jwt_refresh_secret: Secret,
+    pub cors_origin: String,
+    pub secure_cookies: bool,
+    pub trusted_proxies: String,
+    pub allowed_private_hosts: String,
+    pub rate_limit_per_minute: u32,
+    pub tasks_per_hour: u32,
+    pub resumes_per_hour: u32,
+    pub agent_capacity: u16,
+    pub chromium: PathBuf,
+}
+
+/// A text that prints as stars.
+#[derive(Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// `None` when empty.
+    pub fn get(&self) -> Option<&str> {
+        Some(self.0.as_str()).filter(|text| !text.is_empty())
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_empty() { "\"\"" } else { "***" })
+    }
+}
+
+impl Config {
+    /// # Errors
+    /// Names the setting that is wrong, never its value.
+    pub fn load(data_dir: &Path) -> anyhow::Result<Self> {
+        let file = std::env::var_os("VALET_CONFIG").map_or_else(|| data_dir.join("valet.toml"), PathBuf::from);
+        let config: Self = Figment::from(Toml::string(DEFAULT))
+            .merge(Toml::file(file))
+            .merge(Env::raw().only(VARIABLES))
+            .extract()
+            .context("the settings are not valid; `valet config` prints them all with their meaning")?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        for (name, secret) in [("JWT_SECRET", &self.jwt_secret), ("JWT_REFRESH_SECRET", &self.jwt_refresh_secret)] {
+            if secret.get().is_some_and(|text| text.len() < SECRET_MIN) {
+                bail!("{name} is shorter than {SECRET_MIN} characters");
+            }
+        }
+        self.trusted_proxies()?;
+        for (name, number) in [
+            ("RATE_LIMIT_PER_MINUTE", self.rate_limit_per_minute),
+            ("TASKS_PER_HOUR", self.tasks_per_hour),
+            ("RESUMES_PER_HOUR", self.resumes_per_hour),
+            ("AGENT_CAPACITY", u32::from(self.agent_capacity)),
+        ] {
+            if number == 0 {
+                bail!("{name} is 0: nothing could ever be done");
+            }
+        }
+        Ok(())
+    }
+
+    pub fn trusted_proxies(&self) -> anyhow::Result<Vec<IpAddr>> {
+        list(&self.trusted_proxies)
+            .iter()
+            .map(|text| text.parse().with_context(|| "TRUSTED_PROXIES holds something that is not an IP address"))
+            .collect()
+    }
+
+    pub fn cors_origins(&self) -> Vec<String> {
+        list(&self.cors_origin)
+    }
+
+    pub fn allowed_private_hosts(&self) -> Vec<String> {
+        list(&self.allowed_private_hosts)
+    }
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid_and_complete() {
+        let config: Config = Figment::from(Toml::string(DEFAULT)).extract().unwrap();
+        config.check().unwrap();
+    }
+
+    #[test]
+    fn every_variable_is_a_documented_setting() {
+        for variable in VARIABLES {
+            assert!(DEFAULT.contains(variable), "{variable} is not in the defaults file");
+            let setting = format!("\n{} = ", variable.to_lowercase());
+            assert!(DEFAULT.contains(&setting), "{variable} has no default");
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        let toml = "jwt_secret = \"0123456789012345678901234567890123\"";
+        let config: Config =
+            Figment::from(Toml::string(DEFAULT)).merge(Toml::string(toml)).extract().unwrap();
+        assert!(!format!("{config:?}").contains("0123456789"));
+    }
+
+    #[test]
+    fn a_short_secret_is_refused() {
+        let config: Config = Figment::from(Toml::string(DEFAULT))
+            .merge(Toml::string("jwt_secret = \"short\""))
+            .extract()
+            .unwrap();
+        assert!(config.check().unwrap_err().to_string().contains("JWT_SECRET"));
+    }
+}
