@@ -1,0 +1,136 @@
+//! What a question is limited to: a country, a place, a company, a skill. An answer holds only within its scope.
+
+use protocol::form::FormModel;
+
+use super::geo::{Country, Place, countries_in};
+use super::options::numbers_in;
+use super::text::{alike, content, has_phrase, is_filler, normalise, words};
+
+/// Words that leave a question about years of experience general.
+const GENERAL: &[&str] = &[
+    "how", "many", "much", "year", "years", "experience", "total", "professional", "relevant", "overall", "work",
+    "working", "worked", "hands", "full", "time", "paid", "prior", "related", "number", "at", "least", "minimum",
+    "industry", "field", "role", "roles", "position", "similar", "job", "as", "relevante", "relevantes", "months",
+    "applicable", "area", "combined", "approximately", "about", "any", "using", "level", "post", "yoe",
+];
+
+/// Names that are no scope: days, months and words often written with a capital.
+const NOT_NAMES: &[&str] = &[
+    "i", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "yes", "no", "na", "n", "a", "ai",
+    "company", "cv", "linkedin", "eg", "hr", "sms", "gdpr", "visa", "ok", "us", "if",
+];
+
+/// Which country a question on the right to work is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Where {
+    /// A country, by its words or by where the job is.
+    Country(&'static Country),
+    /// None named: the country the person lives in.
+    Home,
+    /// Several, or "where this job is located" without knowing where: not answerable from one answer.
+    Unclear,
+}
+
+/// A question's limits.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    pub place: Where,
+    /// Proper names within the sentence, normalised.
+    pub names: Vec<String>,
+    pub numbers: Vec<f64>,
+    /// "… without sponsorship".
+    pub without_sponsorship: bool,
+    /// What the years of experience are in; empty for experience in general.
+    pub topic: Vec<String>,
+}
+
+impl Scope {
+    /// The scope of a question on a form.
+    #[must_use]
+    pub fn of_field(text: &str, form: &FormModel) -> Self {
+        let mut scope = Self::of_question(text);
+        let job = form.page.job_location.as_deref().and_then(|place| Place::parse(place).country);
+        if scope.place == Where::Home {
+            scope.place = match job {
+                Some(country) => Where::Country(country),
+                None if speaks_of_job_location(text) => Where::Unclear,
+                None => Where::Home,
+            };
+        }
+        scope
+    }
+
+    /// The scope of a question by its words alone.
+    #[must_use]
+    pub fn of_question(text: &str) -> Self {
+        let place = match countries_in(text).as_slice() {
+            [] => Where::Home,
+            [country] => Where::Country(country),
+            _ => Where::Unclear,
+        };
+        let all = words(text);
+        let without = ["without", "not require", "not need", "ohne", "sin", "sans"].iter().any(|w| has_phrase(&all, w));
+        let without_sponsorship = without && all.iter().any(|w| w.starts_with("sponsor") || w == "visa" || w == "visum");
+        let topic = content(text).into_iter().filter(|word| !GENERAL.contains(&word.as_str())).collect();
+        Self { place, names: names_in(text), numbers: numbers_in(text), without_sponsorship, topic }
+    }
+
+    /// The same country, where "home" is the country the person lives in.
+    #[must_use]
+    pub fn same_country(&self, other: &Self, home: Option<&'static Country>) -> bool {
+        let country = |place: Where| match place {
+            Where::Country(country) => Some(Some(country)),
+            Where::Home => Some(home),
+            Where::Unclear => None,
+        };
+        match (country(self.place), country(other.place)) {
+            (Some(a), Some(b)) => a == b,
+            _ => false,
+        }
+    }
+
+    /// The same subject of experience.
+    #[must_use]
+    pub fn same_topic(&self, other: &Self) -> bool {
+        let within = |a: &[String], b: &[String]| a.iter().all(|word| b.iter().any(|other| alike(word, other)));
+        within(&self.topic, &other.topic) && within(&other.topic, &self.topic)
+    }
+}
+
+/// "The country where this job is located", "the advertised region".
+fn speaks_of_job_location(text: &str) -> bool {
+    let all = words(text);
+    [
+        "advertised region", "job is located", "role is located", "position is located", "job is based", "role is based",
+        "position is based", "you are applying", "youre applying", "country of employment", "this country", "this location",
+        "country of the job", "location of this", "location of the", "country in which", "country where", "this region",
+    ]
+    .iter()
+    .any(|phrase| has_phrase(&all, phrase))
+}
+
+/// Words written with a capital inside a sentence that is not in title case.
+#[must_use]
+pub fn names_in(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let (mut capital, mut lower) = (0, 0);
+    let mut starts = true;
+    for word in text.split_whitespace() {
+        let core: String = word.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
+        let is_name = core.chars().next().is_some_and(char::is_uppercase);
+        let plain = normalise(&core);
+        if !core.is_empty() && !starts && !is_filler(&plain) {
+            if is_name {
+                capital += 1;
+                if !NOT_NAMES.contains(&plain.as_str()) {
+                    names.extend(words(&core));
+                }
+            } else {
+                lower += 1;
+            }
+        }
+        starts = word.ends_with(['.', '?', '!', ':', '(']) || word.starts_with('(');
+    }
+    // In Title Case every word has a capital, and none tells a name.
+    if capital > lower { Vec::new() } else { names }
+}
