@@ -1,0 +1,49 @@
+# The commands of the README. Recipes that need a branch are scripts under scripts/.
+
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+DATA ?= .valet
+
+.PHONY: up setup ui release test test-full check bench bench-forms bench-resumes sqlx
+
+## Installs what is missing, builds everything and starts it. Ctrl-C stops it.
+up: setup ui release
+	@exec $(TARGET_DIR)/release/valet up --data-dir $(DATA)
+
+setup:
+	@scripts/setup
+
+ui:
+	@scripts/build-ui
+
+release:
+	cargo build --release --locked -p valet -p valet-agent
+
+## Everything: formatting, lints, the UI's tests, every Rust test with real Postgres, Redis, QUIC and Chromium.
+test:
+	@scripts/setup test
+	@scripts/build-ui check
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo build --workspace --bins --locked
+	scripts/with-postgres cargo nextest run --workspace --locked --no-fail-fast
+
+## What is too long for `make test`: every process killed in every phase, the second browser client.
+test-full: test
+	cargo clippy -p valet-agent --all-targets --all-features --locked -- -D warnings
+	scripts/with-postgres cargo nextest run --workspace --locked --run-ignored ignored-only --no-fail-fast
+
+## Figures, a line each.
+bench: setup ui release
+	cargo run --release --locked -p system-tests --bin bench
+
+## Fills every form of a folder laid out like FORMS/{pages,expected,profile.json} and prints how right it was.
+bench-forms:
+	cargo run --release --locked -p system-tests --bin bench-forms -- $(FORMS)
+
+## Reads every resume of a folder laid out like DIR/{files,expected,manifest.json} and prints how right it was.
+bench-resumes:
+	cargo run --release --locked -p coordinator --example bench_resumes -- $(DIR)
+
+## Describes the database queries anew, after one was changed.
+sqlx:
+	scripts/sqlx-prepare
