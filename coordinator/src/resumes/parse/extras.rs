@@ -48,7 +48,11 @@ pub(super) fn projects(lines: &[Line]) -> Vec<ProjectEntry> {
             }
             let (name, about) = name_and_about(&rest);
             project.name = name;
-            project.description = about;
+            match about {
+                // "Name | Rust, Postgres, Docker"
+                Some(about) if is_stack(&about) => project.technologies = split_list(&about),
+                about => project.description = about,
+            }
             told = project.description.is_some();
             if !project.name.is_empty() && found.len() < ENTRIES_MAX {
                 found.push(project);
@@ -64,6 +68,12 @@ pub(super) fn projects(lines: &[Line]) -> Vec<ProjectEntry> {
         }
     }
     found
+}
+
+/// Short phrases between commas rather than a sentence.
+fn is_stack(text: &str) -> bool {
+    let parts = split_list(text);
+    parts.len() >= 2 && parts.iter().all(|part| part.split_whitespace().count() <= 3)
 }
 
 fn name_and_about(text: &str) -> (String, Option<String>) {

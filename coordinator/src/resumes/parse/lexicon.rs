@@ -160,7 +160,9 @@ pub(super) fn city_like(text: &str) -> bool {
         && text.chars().all(|char| char.is_alphabetic() || " .'-".contains(char))
         && text.chars().next().is_some_and(char::is_uppercase)
         && employer_score(text) < 2
-        && !words(text).iter().any(|word| matches!(word.as_str(), "university" | "college" | "of" | "and" | "institute"))
+        && !words(text).iter().any(|word| matches!(word.as_str(), "of" | "and" | "institute"))
+        // "College Station" is a town, "Boston College" is not.
+        && !words(text).iter().enumerate().any(|(at, word)| matches!(word.as_str(), "university" | "college") && (at > 0 || count == 1))
         || CITY_SET.contains(fold(text).as_str())
 }
 

@@ -191,7 +191,7 @@ fn opens(line: &Line, current: Section) -> Option<(Section, Option<String>)> {
     if cells.len() > 1
         && let Some(section) = heading(cells[0])
         && section != Section::Top
-        && current != Section::Skills
+        && (current != Section::Skills || section == Section::Languages && human(cells[1]) || !matches!(section, Section::Skills | Section::Languages))
     {
         let at = line.text.find(cells[1]).unwrap_or(0);
         return Some((section, Some(line.text[at..].to_owned())));
@@ -201,9 +201,8 @@ fn opens(line: &Line, current: Section) -> Option<(Section, Option<String>)> {
     if rest.is_empty() || rest.starts_with("//") {
         return None;
     }
-    let human = || words(rest).iter().any(|word| LANGUAGES.split(' ').any(|known| known == word));
     let inline = match section {
-        Section::Languages => human(),
+        Section::Languages => human(rest),
         // Inside an entry "Technologies: …" belongs to it; "Skills: …" after a gap does not.
         Section::Skills => match current {
             Section::Skills => false,
@@ -215,6 +214,10 @@ fn opens(line: &Line, current: Section) -> Option<(Section, Option<String>)> {
         _ => false,
     };
     inline.then(|| (section, Some(rest.to_owned())))
+}
+
+fn human(list: &str) -> bool {
+    words(list).iter().any(|word| LANGUAGES.split(' ').any(|known| known == word))
 }
 
 /// A sidebar was read before the name: from the name to the next heading is the top after all. Returns

@@ -311,7 +311,8 @@ fn find_small_towns(drafts: &mut [Draft]) {
         let Some((name, town)) = part.text.rsplit_once(',') else { continue };
         let (name, town) = (name.trim().to_owned(), town.trim().to_owned());
         let enough = several || name.contains(',');
-        if enough && part.title <= part.employer.max(1) && city_like(&town) && town.split(' ').count() <= 2 && employer_score(&town) == 0 && title_score(&town) == 0 {
+        let named = !several || part.title <= part.employer.max(1);
+        if enough && named && city_like(&town) && town.split(' ').count() <= 2 && employer_score(&town) == 0 && title_score(&town) == 0 {
             part.text = name;
             head.place = Some(town);
         }

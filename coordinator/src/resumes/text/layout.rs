@@ -11,6 +11,8 @@ use crate::resumes::parse::is_heading;
 
 /// A gap wider than this many ems within a row divides segments.
 const SEGMENT_GAP: f64 = 1.4;
+/// A gap wider than this many ems divides a heading from what follows it in the row.
+const MARGIN_GAP: f64 = 0.6;
 /// A gap wider than this many ems is a space, even if the file draws none.
 const SPACE_GAP: f64 = 0.17;
 /// Baselines closer than this many ems are one row.
@@ -97,7 +99,9 @@ fn row_segments(mut row: Vec<Glyph>, out: &mut Vec<Segment>) {
             .last()
             .map_or(0.0, |(last, _)| glyph.x - (last.x + last.width));
         let em = run.last().map_or(glyph.size, |(last, _)| last.size.max(1.0));
-        if gap > SEGMENT_GAP * em {
+        // A heading in the margin stands closer to its text.
+        let margin = || gap > MARGIN_GAP * em && is_heading(&spaced(&run));
+        if gap > SEGMENT_GAP * em || margin() {
             finish(std::mem::take(&mut run), out);
             space = false;
         }
@@ -284,11 +288,18 @@ fn columns(left: &[&Segment], right: &[&Segment]) -> bool {
         return true;
     }
     let (few, many) = if left.len() < right.len() { (left, right) } else { (right, left) };
-    let paired = few
+    let own: Vec<&&Segment> = few.iter().filter(|s| !is_heading(&s.text)).collect();
+    let paired = own
         .iter()
         .filter(|s| many.iter().any(|other| (other.y - s.y).abs() < 2.5))
         .count();
-    few.len() > COLUMN_ROWS_MIN && paired * 2 < few.len()
+    let dates = own.iter().filter(|s| is_date(&s.text)).count();
+    own.len() >= COLUMN_ROWS_MIN && paired * 2 < own.len() && dates * 2 < own.len()
+}
+
+/// Short and with a year: a margin note rather than a column's line.
+fn is_date(text: &str) -> bool {
+    text.len() < 30 && text.split(|c: char| !c.is_ascii_digit()).any(|number| number.len() == 4)
 }
 
 // === Rows ===
@@ -332,16 +343,13 @@ fn write_rows(mut segments: Vec<Segment>, text: &mut String) {
         let indent = ((row[0].x0 - margin) / (0.5 * row[0].size.max(1.0))).round() as usize;
         text.extend(std::iter::repeat_n(' ', indent.min(8)));
         let mut row = row.into_iter();
-        let first = row.next().map(|s| (s.text, s.x1, s.size));
-        if let Some((first, mut end, size)) = first {
-            text.push_str(&first);
+        if let Some(first) = row.next() {
+            text.push_str(&first.text);
             for (index, segment) in row.enumerate() {
                 // A bullet and its text are one cell, however wide the gap.
-                let bullet = index == 0 && first.chars().count() <= 2;
-                let gap = segment.x0 - end > SEGMENT_GAP * size && !bullet;
-                text.push(if gap { '\t' } else { ' ' });
+                let bullet = index == 0 && first.text.chars().count() <= 2;
+                text.push(if bullet { ' ' } else { '\t' });
                 text.push_str(&segment.text);
-                end = segment.x1;
             }
         }
         text.push('\n');

@@ -100,6 +100,3 @@ fn agrees(declared: &str, kind: Kind) -> bool {
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
 }
-
-#[cfg(test)]
-mod tests;
