@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::FromRawFd;
+use std::panic::AssertUnwindSafe;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,13 @@ pub(super) struct Outcome {
 
 /// The whole life of `valet resume-child <declared type>`. Must be called before any thread is
 /// started: the kernel moves only a single-threaded process into a namespace of its own.
-pub fn child_main() {
+pub fn child_main() -> ! {
+    child_main_with(text::extract)
+}
+
+/// [`child_main`] with another reader than [`text::extract`]; for the tests' helper.
+#[doc(hidden)]
+pub fn child_main_with(read: impl FnOnce(&[u8], &str) -> Result<Extracted, Code>) -> ! {
     let isolated = leave_the_network();
     let Some(mut answer) = take_stdout() else {
         std::process::exit(1)
@@ -30,7 +37,8 @@ pub fn child_main() {
     std::panic::set_hook(Box::new(|_| {}));
     let declared = std::env::args().nth(2).unwrap_or_default();
     let result = read_input().and_then(|bytes| {
-        std::panic::catch_unwind(|| text::extract(&bytes, &declared)).unwrap_or(Err(Code::Unreadable))
+        let read = AssertUnwindSafe(|| read(&bytes, &declared));
+        std::panic::catch_unwind(read).unwrap_or(Err(Code::Unreadable))
     });
     let outcome = Outcome { isolated, result };
     let written = serde_json::to_vec(&outcome)

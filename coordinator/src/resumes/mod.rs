@@ -19,7 +19,7 @@ use std::path::Path;
 use chrono::NaiveDate;
 use protocol::resume::ParsedResumeData;
 
-pub use child::child_main;
+pub use child::{child_main, child_main_with};
 pub use error::{Code, Error};
 pub use parent::{Limits, extract, extract_within};
 pub use parse::parse;

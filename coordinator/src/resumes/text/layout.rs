@@ -100,7 +100,7 @@ fn row_segments(mut row: Vec<Glyph>, out: &mut Vec<Segment>) {
             .map_or(0.0, |(last, _)| glyph.x - (last.x + last.width));
         let em = run.last().map_or(glyph.size, |(last, _)| last.size.max(1.0));
         // A heading in the margin stands closer to its text.
-        let margin = || gap > MARGIN_GAP * em && is_heading(&spaced(&run));
+        let margin = || gap > MARGIN_GAP * em && !tracked(&run) && is_heading(&spaced(&run));
         if gap > SEGMENT_GAP * em || margin() {
             finish(std::mem::take(&mut run), out);
             space = false;
@@ -130,8 +130,7 @@ fn finish(run: Vec<(Glyph, bool)>, out: &mut Vec<Segment>) {
 /// The run's text. Letter-spaced words ("S K I L L S") are put together again: there, a word ends
 /// where the gap is clearly wider than the usual one.
 fn spaced(run: &[(Glyph, bool)]) -> String {
-    let spaces = run.iter().filter(|(_, space)| *space).count();
-    let tracked = run.len() >= 4 && spaces * 10 >= (run.len() - 1) * 7;
+    let tracked = tracked(run);
     let mut gaps: Vec<f64> = run
         .windows(2)
         .map(|pair| pair[1].0.x - (pair[0].0.x + pair[0].0.width))
@@ -150,6 +149,12 @@ fn spaced(run: &[(Glyph, bool)]) -> String {
         text.push_str(&glyph.text);
     }
     text
+}
+
+/// Whether nearly every letter has a space before it.
+fn tracked(run: &[(Glyph, bool)]) -> bool {
+    let spaces = run.iter().filter(|(_, space)| *space).count();
+    run.len() >= 4 && spaces * 10 >= (run.len() - 1) * 7
 }
 
 fn spell_out(segments: &mut [Segment], links: &[Link]) {
