@@ -76,8 +76,14 @@ macro_rules! fixtures {
 
 fixtures! {
     academic
+    bullets_everywhere
     company_dash_title
     company_first
+    company_first_no_bullets_gap
+    dates_between
+    everything_inline
+    odd_titles
+    two_line_header_degree_dates
     dates_first_lines
     dates_left
     french
@@ -87,7 +93,9 @@ fixtures! {
     new_grad_projects
     no_headings
     pipes_one_line
+    military_and_trades
     plain_wrapped
+    recruiter_style
     prose_descriptions
     several_lines_no_bullets
     sidebar_first

@@ -124,7 +124,7 @@ fn pieces(text: &str) -> Vec<String> {
         rest = rest.replacen(&number, "\t", 1);
     }
     rest.replace(" | ", "\t")
-        .replace(['|', '•', '·', '●', '∙', '⋄', '◆', '♦', '■'], "\t")
+        .replace(['|', '•', '·', '●', '∙', '⋄', '◆', '♦', '■', '▪', '❖', '►', '○', '⋅', '¦'], "\t")
         .replace(" – ", "\t")
         .replace(" — ", "\t")
         .replace(" - ", "\t")
@@ -204,6 +204,10 @@ fn as_name(text: &str) -> Option<String> {
     let post_nominal = |token: &str| POST_NOMINALS.split(' ').any(|known| known == fold(token).replace('.', ""));
     while tokens.len() > 2 && post_nominal(tokens[tokens.len() - 1]) {
         tokens.pop();
+    }
+    let honorific = |token: &str| matches!(fold(token).trim_end_matches('.'), "dr" | "prof" | "mr" | "mrs" | "ms" | "herr" | "frau");
+    while tokens.len() > 2 && honorific(tokens[0]) {
+        tokens.remove(0);
     }
     let joined = tokens.join(" ");
     let before_degree = joined.as_str();

@@ -43,7 +43,7 @@ static MAJOR: LazyLock<Regex> = LazyLock::new(|| {
 static MINOR: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?i)[\s,;&/+]+(?:and\s+)?(?:with\s+)?(?:an?\s+)?(?:minor|nebenfach)\b").expect("constant pattern"));
 static NOT_SCHOOL: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^(?:relevant |selected |key )?(?:coursework|courses|modules|thesis|dissertation|minor|activities|societies|honou?rs|awards?|gpa|grade|advisor|focus|subjects|clubs?|scholarships?|dean's|member|exchange|study abroad|abschlussarbeit|bachelorarbeit|masterarbeit|schwerpunkt\w*|note)\b").expect("constant pattern")
+    Regex::new(r"(?i)^(?:relevant |selected |key )?(?:coursework|courses|capstone|modules|thesis|dissertation|minor|activities|societies|honou?rs|awards?|gpa|grade|advisor|focus|subjects|clubs?|scholarships?|dean's|member|exchange|study abroad|abschlussarbeit|bachelorarbeit|masterarbeit|schwerpunkt\w*|note)\b").expect("constant pattern")
 });
 
 /// An entry being put together.
@@ -148,8 +148,8 @@ fn parts(text: &str) -> Vec<Part> {
                 continue;
             }
             match (is_school(&phrase), degree(&phrase)) {
-                (true, Some(_)) => found.extend(school_and_degree(&phrase)),
-                (true, None) => found.push(Part::School(phrase)),
+                (true, _) if DEGREE.is_match(&phrase) => found.extend(school_and_degree(&phrase)),
+                (true, _) => found.push(Part::School(phrase)),
                 (false, Some((degree, field))) => found.push(Part::Degree(degree, field)),
                 (false, None) => found.push(Part::Loose(phrase)),
             }

@@ -136,7 +136,11 @@ pub(super) fn is_place(text: &str) -> bool {
                 || folded.ends_with(" bay area")
         }
         [city, region] => city_like(city) && is_region(region),
-        [city, region, country] => city_like(city) && is_region(region) && is_region(country),
+        // "Fair Housing, Washington, DC" ends in a state: its first piece is no town.
+        [city, region, country] => {
+            let state = is_state(country) && !matches!(country, "UK" | "US" | "USA" | "UAE");
+            city_like(city) && is_region(region) && is_region(country) && !state
+        }
         _ => false,
     }
 }
@@ -159,8 +163,8 @@ pub(super) fn city_like(text: &str) -> bool {
     (1..=4).contains(&count)
         && text.chars().all(|char| char.is_alphabetic() || " .'-".contains(char))
         && text.chars().next().is_some_and(char::is_uppercase)
-        && employer_score(text) < 2
-        && !words(text).iter().any(|word| matches!(word.as_str(), "of" | "and" | "institute"))
+        && (employer_score(text) < 2 || text.ends_with(" City"))
+        && !words(text).iter().any(|word| matches!(word.as_str(), "of" | "and" | "for" | "institute"))
         // "College Station" is a town, "Boston College" is not.
         && !words(text).iter().enumerate().any(|(at, word)| matches!(word.as_str(), "university" | "college") && (at > 0 || count == 1))
         || CITY_SET.contains(fold(text).as_str())

@@ -19,7 +19,7 @@ const HEAD_LINES_MAX: usize = 3;
 const ENTRIES_MAX: usize = 60;
 
 static STRONG: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\s*[|•·‧∙●⋅¦]\s*|\s+[–—−]+\s*|\s*[–—]\s+|\s+-+\s+|\s+@\s+|\s+//\s+|\s+/\s+|\s+~\s+").expect("constant pattern")
+    Regex::new(r"\s*[|•·‧∙●⋅¦▪■◆]\s*|\s+[–—−]+\s*|\s*[–—]\s+|\s+-+\s+|\s+@\s+|\s+//\s+|\s+/\s+|\s+~\s+").expect("constant pattern")
 });
 static AT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\s+(?:at|bei|chez)\s+").expect("constant pattern"));
 static URL: LazyLock<Regex> =
