@@ -38,7 +38,9 @@ fn look() -> coordinator::resumes::Extracted {
     let said = |allowed: bool| if allowed { "allowed" } else { "refused" };
     // Trying would be fatal: writing past the limit is a signal.
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let size = limits.lines().find(|line| line.starts_with("Max file size"));
+    let size = limits
+        .lines()
+        .find(|line| line.starts_with("Max file size"));
     let writes = size.is_none_or(|line| line.split_whitespace().nth(3) != Some("0"));
     // In a namespace of its own even the loopback interface is down.
     let network = std::net::UdpSocket::bind("127.0.0.1:0")
@@ -53,5 +55,8 @@ fn look() -> coordinator::resumes::Extracted {
         said(network),
         if locked { "locked" } else { "open" },
     );
-    coordinator::resumes::Extracted { kind: coordinator::resumes::Kind::Text, text }
+    coordinator::resumes::Extracted {
+        kind: coordinator::resumes::Kind::Text,
+        text,
+    }
 }

@@ -45,7 +45,12 @@ pub struct Read {
 ///
 /// # Errors
 /// Every [`Code`]; the contract's `parse_failed` in each case.
-pub async fn read(exe: &Path, bytes: Vec<u8>, declared: &str, today: NaiveDate) -> Result<Read, Error> {
+pub async fn read(
+    exe: &Path,
+    bytes: Vec<u8>,
+    declared: &str,
+    today: NaiveDate,
+) -> Result<Read, Error> {
     let text = extract(exe, bytes, declared).await?.text;
     let (data, confidence) = parse(&text, today);
     if confidence < CONFIDENCE_MIN {

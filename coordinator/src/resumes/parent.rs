@@ -88,7 +88,9 @@ pub async fn extract_within(
     if !answer.isolated {
         static SAID: Once = Once::new();
         SAID.call_once(|| {
-            tracing::warn!("this host does not let resume readers leave the network (user namespaces are off)");
+            tracing::warn!(
+                "this host does not let resume readers leave the network (user namespaces are off)"
+            );
         });
     }
     Ok(answer.result?)

@@ -37,7 +37,12 @@ pub(super) fn items(lines: &[Line]) -> Vec<Item> {
             let spans = spans(&line.text);
             let rest = without(&line.text, &spans);
             let role = role(&line, &spans, &rest, bullets_only);
-            Item { line, spans, rest, role }
+            Item {
+                line,
+                spans,
+                rest,
+                role,
+            }
         })
         .collect()
 }
@@ -64,10 +69,14 @@ fn anchors(line: &Line, span: &Span, rest: &str) -> bool {
     let after = line.text[span.to..].trim_start();
     let fenced = before.is_empty()
         || before.ends_with(['(', ',', '|', '·', '•', '–', '—', '-', ':', '['])
-        || line.text[..span.from].ends_with(['\t']) || line.text[..span.from].ends_with("  ");
-    let closes = after.is_empty() || after.starts_with([')', '|', ']', ',', '·', '•', '–', '—', ':']);
+        || line.text[..span.from].ends_with(['\t'])
+        || line.text[..span.from].ends_with("  ");
+    let closes =
+        after.is_empty() || after.starts_with([')', '|', ']', ',', '·', '•', '–', '—', ':']);
     closes && (fenced || !span.bare_year)
-        || before.is_empty() && (line.text[span.to..].starts_with(['\t', ':', ',', '|']) || line.text[span.to..].starts_with("  "))
+        || before.is_empty()
+            && (line.text[span.to..].starts_with(['\t', ':', ',', '|'])
+                || line.text[span.to..].starts_with("  "))
 }
 
 /// A sentence, a paragraph's line, or too long for a head.
@@ -76,7 +85,9 @@ pub(super) fn is_prose(text: &str) -> bool {
     let first = text.chars().find(|char| !char.is_whitespace());
     let ends_sentence = text.ends_with('.')
         && count >= 6
-        && !["inc.", "ltd.", "co.", "corp.", "llc.", "jr.", "sr."].iter().any(|end| text.to_lowercase().ends_with(end));
+        && !["inc.", "ltd.", "co.", "corp.", "llc.", "jr.", "sr."]
+            .iter()
+            .any(|end| text.to_lowercase().ends_with(end));
     text.chars().count() > HEAD_CHARS_MAX
         || count > HEAD_WORDS_MAX
         || ends_sentence
@@ -88,7 +99,11 @@ pub(super) fn is_prose(text: &str) -> bool {
 fn join_wrapped(lines: &[Line]) -> Vec<Line> {
     let mut widths: Vec<usize> = lines.iter().map(Line::width).collect();
     widths.sort_unstable();
-    let full = widths.get(widths.len() * 9 / 10).copied().unwrap_or_default().max(40);
+    let full = widths
+        .get(widths.len() * 9 / 10)
+        .copied()
+        .unwrap_or_default()
+        .max(40);
     let indented = lines.iter().any(|line| line.bullet)
         && lines.iter().any(|line| !line.bullet && line.indent > 0);
     let mut joined: Vec<Line> = Vec::new();
@@ -114,15 +129,24 @@ fn join_wrapped(lines: &[Line]) -> Vec<Line> {
             if last.bullet && indented && bullet_indent.is_some_and(|indent| line.indent < indent) {
                 return lower && reaches;
             }
-            prose && (lower && !line.text.contains('\t') || deeper && last.bullet && (reaches || lower) || reaches && open && last_is_unfinished(&last.text, line))
+            prose
+                && (lower && !line.text.contains('\t')
+                    || deeper && last.bullet && (reaches || lower)
+                    || reaches && open && last_is_unfinished(&last.text, line))
         });
         if wraps {
             let index = joined.len() - 1;
             let last = &mut joined[index].text;
             // A word divided at the line's end.
-            let divided = last.ends_with('-') && line.text.chars().next().is_some_and(char::is_lowercase)
+            let divided = last.ends_with('-')
+                && line.text.chars().next().is_some_and(char::is_lowercase)
                 && !last.ends_with(" -");
-            if divided && last.rsplit(' ').next().is_some_and(|word| word.len() > 3 && word.matches('-').count() == 1) {
+            if divided
+                && last
+                    .rsplit(' ')
+                    .next()
+                    .is_some_and(|word| word.len() > 3 && word.matches('-').count() == 1)
+            {
                 last.push_str(&line.text);
             } else {
                 last.push(' ');
@@ -145,6 +169,35 @@ fn join_wrapped(lines: &[Line]) -> Vec<Line> {
 fn last_is_unfinished(last: &str, line: &Line) -> bool {
     let tail = words(last).pop().unwrap_or_default();
     let hanging = last.ends_with([',', '-', '/', '&', '–', '('])
-        || matches!(tail.as_str(), "and" | "or" | "of" | "for" | "the" | "a" | "an" | "with" | "in" | "to" | "by" | "on" | "from" | "using" | "und" | "et" | "de" | "von" | "mit" | "at" | "as" | "its" | "our" | "their");
-    hanging || (title_score(&line.text) < 3 && !line.text.contains('\t') && line.text.split_whitespace().count() < 12)
+        || matches!(
+            tail.as_str(),
+            "and"
+                | "or"
+                | "of"
+                | "for"
+                | "the"
+                | "a"
+                | "an"
+                | "with"
+                | "in"
+                | "to"
+                | "by"
+                | "on"
+                | "from"
+                | "using"
+                | "und"
+                | "et"
+                | "de"
+                | "von"
+                | "mit"
+                | "at"
+                | "as"
+                | "its"
+                | "our"
+                | "their"
+        );
+    hanging
+        || (title_score(&line.text) < 3
+            && !line.text.contains('\t')
+            && line.text.split_whitespace().count() < 12)
 }

@@ -61,7 +61,8 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, Code> {
         if furniture {
             // First-page, odd and even headers repeat each other.
             let known: HashSet<&str> = lines.iter().map(|line| line.trim()).collect();
-            read.lines.retain(|line| !line.trim().is_empty() && !known.contains(line.trim()));
+            read.lines
+                .retain(|line| !line.trim().is_empty() && !known.contains(line.trim()));
         }
         lines.append(&mut read.lines);
     }
@@ -105,7 +106,9 @@ fn unpack(
         .take(*budget + 1)
         .read_to_end(&mut bytes)
         .map_err(|_| Code::Unreadable)?;
-    *budget = budget.checked_sub(bytes.len() as u64).ok_or(Code::ZipBomb)?;
+    *budget = budget
+        .checked_sub(bytes.len() as u64)
+        .ok_or(Code::ZipBomb)?;
     Ok(Some(bytes))
 }
 
@@ -125,7 +128,8 @@ fn links_of(
     while let Ok(event) = reader.read_event_into(&mut buffer) {
         match event {
             Event::Start(tag) | Event::Empty(tag) => {
-                if let (Some(id), Some(target)) = (attribute(&tag, b"Id"), attribute(&tag, b"Target"))
+                if let (Some(id), Some(target)) =
+                    (attribute(&tag, b"Id"), attribute(&tag, b"Target"))
                     && (target.starts_with("http") || target.starts_with("mailto:"))
                 {
                     links.insert(id, target);
@@ -182,7 +186,10 @@ impl Part {
         let mut buffer = Vec::new();
         let mut depth = 0_usize;
         loop {
-            match reader.read_event_into(&mut buffer).map_err(|_| Code::Unreadable)? {
+            match reader
+                .read_event_into(&mut buffer)
+                .map_err(|_| Code::Unreadable)?
+            {
                 Event::Start(tag) => {
                     depth += 1;
                     if depth > DEPTH_MAX {
@@ -250,7 +257,8 @@ impl Part {
             b"pStyle" => {
                 let style = attribute(tag, b"val").unwrap_or_default();
                 if let Some(paragraph) = self.paragraphs.last_mut() {
-                    paragraph.bullet |= style.starts_with("ListBullet") || style.starts_with("ListNumber");
+                    paragraph.bullet |=
+                        style.starts_with("ListBullet") || style.starts_with("ListNumber");
                     paragraph.heading |= style.starts_with("Heading") || style == "Title";
                 }
             }

@@ -98,7 +98,9 @@ fn row_segments(mut row: Vec<Glyph>, out: &mut Vec<Segment>) {
         let gap = run
             .last()
             .map_or(0.0, |(last, _)| glyph.x - (last.x + last.width));
-        let em = run.last().map_or(glyph.size, |(last, _)| last.size.max(1.0));
+        let em = run
+            .last()
+            .map_or(glyph.size, |(last, _)| last.size.max(1.0));
         // A heading in the margin stands closer to its text.
         let margin = || gap > MARGIN_GAP * em && !tracked(&run) && is_heading(&spaced(&run));
         if gap > SEGMENT_GAP * em || margin() {
@@ -211,7 +213,11 @@ fn read_region(segments: Vec<Segment>, depth: usize, text: &mut String) {
     // The column with the person's name, the largest text, comes first.
     let largest = |side: &[Segment]| side.iter().map(|segment| segment.size).fold(0.0, f64::max);
     let right_first = above.is_empty() && largest(&right) > largest(&left) * 1.2;
-    let columns = if right_first { [right, left] } else { [left, right] };
+    let columns = if right_first {
+        [right, left]
+    } else {
+        [left, right]
+    };
     read_region(above, depth + 1, text);
     for column in columns {
         text.push('\n');
@@ -233,9 +239,13 @@ fn best_split(segments: &[Segment]) -> Option<Split> {
     let right = segments.iter().map(|s| s.x1).fold(0.0, f64::max);
     let mut edges: HashMap<i64, usize> = HashMap::new();
     for segment in segments {
-        let inside = segment.x0 > left + 0.15 * (right - left) && segment.x0 < right - 0.08 * (right - left);
+        let inside =
+            segment.x0 > left + 0.15 * (right - left) && segment.x0 < right - 0.08 * (right - left);
         if inside {
-            #[expect(clippy::cast_possible_truncation, reason = "a place on a page, rounded to two points")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a place on a page, rounded to two points"
+            )]
             let edge = (segment.x0 / 2.0).floor() as i64;
             *edges.entry(edge).or_default() += 1;
         }
@@ -292,7 +302,11 @@ fn columns(left: &[&Segment], right: &[&Segment]) -> bool {
     if headed(left) && headed(right) {
         return true;
     }
-    let (few, many) = if left.len() < right.len() { (left, right) } else { (right, left) };
+    let (few, many) = if left.len() < right.len() {
+        (left, right)
+    } else {
+        (right, left)
+    };
     let own: Vec<&&Segment> = few.iter().filter(|s| !is_heading(&s.text)).collect();
     let paired = own
         .iter()
@@ -304,7 +318,10 @@ fn columns(left: &[&Segment], right: &[&Segment]) -> bool {
 
 /// Short and with a year: a margin note rather than a column's line.
 fn is_date(text: &str) -> bool {
-    text.len() < 30 && text.split(|c: char| !c.is_ascii_digit()).any(|number| number.len() == 4)
+    text.len() < 30
+        && text
+            .split(|c: char| !c.is_ascii_digit())
+            .any(|number| number.len() == 4)
 }
 
 // === Rows ===
@@ -323,7 +340,11 @@ fn write_rows(mut segments: Vec<Segment>, text: &mut String) {
             _ => rows.push(vec![segment]),
         }
     }
-    let margin = rows.iter().flatten().map(|s| s.x0).fold(f64::INFINITY, f64::min);
+    let margin = rows
+        .iter()
+        .flatten()
+        .map(|s| s.x0)
+        .fold(f64::INFINITY, f64::min);
     let mut distances: Vec<f64> = rows
         .windows(2)
         .filter(|pair| pair[0][0].page == pair[1][0].page)
@@ -331,7 +352,10 @@ fn write_rows(mut segments: Vec<Segment>, text: &mut String) {
         .collect();
     distances.sort_by(f64::total_cmp);
     // The lower third, not the middle: short resumes have as many gaps as lines.
-    let usual = distances.get(distances.len() / 3).copied().unwrap_or_default();
+    let usual = distances
+        .get(distances.len() / 3)
+        .copied()
+        .unwrap_or_default();
     let mut last: Option<(f64, u32)> = None;
     for mut row in rows {
         row.sort_by(|a, b| a.x0.total_cmp(&b.x0));

@@ -91,12 +91,16 @@ fn agrees(declared: &str, kind: Kind) -> bool {
     match essence.as_str() {
         "" | "application/octet-stream" => true,
         "application/pdf" | "application/x-pdf" => kind == Kind::Pdf,
-        "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => kind == Kind::Docx,
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => {
+            kind == Kind::Docx
+        }
         "text/plain" | "text/markdown" => kind == Kind::Text,
         _ => false,
     }
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
 }
