@@ -137,6 +137,7 @@ fixtures! {
     company_dash_title
     company_first
     company_first_no_bullets_gap
+    consulting_multi
     dates_between
     everything_inline
     odd_titles
@@ -151,6 +152,7 @@ fixtures! {
     no_headings
     pipes_one_line
     military_and_trades
+    plain_narrow
     plain_wrapped
     recruiter_style
     prose_descriptions
@@ -160,5 +162,6 @@ fixtures! {
     teacher_undated_sections
     title_at_company
     title_first_right_dates
+    tracked_caps
     umbrella_roles
 }

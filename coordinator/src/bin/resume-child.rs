@@ -27,13 +27,13 @@ fn main() {
             let line = [b'x'; 4096];
             while std::io::stdout().write_all(&line).is_ok() {}
         }
-        Some("look") => coordinator::resumes::child_main_with(|_, _| Ok(look())),
+        Some("look") => coordinator::resumes::child_main_with(|_, _, isolated| Ok(look(isolated))),
         _ => coordinator::resumes::child_main(),
     }
 }
 
 /// What a reader that runs an attacker's code could get at.
-fn look() -> coordinator::resumes::Extracted {
+fn look(isolated: bool) -> coordinator::resumes::Extracted {
     let names: Vec<String> = std::env::vars().map(|(name, _)| name).collect();
     let said = |allowed: bool| if allowed { "allowed" } else { "refused" };
     // Trying would be fatal: writing past the limit is a signal.
@@ -49,7 +49,7 @@ fn look() -> coordinator::resumes::Extracted {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let locked = status.lines().any(|line| line == "NoNewPrivs:\t1");
     let text = format!(
-        "environment={}\nwrites={}\nnetwork={}\nprivileges={}\n",
+        "isolated={isolated}\nenvironment={}\nwrites={}\nnetwork={}\nprivileges={}\n",
         names.join(","),
         said(writes),
         said(network),

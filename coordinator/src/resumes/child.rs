@@ -23,12 +23,13 @@ pub(super) struct Outcome {
 /// The whole life of `valet resume-child <declared type>`. Must be called before any thread is
 /// started: the kernel moves only a single-threaded process into a namespace of its own.
 pub fn child_main() -> ! {
-    child_main_with(text::extract)
+    child_main_with(|bytes, declared, _| text::extract(bytes, declared))
 }
 
-/// [`child_main`] with another reader than [`text::extract`]; for the tests' helper.
+/// [`child_main`] with another reader than [`text::extract`], which is also told whether the network is
+/// gone; for the tests' helper.
 #[doc(hidden)]
-pub fn child_main_with(read: impl FnOnce(&[u8], &str) -> Result<Extracted, Code>) -> ! {
+pub fn child_main_with(read: impl FnOnce(&[u8], &str, bool) -> Result<Extracted, Code>) -> ! {
     let isolated = leave_the_network();
     let Some(mut answer) = take_stdout() else {
         std::process::exit(1)
@@ -37,7 +38,7 @@ pub fn child_main_with(read: impl FnOnce(&[u8], &str) -> Result<Extracted, Code>
     std::panic::set_hook(Box::new(|_| {}));
     let declared = std::env::args().nth(2).unwrap_or_default();
     let result = read_input().and_then(|bytes| {
-        let read = AssertUnwindSafe(|| read(&bytes, &declared));
+        let read = AssertUnwindSafe(|| read(&bytes, &declared, isolated));
         std::panic::catch_unwind(read).unwrap_or(Err(Code::Unreadable))
     });
     let outcome = Outcome { isolated, result };

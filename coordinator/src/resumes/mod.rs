@@ -52,7 +52,13 @@ pub async fn read(
     today: NaiveDate,
 ) -> Result<Read, Error> {
     let text = extract(exe, bytes, declared).await?.text;
-    let (data, confidence) = parse(&text, today);
+    // A long text takes a fraction of a second, too long for a thread that serves actors.
+    let (text, data, confidence) = tokio::task::spawn_blocking(move || {
+        let (data, confidence) = parse(&text, today);
+        (text, data, confidence)
+    })
+    .await
+    .map_err(|_| Code::Crashed)?;
     if confidence < CONFIDENCE_MIN {
         return Err(Code::LowConfidence.into());
     }

@@ -22,7 +22,7 @@ static URL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(?:https?://|www\.)[^\s|<>()\[\],;]+|\b(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:com|org|net|io|dev|me|co|ai|app|de|fr|es|it|uk|us|ca|in|ch|at|nl|be|se|no|dk|fi|pl|pt|eu|info|tech|design|site|page|xyz|blog|online|cloud|edu|works|studio|engineer|software|website)\b(?:/[^\s|<>()\[\],;]*)?").expect("constant pattern")
 });
 static LABEL: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^(?:e-?mail(?:\s+address)?|phone(?:\s+number)?|tel(?:efon|ephone)?\.?|mobile?|mobil|handy|cell(?:ular)?|address|adresse|location|based in|ort|wohnort|anschrift|linkedin|github|gitlab|twitter|website|web|portfolio|homepage|blog|residence|city|domicilio|telefono|t|p|m|e|a|h|c|w)\s*[:.]\s*").expect("constant pattern")
+    Regex::new(r"(?i)^(?:e-?mail(?:\s+address)?|phone(?:\s+number)?|tel(?:efon|ephone)?\.?|mobile?|mobil|handy|cell(?:ular)?|address|adresse|location|based in|ort|wohnort|anschrift|linkedin|github|gitlab|twitter|website|web|portfolio|homepage|blog|residence|city|domicilio|telefono)\s*[:.]\s*|^[tpmeahcw]\s*:\s*").expect("constant pattern")
 });
 static AUTHORIZATION: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)authori[sz]ed to work|work (?:authori[sz]ation|permit|visa)|right to work|(?:us|u\.s\.|eu|uk|canadian|german|american) citizen|citizenship|green card|permanent resident|visa status|arbeitserlaubnis|permis de travail|\bh-?1b\b|\bopt\b.*\bstem\b").expect("constant pattern")

@@ -334,6 +334,6 @@ pub(super) fn without(text: &str, spans: &[Span]) -> String {
             .replace("\t]", "\t");
     }
     rest = HUSKS.replace_all(&rest, "").into_owned();
-    rest.trim_matches(|c: char| c.is_whitespace() || ",;|·•–—-:".contains(c))
+    rest.trim_matches(|c: char| c.is_whitespace() || ",;|·•–—-:/".contains(c))
         .to_owned()
 }

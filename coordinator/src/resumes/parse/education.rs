@@ -30,7 +30,7 @@ static GPA: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)(?:c?\.?g\.?p\.?a\.?|grade point average|notendurchschnitt|abschlussnote|note|grade)\s*(?:of|[:=–-])?\s*(\d{1,2}(?:[.,]\d{1,2})?)(?:\s*(?:/|out of)\s*\d{1,3}(?:[.,]\d{1,2})?)?|\b(\d[.,]\d{1,2})\s*(?:/\s*\d{1,2}(?:[.,]\d{1,2})?)?\s*(?:c?gpa)\b|\b(\d\.\d{1,2})\s*/\s*(?:4|5|10)(?:\.0{1,2})?\b").expect("constant pattern")
 });
 static HONORS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)(?:summa|magna)\s+cum\s+laude|\bcum\s+laude|with (?:high(?:est)? )?(?:honou?rs|distinction)|first[- ]class(?: honou?rs)?|(?:upper|lower) second[- ]class(?: honou?rs)?|dean'?s list|valedictorian|salutatorian|phi beta kappa").expect("constant pattern")
+    Regex::new(r"(?i)(?:summa|magna)\s+cum\s+laude|\bcum\s+laude|with (?:high(?:est)? )?(?:honou?rs|distinction)|first[- ]class(?: honou?rs)?|(?:upper|lower) second[- ]class(?: honou?rs)?|dean'?s (?:list|fellow|scholar|honou?r roll)|valedictorian|salutatorian|phi beta kappa").expect("constant pattern")
 });
 static STRONG: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"\s*[|•·∙●]\s*|\s+[–—−-]+\s+|\s*[–—]\s+|\s+/\s+|;\s+|:\s+")

@@ -69,6 +69,8 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
             continue;
         }
         let indent = clean.len() - trimmed.len();
+        let untracked = join_tracked(trimmed);
+        let trimmed = untracked.as_deref().unwrap_or(trimmed);
         let (bullet, body) = strip_bullet(trimmed);
         let body = body.trim();
         if body.is_empty() {
@@ -83,6 +85,21 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
         });
     }
     lines
+}
+
+/// "J A N E   D O E" as "JANE DOE"; `None` for a line that is not set so.
+fn join_tracked(text: &str) -> Option<String> {
+    let tokens: Vec<&str> = text.split_whitespace().collect();
+    let letters = tokens.iter().all(|token| {
+        token.chars().count() == 1 && token.chars().all(|c| c.is_alphabetic() || c == '&')
+    });
+    (tokens.len() >= 4 && letters).then(|| {
+        let words: Vec<String> = cells(text)
+            .iter()
+            .map(|word| word.replace(' ', ""))
+            .collect();
+        words.join(" ")
+    })
 }
 
 fn is_rule(text: &str) -> bool {
