@@ -146,6 +146,40 @@ fn dates_in_the_left_margin_stay_with_their_rows() {
 }
 
 #[test]
+fn columns_below_rows_leave_the_rows_alone() {
+    let file = bytes(pdf(&[&[
+        (40, 80, 11, "EXPERIENCE"),
+        (40, 95, 11, "Acme Yards"),
+        (470, 95, 11, "Oslo, Norway"),
+        (40, 110, 11, "Shipwright"),
+        (440, 110, 11, "2019 - Present"),
+        (40, 125, 11, "Cook"),
+        (460, 125, 11, "2017 - 2019"),
+        (40, 160, 11, "SKILLS"),
+        (310, 160, 11, "CERTIFICATIONS"),
+        (40, 175, 11, "Rust"),
+        (310, 175, 11, "Skipper"),
+        (40, 190, 11, "Sails"),
+        (310, 190, 11, "First aid"),
+    ]]));
+    assert_eq!(
+        lines(&text(&file)),
+        [
+            "EXPERIENCE",
+            "Acme Yards\tOslo, Norway",
+            "Shipwright\t2019 - Present",
+            "Cook\t2017 - 2019",
+            "SKILLS",
+            "Rust",
+            "Sails",
+            "CERTIFICATIONS",
+            "Skipper",
+            "First aid",
+        ]
+    );
+}
+
+#[test]
 fn letters_set_apart_are_words_again() {
     let spaced: Vec<(i64, i64, i64, String)> = "SKILLS"
         .chars()

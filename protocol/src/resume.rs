@@ -28,7 +28,7 @@ pub struct ParsedResumeData {
     pub skills: Vec<String>,
     #[serde(deserialize_with = "null_is_empty")]
     pub education: Vec<EducationEntry>,
-    /// Newest first, or rather: in the resume's order.
+    /// In the resume's order, usually newest first.
     #[serde(deserialize_with = "null_is_empty")]
     pub work_history: Vec<WorkHistoryEntry>,
     #[serde(

@@ -21,6 +21,8 @@ const ROW_SLACK: f64 = 0.3;
 const BLOCK_GAP: f64 = 1.4;
 /// Narrowest gutter between columns, points.
 const GUTTER_MIN: f64 = 7.0;
+/// How far a column's lines may be indented, points.
+const INDENT_MAX: f64 = 45.0;
 /// Fewest rows a column has.
 const COLUMN_ROWS_MIN: usize = 3;
 /// Candidate gutters tried per region; left edges of real columns are among the most frequent ones.
@@ -263,12 +265,12 @@ fn best_split(segments: &[Segment]) -> Option<Split> {
 /// The stretches in which nothing crosses the gutter and both sides read as columns, with their weight:
 /// the characters on the lighter side.
 fn bands(segments: &[Segment], gutter: f64) -> Vec<(usize, Split)> {
-    let crosses = |s: &Segment| s.x0 < gutter - 1.0 && s.x1 > gutter - GUTTER_MIN;
+    let is_left = |s: &Segment| s.x0 < gutter - 1.0;
     let mut found = Vec::new();
     let mut stretch: Vec<&Segment> = Vec::new();
     let mut close = |stretch: &mut Vec<&Segment>| {
         let (left, right): (Vec<&Segment>, Vec<&Segment>) =
-            stretch.drain(..).partition(|s| s.x0 < gutter - 1.0);
+            stretch.drain(..).partition(|s| is_left(s));
         if columns(&left, &right) {
             let ys = || left.iter().chain(&right).map(|s| s.y);
             let band = (ys().fold(f64::INFINITY, f64::min), ys().fold(0.0, f64::max));
@@ -276,16 +278,21 @@ fn bands(segments: &[Segment], gutter: f64) -> Vec<(usize, Split)> {
             found.push((chars(&left).min(chars(&right)), Split { gutter, band }));
         }
     };
-    let mut barrier = f64::NEG_INFINITY;
-    for segment in segments {
-        if crosses(segment) {
-            barrier = segment.y + ROW_SLACK * segment.size;
-            // What shares the row with a crossing segment belongs to that row.
-            let row = segment.y - ROW_SLACK * segment.size;
-            stretch.retain(|s| s.y < row);
+    for row in segments
+        .chunk_by(|a, b| a.page == b.page && (b.y - a.y).abs() <= ROW_SLACK * a.size.max(b.size))
+    {
+        let crossed = row.iter().any(|s| is_left(s) && s.x1 > gutter - GUTTER_MIN);
+        // Text at the right margin that goes with the row's left: a date, a place.
+        let nearest = row
+            .iter()
+            .filter(|s| !is_left(s))
+            .map(|s| s.x0)
+            .fold(f64::INFINITY, f64::min);
+        let tail = nearest.is_finite() && nearest > gutter + INDENT_MAX && row.iter().any(is_left);
+        if crossed || tail {
             close(&mut stretch);
-        } else if segment.y > barrier {
-            stretch.push(segment);
+        } else {
+            stretch.extend(row);
         }
     }
     close(&mut stretch);
