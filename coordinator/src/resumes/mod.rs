@@ -19,7 +19,7 @@ use std::path::Path;
 use chrono::NaiveDate;
 use protocol::resume::ParsedResumeData;
 
-pub use child::child_main;
+pub use child::{child_main, child_main_with};
 pub use error::{Code, Error};
 pub use parent::{Limits, extract, extract_within};
 pub use parse::parse;
@@ -45,11 +45,26 @@ pub struct Read {
 ///
 /// # Errors
 /// Every [`Code`]; the contract's `parse_failed` in each case.
-pub async fn read(exe: &Path, bytes: Vec<u8>, declared: &str, today: NaiveDate) -> Result<Read, Error> {
+pub async fn read(
+    exe: &Path,
+    bytes: Vec<u8>,
+    declared: &str,
+    today: NaiveDate,
+) -> Result<Read, Error> {
     let text = extract(exe, bytes, declared).await?.text;
-    let (data, confidence) = parse(&text, today);
+    // A long text takes a fraction of a second, too long for a thread that serves actors.
+    let (text, data, confidence) = tokio::task::spawn_blocking(move || {
+        let (data, confidence) = parse(&text, today);
+        (text, data, confidence)
+    })
+    .await
+    .map_err(|_| Code::Crashed)?;
     if confidence < CONFIDENCE_MIN {
         return Err(Code::LowConfidence.into());
     }
-    Ok(Read { text, data, confidence })
+    Ok(Read {
+        text,
+        data,
+        confidence,
+    })
 }

@@ -11,6 +11,8 @@ use crate::resumes::parse::is_heading;
 
 /// A gap wider than this many ems within a row divides segments.
 const SEGMENT_GAP: f64 = 1.4;
+/// A gap wider than this many ems divides a heading from what follows it in the row.
+const MARGIN_GAP: f64 = 0.6;
 /// A gap wider than this many ems is a space, even if the file draws none.
 const SPACE_GAP: f64 = 0.17;
 /// Baselines closer than this many ems are one row.
@@ -19,6 +21,8 @@ const ROW_SLACK: f64 = 0.3;
 const BLOCK_GAP: f64 = 1.4;
 /// Narrowest gutter between columns, points.
 const GUTTER_MIN: f64 = 7.0;
+/// How far a column's lines may be indented, points.
+const INDENT_MAX: f64 = 45.0;
 /// Fewest rows a column has.
 const COLUMN_ROWS_MIN: usize = 3;
 /// Candidate gutters tried per region; left edges of real columns are among the most frequent ones.
@@ -93,9 +97,15 @@ fn row_segments(mut row: Vec<Glyph>, out: &mut Vec<Segment>) {
             space = true;
             continue;
         }
-        let gap = run.last().map_or(0.0, |(last, _)| glyph.x - (last.x + last.width));
-        let em = run.last().map_or(glyph.size, |(last, _)| last.size.max(1.0));
-        if gap > SEGMENT_GAP * em {
+        let gap = run
+            .last()
+            .map_or(0.0, |(last, _)| glyph.x - (last.x + last.width));
+        let em = run
+            .last()
+            .map_or(glyph.size, |(last, _)| last.size.max(1.0));
+        // A heading in the margin stands closer to its text.
+        let margin = || gap > MARGIN_GAP * em && !tracked(&run) && is_heading(&spaced(&run));
+        if gap > SEGMENT_GAP * em || margin() {
             finish(std::mem::take(&mut run), out);
             space = false;
         }
@@ -124,9 +134,11 @@ fn finish(run: Vec<(Glyph, bool)>, out: &mut Vec<Segment>) {
 /// The run's text. Letter-spaced words ("S K I L L S") are put together again: there, a word ends
 /// where the gap is clearly wider than the usual one.
 fn spaced(run: &[(Glyph, bool)]) -> String {
-    let spaces = run.iter().filter(|(_, space)| *space).count();
-    let tracked = run.len() >= 4 && spaces * 10 >= (run.len() - 1) * 7;
-    let mut gaps: Vec<f64> = run.windows(2).map(|pair| pair[1].0.x - (pair[0].0.x + pair[0].0.width)).collect();
+    let tracked = tracked(run);
+    let mut gaps: Vec<f64> = run
+        .windows(2)
+        .map(|pair| pair[1].0.x - (pair[0].0.x + pair[0].0.width))
+        .collect();
     gaps.sort_by(f64::total_cmp);
     let usual = gaps.get(gaps.len() / 2).copied().unwrap_or_default();
     let mut text = String::new();
@@ -141,6 +153,12 @@ fn spaced(run: &[(Glyph, bool)]) -> String {
         text.push_str(&glyph.text);
     }
     text
+}
+
+/// Whether nearly every letter has a space before it.
+fn tracked(run: &[(Glyph, bool)]) -> bool {
+    let spaces = run.iter().filter(|(_, space)| *space).count();
+    run.len() >= 4 && spaces * 10 >= (run.len() - 1) * 7
 }
 
 fn spell_out(segments: &mut [Segment], links: &[Link]) {
@@ -197,7 +215,11 @@ fn read_region(segments: Vec<Segment>, depth: usize, text: &mut String) {
     // The column with the person's name, the largest text, comes first.
     let largest = |side: &[Segment]| side.iter().map(|segment| segment.size).fold(0.0, f64::max);
     let right_first = above.is_empty() && largest(&right) > largest(&left) * 1.2;
-    let columns = if right_first { [right, left] } else { [left, right] };
+    let columns = if right_first {
+        [right, left]
+    } else {
+        [left, right]
+    };
     read_region(above, depth + 1, text);
     for column in columns {
         text.push('\n');
@@ -219,9 +241,13 @@ fn best_split(segments: &[Segment]) -> Option<Split> {
     let right = segments.iter().map(|s| s.x1).fold(0.0, f64::max);
     let mut edges: HashMap<i64, usize> = HashMap::new();
     for segment in segments {
-        let inside = segment.x0 > left + 0.15 * (right - left) && segment.x0 < right - 0.08 * (right - left);
+        let inside =
+            segment.x0 > left + 0.15 * (right - left) && segment.x0 < right - 0.08 * (right - left);
         if inside {
-            #[expect(clippy::cast_possible_truncation, reason = "a place on a page, rounded to two points")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a place on a page, rounded to two points"
+            )]
             let edge = (segment.x0 / 2.0).floor() as i64;
             *edges.entry(edge).or_default() += 1;
         }
@@ -239,11 +265,12 @@ fn best_split(segments: &[Segment]) -> Option<Split> {
 /// The stretches in which nothing crosses the gutter and both sides read as columns, with their weight:
 /// the characters on the lighter side.
 fn bands(segments: &[Segment], gutter: f64) -> Vec<(usize, Split)> {
-    let crosses = |s: &Segment| s.x0 < gutter - 1.0 && s.x1 > gutter - GUTTER_MIN;
+    let is_left = |s: &Segment| s.x0 < gutter - 1.0;
     let mut found = Vec::new();
     let mut stretch: Vec<&Segment> = Vec::new();
     let mut close = |stretch: &mut Vec<&Segment>| {
-        let (left, right): (Vec<&Segment>, Vec<&Segment>) = stretch.drain(..).partition(|s| s.x0 < gutter - 1.0);
+        let (left, right): (Vec<&Segment>, Vec<&Segment>) =
+            stretch.drain(..).partition(|s| is_left(s));
         if columns(&left, &right) {
             let ys = || left.iter().chain(&right).map(|s| s.y);
             let band = (ys().fold(f64::INFINITY, f64::min), ys().fold(0.0, f64::max));
@@ -251,16 +278,21 @@ fn bands(segments: &[Segment], gutter: f64) -> Vec<(usize, Split)> {
             found.push((chars(&left).min(chars(&right)), Split { gutter, band }));
         }
     };
-    let mut barrier = f64::NEG_INFINITY;
-    for segment in segments {
-        if crosses(segment) {
-            barrier = segment.y + ROW_SLACK * segment.size;
-            // What shares the row with a crossing segment belongs to that row.
-            let row = segment.y - ROW_SLACK * segment.size;
-            stretch.retain(|s| s.y < row);
+    for row in segments
+        .chunk_by(|a, b| a.page == b.page && (b.y - a.y).abs() <= ROW_SLACK * a.size.max(b.size))
+    {
+        let crossed = row.iter().any(|s| is_left(s) && s.x1 > gutter - GUTTER_MIN);
+        // Text at the right margin that goes with the row's left: a date, a place.
+        let nearest = row
+            .iter()
+            .filter(|s| !is_left(s))
+            .map(|s| s.x0)
+            .fold(f64::INFINITY, f64::min);
+        let tail = nearest.is_finite() && nearest > gutter + INDENT_MAX && row.iter().any(is_left);
+        if crossed || tail {
             close(&mut stretch);
-        } else if segment.y > barrier {
-            stretch.push(segment);
+        } else {
+            stretch.extend(row);
         }
     }
     close(&mut stretch);
@@ -277,9 +309,26 @@ fn columns(left: &[&Segment], right: &[&Segment]) -> bool {
     if headed(left) && headed(right) {
         return true;
     }
-    let (few, many) = if left.len() < right.len() { (left, right) } else { (right, left) };
-    let paired = few.iter().filter(|s| many.iter().any(|other| (other.y - s.y).abs() < 2.5)).count();
-    few.len() > COLUMN_ROWS_MIN && paired * 2 < few.len()
+    let (few, many) = if left.len() < right.len() {
+        (left, right)
+    } else {
+        (right, left)
+    };
+    let own: Vec<&&Segment> = few.iter().filter(|s| !is_heading(&s.text)).collect();
+    let paired = own
+        .iter()
+        .filter(|s| many.iter().any(|other| (other.y - s.y).abs() < 2.5))
+        .count();
+    let dates = own.iter().filter(|s| is_date(&s.text)).count();
+    own.len() >= COLUMN_ROWS_MIN && paired * 2 < own.len() && dates * 2 < own.len()
+}
+
+/// Short and with a year: a margin note rather than a column's line.
+fn is_date(text: &str) -> bool {
+    text.len() < 30
+        && text
+            .split(|c: char| !c.is_ascii_digit())
+            .any(|number| number.len() == 4)
 }
 
 // === Rows ===
@@ -290,14 +339,19 @@ fn write_rows(mut segments: Vec<Segment>, text: &mut String) {
     for segment in segments {
         match rows.last_mut() {
             Some(row)
-                if row[0].page == segment.page && segment.y - row[0].y <= ROW_SLACK * row[0].size.max(segment.size) =>
+                if row[0].page == segment.page
+                    && segment.y - row[0].y <= ROW_SLACK * row[0].size.max(segment.size) =>
             {
                 row.push(segment);
             }
             _ => rows.push(vec![segment]),
         }
     }
-    let margin = rows.iter().flatten().map(|s| s.x0).fold(f64::INFINITY, f64::min);
+    let margin = rows
+        .iter()
+        .flatten()
+        .map(|s| s.x0)
+        .fold(f64::INFINITY, f64::min);
     let mut distances: Vec<f64> = rows
         .windows(2)
         .filter(|pair| pair[0][0].page == pair[1][0].page)
@@ -305,7 +359,10 @@ fn write_rows(mut segments: Vec<Segment>, text: &mut String) {
         .collect();
     distances.sort_by(f64::total_cmp);
     // The lower third, not the middle: short resumes have as many gaps as lines.
-    let usual = distances.get(distances.len() / 3).copied().unwrap_or_default();
+    let usual = distances
+        .get(distances.len() / 3)
+        .copied()
+        .unwrap_or_default();
     let mut last: Option<(f64, u32)> = None;
     for mut row in rows {
         row.sort_by(|a, b| a.x0.total_cmp(&b.x0));
@@ -322,16 +379,13 @@ fn write_rows(mut segments: Vec<Segment>, text: &mut String) {
         let indent = ((row[0].x0 - margin) / (0.5 * row[0].size.max(1.0))).round() as usize;
         text.extend(std::iter::repeat_n(' ', indent.min(8)));
         let mut row = row.into_iter();
-        let first = row.next().map(|s| (s.text, s.x1, s.size));
-        if let Some((first, mut end, size)) = first {
-            text.push_str(&first);
+        if let Some(first) = row.next() {
+            text.push_str(&first.text);
             for (index, segment) in row.enumerate() {
                 // A bullet and its text are one cell, however wide the gap.
-                let bullet = index == 0 && first.chars().count() <= 2;
-                let gap = segment.x0 - end > SEGMENT_GAP * size && !bullet;
-                text.push(if gap { '\t' } else { ' ' });
+                let bullet = index == 0 && first.text.chars().count() <= 2;
+                text.push(if bullet { ' ' } else { '\t' });
                 text.push_str(&segment.text);
-                end = segment.x1;
             }
         }
         text.push('\n');
