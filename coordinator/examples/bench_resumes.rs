@@ -74,11 +74,7 @@ impl Score {
     }
 
     fn share(&self) -> f64 {
-        if self.of == 0.0 {
-            1.0
-        } else {
-            self.right / self.of
-        }
+        if self.of == 0.0 { 1.0 } else { self.right / self.of }
     }
 }
 
@@ -86,22 +82,16 @@ fn main() -> anyhow::Result<()> {
     if std::env::args().nth(1).as_deref() == Some("resume-child") {
         resumes::child_main();
     }
-    let folder = PathBuf::from(
-        std::env::args()
-            .nth(1)
-            .context("usage: bench_resumes FOLDER")?,
-    );
+    let folder = PathBuf::from(std::env::args().nth(1).context("usage: bench_resumes FOLDER")?);
     tokio::runtime::Runtime::new()?.block_on(run(&folder))
 }
 
 async fn run(folder: &Path) -> anyhow::Result<()> {
-    let listed: Vec<Listed> =
-        serde_json::from_slice(&std::fs::read(folder.join("manifest.json"))?)?;
+    let listed: Vec<Listed> = serde_json::from_slice(&std::fs::read(folder.join("manifest.json"))?)?;
     let exe = std::env::current_exe()?;
     let mut all: [Score; 4] = Default::default();
     for one in &listed {
-        let expected: Expected =
-            serde_json::from_slice(&std::fs::read(folder.join(&one.expected))?)?;
+        let expected: Expected = serde_json::from_slice(&std::fs::read(folder.join(&one.expected))?)?;
         let bytes = std::fs::read(folder.join(&one.file))?;
         let begun = std::time::Instant::now();
         let read = resumes::read(&exe, bytes, "", chrono::Utc::now().date_naive()).await;
@@ -109,21 +99,13 @@ async fn run(folder: &Path) -> anyhow::Result<()> {
         match (read, &expected.error) {
             (Err(error), Some(code)) => {
                 let right = error.code.as_str().eq_ignore_ascii_case(code);
-                println!(
-                    "{} {} refused={} {ms}ms",
-                    if right { "ok  " } else { "FAIL" },
-                    one.id,
-                    error.code.as_str()
-                );
+                println!("{} {} refused={} {ms}ms", if right { "ok  " } else { "FAIL" }, one.id, error.code.as_str());
             }
             (Ok(_), Some(code)) => println!("FAIL {} read, but {code} was expected", one.id),
             (read, None) => {
                 let refused = read.as_ref().err().map(|error| error.code.as_str());
                 let scores = score(&read.map(|read| read.data).unwrap_or_default(), &expected);
-                let shares: Vec<String> = scores
-                    .iter()
-                    .map(|score| format!("{:.3}", score.share()))
-                    .collect();
+                let shares: Vec<String> = scores.iter().map(|score| format!("{:.3}", score.share())).collect();
                 println!(
                     "{} contact={} work={} education={} skills={} {ms}ms{}",
                     one.id,
@@ -131,9 +113,7 @@ async fn run(folder: &Path) -> anyhow::Result<()> {
                     shares[1],
                     shares[2],
                     shares[3],
-                    refused
-                        .map(|code| format!(" refused={code}"))
-                        .unwrap_or_default()
+                    refused.map(|code| format!(" refused={code}")).unwrap_or_default()
                 );
                 for (score, sum) in scores.into_iter().zip(&mut all) {
                     for wrong in &score.wrong {
@@ -160,12 +140,7 @@ async fn run(folder: &Path) -> anyhow::Result<()> {
 fn score(data: &ParsedResumeData, expected: &Expected) -> [Score; 4] {
     let mut contact = Score::default();
     let fields = [
-        (
-            "name",
-            &expected.name,
-            &data.full_name,
-            plain as fn(&str) -> String,
-        ),
+        ("name", &expected.name, &data.full_name, plain as fn(&str) -> String),
         ("email", &expected.email, &data.email, plain),
         ("phone", &expected.phone, &data.phone, digits),
         ("location", &expected.location, &data.location, plain),
@@ -177,10 +152,7 @@ fn score(data: &ParsedResumeData, expected: &Expected) -> [Score; 4] {
         }
     }
     for link in &expected.links {
-        let right = data
-            .websites
-            .iter()
-            .any(|site| address(site) == address(link));
+        let right = data.websites.iter().any(|site| address(site) == address(link));
         contact.note(right, || format!("link: {link} not in {:?}", data.websites));
     }
 
@@ -196,12 +168,7 @@ fn score(data: &ParsedResumeData, expected: &Expected) -> [Score; 4] {
             let found: Vec<String> = data
                 .work_history
                 .iter()
-                .map(|e| {
-                    format!(
-                        "{:?} / {:?} {:?}-{:?}",
-                        e.title, e.company, e.start_date, e.end_date
-                    )
-                })
+                .map(|e| format!("{:?} / {:?} {:?}-{:?}", e.title, e.company, e.start_date, e.end_date))
                 .collect();
             format!(
                 "work: {:?} / {:?} {:?}-{:?} not in {found:#?}",
@@ -210,13 +177,7 @@ fn score(data: &ParsedResumeData, expected: &Expected) -> [Score; 4] {
         });
     }
     for _ in expected.work.len()..data.work_history.len() {
-        work.note(false, || {
-            format!(
-                "work: {} entries, not {}",
-                data.work_history.len(),
-                expected.work.len()
-            )
-        });
+        work.note(false, || format!("work: {} entries, not {}", data.work_history.len(), expected.work.len()));
     }
 
     let mut education = Score::default();
@@ -231,37 +192,19 @@ fn score(data: &ParsedResumeData, expected: &Expected) -> [Score; 4] {
         education.note(right, || {
             format!(
                 "education: {:?} {:?} {:?} {:?}-{:?} not in {:#?}",
-                wanted.school,
-                wanted.degree,
-                wanted.field,
-                wanted.start,
-                wanted.end,
-                data.education
+                wanted.school, wanted.degree, wanted.field, wanted.start, wanted.end, data.education
             )
         });
     }
     for _ in expected.education.len()..data.education.len() {
-        education.note(false, || {
-            format!(
-                "education: {} entries, not {}",
-                data.education.len(),
-                expected.education.len()
-            )
-        });
+        education
+            .note(false, || format!("education: {} entries, not {}", data.education.len(), expected.education.len()));
     }
 
     let mut skills = Score::default();
     let has = |list: &[String], skill: &str| list.iter().any(|one| plain(one) == plain(skill));
-    let missed: Vec<&String> = expected
-        .skills
-        .iter()
-        .filter(|skill| !has(&data.skills, skill))
-        .collect();
-    let extra: Vec<&String> = data
-        .skills
-        .iter()
-        .filter(|skill| !has(&expected.skills, skill))
-        .collect();
+    let missed: Vec<&String> = expected.skills.iter().filter(|skill| !has(&data.skills, skill)).collect();
+    let extra: Vec<&String> = data.skills.iter().filter(|skill| !has(&expected.skills, skill)).collect();
     #[expect(clippy::cast_precision_loss, reason = "counts of skills")]
     {
         let hits = (expected.skills.len() - missed.len()) as f64;
@@ -269,36 +212,27 @@ fn score(data: &ParsedResumeData, expected: &Expected) -> [Score; 4] {
         skills.of = (expected.skills.len() + data.skills.len()) as f64;
     }
     if !missed.is_empty() || !extra.is_empty() {
-        skills
-            .wrong
-            .push(format!("skills: missed {missed:?}, extra {extra:?}"));
+        skills.wrong.push(format!("skills: missed {missed:?}, extra {extra:?}"));
     }
     [contact, work, education, skills]
 }
 
 fn text(expected: &Option<String>, found: Option<&String>) -> bool {
-    plain(expected.as_deref().unwrap_or_default())
-        == plain(found.map(String::as_str).unwrap_or_default())
+    plain(expected.as_deref().unwrap_or_default()) == plain(found.map(String::as_str).unwrap_or_default())
 }
 
 /// As the coarser of the two says. A present position has no end.
 fn date(expected: &Option<String>, found: Option<&String>) -> bool {
     match (expected, found) {
         (None, None) => true,
-        (Some(expected), Some(found)) => {
-            expected.starts_with(found.as_str()) || found.starts_with(expected.as_str())
-        }
+        (Some(expected), Some(found)) => expected.starts_with(found.as_str()) || found.starts_with(expected.as_str()),
         _ => false,
     }
 }
 
 fn plain(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
-    words
-        .join(" ")
-        .to_lowercase()
-        .trim_end_matches('.')
-        .to_owned()
+    words.join(" ").to_lowercase().trim_end_matches('.').to_owned()
 }
 
 fn digits(text: &str) -> String {
@@ -307,9 +241,6 @@ fn digits(text: &str) -> String {
 
 fn address(text: &str) -> String {
     let text = text.to_lowercase();
-    let text = text
-        .trim_start_matches("https://")
-        .trim_start_matches("http://")
-        .trim_start_matches("www.");
+    let text = text.trim_start_matches("https://").trim_start_matches("http://").trim_start_matches("www.");
     text.trim_end_matches('/').to_owned()
 }

@@ -14,11 +14,7 @@ fn told(data: &ParsedResumeData, key: &str) -> Vec<String> {
     let or = |value: &Option<String>| value.clone().unwrap_or_default();
     let row = |cells: &[String]| cells.join(" | ").trim_end_matches([' ', '|']).to_owned();
     let list = |values: &[String], by: &str| {
-        if values.is_empty() {
-            vec![]
-        } else {
-            vec![values.join(by)]
-        }
+        if values.is_empty() { vec![] } else { vec![values.join(by)] }
     };
     let one = |value: &Option<String>| value.iter().cloned().collect();
     match key {
@@ -27,45 +23,21 @@ fn told(data: &ParsedResumeData, key: &str) -> Vec<String> {
         "phone" => one(&data.phone),
         "location" => one(&data.location),
         "authorization" => one(&data.work_authorization),
-        "years" => data
-            .total_years_experience
-            .iter()
-            .map(f64::to_string)
-            .collect(),
+        "years" => data.total_years_experience.iter().map(f64::to_string).collect(),
         "site" => data.websites.clone(),
         "skills" => list(&data.skills, ", "),
         "languages" => list(&data.languages, "; "),
         "certifications" => list(&data.certifications, "; "),
         "projects" => {
-            let names: Vec<String> = data
-                .projects
-                .iter()
-                .map(|project| project.name.clone())
-                .collect();
+            let names: Vec<String> = data.projects.iter().map(|project| project.name.clone()).collect();
             list(&names, "; ")
         }
-        "awards" => data
-            .awards
-            .iter()
-            .map(|award| award.title.clone())
-            .collect(),
-        "volunteer" => data
-            .volunteer_work
-            .iter()
-            .map(|v| row(&[or(&v.role), v.organization.clone()]))
-            .collect(),
+        "awards" => data.awards.iter().map(|award| award.title.clone()).collect(),
+        "volunteer" => data.volunteer_work.iter().map(|v| row(&[or(&v.role), v.organization.clone()])).collect(),
         "work" => data
             .work_history
             .iter()
-            .map(|w| {
-                row(&[
-                    w.title.clone(),
-                    w.company.clone(),
-                    or(&w.location),
-                    or(&w.start_date),
-                    or(&w.end_date),
-                ])
-            })
+            .map(|w| row(&[w.title.clone(), w.company.clone(), or(&w.location), or(&w.start_date), or(&w.end_date)]))
             .collect(),
         "edu" => data
             .education
@@ -90,33 +62,17 @@ fn check(name: &str, fixture: &str) {
     let today = chrono::NaiveDate::from_ymd_opt(2025, 6, 15).unwrap();
     let (data, confidence) = parse(text, today);
     assert!(confidence >= 0.5, "{name}: confidence {confidence}");
-    let pairs: Vec<(&str, &str)> = expected
-        .lines()
-        .map(|line| line.split_once(':').unwrap())
-        .collect();
+    let pairs: Vec<(&str, &str)> = expected.lines().map(|line| line.split_once(':').unwrap()).collect();
     let mut wrong = String::new();
-    for key in pairs
-        .iter()
-        .map(|(key, _)| *key)
-        .collect::<std::collections::BTreeSet<_>>()
-    {
+    for key in pairs.iter().map(|(key, _)| *key).collect::<std::collections::BTreeSet<_>>() {
         let squeeze = |text: &str| {
             let cells: Vec<&str> = text.split('|').map(str::trim).collect();
             cells.join(" | ").trim_end_matches([' ', '|']).to_owned()
         };
-        let wanted: Vec<String> = pairs
-            .iter()
-            .filter(|(k, _)| *k == key)
-            .map(|(_, value)| squeeze(value))
-            .collect();
-        let found: Vec<String> = told(&data, key)
-            .iter()
-            .map(|value| squeeze(value))
-            .collect();
+        let wanted: Vec<String> = pairs.iter().filter(|(k, _)| *k == key).map(|(_, value)| squeeze(value)).collect();
+        let found: Vec<String> = told(&data, key).iter().map(|value| squeeze(value)).collect();
         if wanted != found {
-            wrong.push_str(&format!(
-                "\n{key}:\n  wanted {wanted:#?}\n  found  {found:#?}"
-            ));
+            wrong.push_str(&format!("\n{key}:\n  wanted {wanted:#?}\n  found  {found:#?}"));
         }
     }
     assert!(wrong.is_empty(), "{name}:{wrong}");

@@ -18,10 +18,7 @@ fn text(file: &[u8]) -> String {
 }
 
 fn lines(text: &str) -> Vec<&str> {
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect()
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
 }
 
 // === PDF ===
@@ -36,22 +33,9 @@ fn a_row_is_a_line_and_a_wide_gap_a_tab() {
     ]]));
     assert_eq!(
         extract(&file, PDF).unwrap(),
-        Extracted {
-            kind: Kind::Pdf,
-            text: lines(&text(&file))
-                .join("\n")
-                .replace("Example\n", "Example\n\n")
-                + "\n",
-        }
+        Extracted { kind: Kind::Pdf, text: lines(&text(&file)).join("\n").replace("Example\n", "Example\n\n") + "\n" }
     );
-    assert_eq!(
-        lines(&text(&file)),
-        [
-            "Ann Example",
-            "Senior Engineer, Acme\tJan 2020 - Present",
-            "Built things."
-        ]
-    );
+    assert_eq!(lines(&text(&file)), ["Ann Example", "Senior Engineer, Acme\tJan 2020 - Present", "Built things."]);
 }
 
 #[test]
@@ -98,27 +82,11 @@ fn a_column_goes_on_over_the_page_break() {
         (250, 133, 11, "two"),
         (250, 149, 11, "three"),
     ];
-    let second = [
-        (250, 60, 11, "four"),
-        (250, 75, 11, "five"),
-        (40, 67, 11, "last skill"),
-    ];
+    let second = [(250, 60, 11, "four"), (250, 75, 11, "five"), (40, 67, 11, "last skill")];
     let read = text(&bytes(pdf(&[&first, &second])));
     assert_eq!(
         lines(&read),
-        [
-            "SKILLS",
-            "skill",
-            "skill",
-            "skill",
-            "last skill",
-            "EXPERIENCE",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five"
-        ]
+        ["SKILLS", "skill", "skill", "skill", "last skill", "EXPERIENCE", "one", "two", "three", "four", "five"]
     );
 }
 
@@ -137,11 +105,7 @@ fn dates_in_the_left_margin_stay_with_their_rows() {
     ]]));
     assert_eq!(
         lines(&text(&file))[..3],
-        [
-            "2019 - 2021\tCook, Blue Cafe",
-            "Cooked for forty guests",
-            "2017 - 2019\tBaker, Red Bakery"
-        ]
+        ["2019 - 2021\tCook, Blue Cafe", "Cooked for forty guests", "2017 - 2019\tBaker, Red Bakery"]
     );
 }
 
@@ -186,10 +150,8 @@ fn letters_set_apart_are_words_again() {
         .enumerate()
         .map(|(at, c)| (40 + 14 * i64::try_from(at).unwrap(), 80, 11, c.to_string()))
         .collect();
-    let spaced: Vec<made::Placed<'_>> = spaced
-        .iter()
-        .map(|(x, y, size, text)| (*x, *y, *size, text.as_str()))
-        .collect();
+    let spaced: Vec<made::Placed<'_>> =
+        spaced.iter().map(|(x, y, size, text)| (*x, *y, *size, text.as_str())).collect();
     assert_eq!(text(&bytes(pdf(&[&spaced]))).trim(), "SKILLS");
 }
 
@@ -222,20 +184,10 @@ fn a_picture_of_a_page_has_no_text() {
     );
     let image = document.add_object(image);
     let page = *document.get_pages().get(&1).unwrap();
-    let content = document.add_object(Stream::new(
-        dictionary! {},
-        b"q 500 0 0 700 40 40 cm /I1 Do Q".to_vec(),
-    ));
-    let page = document
-        .get_object_mut(page)
-        .unwrap()
-        .as_dict_mut()
-        .unwrap();
+    let content = document.add_object(Stream::new(dictionary! {}, b"q 500 0 0 700 40 40 cm /I1 Do Q".to_vec()));
+    let page = document.get_object_mut(page).unwrap().as_dict_mut().unwrap();
     page.set("Contents", content);
-    page.set(
-        "Resources",
-        dictionary! { "XObject" => dictionary! { "I1" => image } },
-    );
+    page.set("Resources", dictionary! { "XObject" => dictionary! { "I1" => image } });
     assert_eq!(extract(&bytes(document), PDF), Err(Code::NoText));
 }
 
@@ -244,11 +196,7 @@ fn a_damaged_page_is_read_without_places() {
     // No MediaBox: the placing reader panics on it.
     let mut document = pdf(&[&[(40, 60, 12, "Ann Example")]]);
     let page = *document.get_pages().get(&1).unwrap();
-    let page = document
-        .get_object_mut(page)
-        .unwrap()
-        .as_dict_mut()
-        .unwrap();
+    let page = document.get_object_mut(page).unwrap().as_dict_mut().unwrap();
     page.remove(b"MediaBox");
     assert_eq!(text(&bytes(document)).trim(), "Ann Example");
 }
@@ -265,8 +213,7 @@ fn width_ranges_do_not_tear_words() {
     let mut document = pdf(&[&[]]);
     let map = b"/CIDInit /ProcSet findresource begin begincmap 1 begincodespacerange <0000> <FFFF> endcodespacerange 1 beginbfrange <0041> <005A> <0041> endbfrange endcmap end".to_vec();
     let map = document.add_object(Stream::new(dictionary! {}, map));
-    let descriptor =
-        document.add_object(dictionary! { "Type" => "FontDescriptor", "FontName" => "Made" });
+    let descriptor = document.add_object(dictionary! { "Type" => "FontDescriptor", "FontName" => "Made" });
     let descendant = document.add_object(dictionary! {
         "FontDescriptor" => descriptor,
         "Type" => "Font", "Subtype" => "CIDFontType2", "BaseFont" => "Made", "DW" => 0,
@@ -282,16 +229,9 @@ fn width_ranges_do_not_tear_words() {
         b"BT /F2 10 Tf 1 0 0 1 40 700 Tm <0043004100540043> Tj ET BT /F2 10 Tf 1 0 0 1 68 700 Tm <00480045005200530041> Tj ET".to_vec(),
     ));
     let page = *document.get_pages().get(&1).unwrap();
-    let page = document
-        .get_object_mut(page)
-        .unwrap()
-        .as_dict_mut()
-        .unwrap();
+    let page = document.get_object_mut(page).unwrap().as_dict_mut().unwrap();
     page.set("Contents", content);
-    page.set(
-        "Resources",
-        dictionary! { "Font" => dictionary! { "F2" => font } },
-    );
+    page.set("Resources", dictionary! { "Font" => dictionary! { "F2" => font } });
     assert_eq!(text(&bytes(document)).trim(), "CATCHERSA");
 }
 
@@ -307,26 +247,13 @@ fn paragraphs_tabs_breaks_and_bullets() {
     ];
     let read = extract(&docx(&body.concat(), &[]), DOCX).unwrap();
     assert_eq!(read.kind, Kind::Docx);
-    assert_eq!(
-        lines(&read.text),
-        [
-            "Ann & Example",
-            "Cook\t2019",
-            "Blue Cafe",
-            "• Cooked",
-            "kept – here"
-        ]
-    );
+    assert_eq!(lines(&read.text), ["Ann & Example", "Cook\t2019", "Blue Cafe", "• Cooked", "kept – here"]);
 }
 
 #[test]
 fn tables_are_rows_or_columns() {
     let cell = |inner: &str| format!("<w:tc>{inner}</w:tc>");
-    let row = format!(
-        "<w:tbl><w:tr>{}{}</w:tr></w:tbl>",
-        cell(&p("Cook, Blue Cafe")),
-        cell(&p("2019 - 2021"))
-    );
+    let row = format!("<w:tbl><w:tr>{}{}</w:tr></w:tbl>", cell(&p("Cook, Blue Cafe")), cell(&p("2019 - 2021")));
     let columns = format!(
         "<w:tbl><w:tr>{}{}</w:tr></w:tbl>",
         cell(&[p("SKILLS"), p("Rust")].concat()),
@@ -334,13 +261,7 @@ fn tables_are_rows_or_columns() {
     );
     assert_eq!(
         lines(&text(&docx(&(row + &columns), &[]))),
-        [
-            "Cook, Blue Cafe\t2019 - 2021",
-            "SKILLS",
-            "Rust",
-            "EXPERIENCE",
-            "Cook"
-        ]
+        ["Cook, Blue Cafe\t2019 - 2021", "SKILLS", "Rust", "EXPERIENCE", "Cook"]
     );
 }
 
@@ -355,54 +276,25 @@ fn headers_text_boxes_and_links_are_read() {
     let links = r#"<Relationships><Relationship Id="rId7" Target="https://linkedin.com/in/ann-example" TargetMode="External"/></Relationships>"#;
     let file = docx(
         &body,
-        &[
-            ("word/header1.xml", &header),
-            ("word/header2.xml", &header),
-            ("word/_rels/document.xml.rels", links),
-        ],
+        &[("word/header1.xml", &header), ("word/header2.xml", &header), ("word/_rels/document.xml.rels", links)],
     );
-    assert_eq!(
-        lines(&text(&file)),
-        [
-            "Ann Example",
-            "In a box",
-            "LinkedIn (https://linkedin.com/in/ann-example)"
-        ]
-    );
+    assert_eq!(lines(&text(&file)), ["Ann Example", "In a box", "LinkedIn (https://linkedin.com/in/ann-example)"]);
 }
 
 #[test]
 fn bombs_are_refused_unopened() {
     let zeros = vec![0; 60 * 1024 * 1024];
     assert_eq!(
-        extract(
-            &docx(
-                "",
-                &[("word/media/a.bin", std::str::from_utf8(&zeros).unwrap())]
-            ),
-            ""
-        ),
+        extract(&docx("", &[("word/media/a.bin", std::str::from_utf8(&zeros).unwrap())]), ""),
         Err(Code::ZipBomb)
     );
     // Within the total, beyond the ratio.
     assert_eq!(
-        extract(
-            &docx(
-                "",
-                &[(
-                    "word/media/a.bin",
-                    std::str::from_utf8(&zeros[..20_000_000]).unwrap()
-                )]
-            ),
-            ""
-        ),
+        extract(&docx("", &[("word/media/a.bin", std::str::from_utf8(&zeros[..20_000_000]).unwrap())]), ""),
         Err(Code::ZipBomb)
     );
     let names: Vec<String> = (0..2100).map(|at| format!("word/{at}")).collect();
-    let many: Vec<(&str, &[u8])> = names
-        .iter()
-        .map(|name| (name.as_str(), b"".as_slice()))
-        .collect();
+    let many: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), b"".as_slice())).collect();
     assert_eq!(extract(&zipped(&many), ""), Err(Code::ZipBomb));
 }
 
@@ -410,30 +302,17 @@ fn bombs_are_refused_unopened() {
 fn broken_archives_and_xml_are_unreadable() {
     let file = docx(&p("Ann"), &[]);
     assert_eq!(extract(&file[..file.len() / 2], ""), Err(Code::Unreadable));
-    assert_eq!(
-        extract(&docx("<w:p></w:r>", &[]), ""),
-        Err(Code::Unreadable)
-    );
-    assert_eq!(
-        extract(&docx(&"<w:a>".repeat(5000), &[]), ""),
-        Err(Code::Unreadable)
-    );
+    assert_eq!(extract(&docx("<w:p></w:r>", &[]), ""), Err(Code::Unreadable));
+    assert_eq!(extract(&docx(&"<w:a>".repeat(5000), &[]), ""), Err(Code::Unreadable));
     // Any other zip is no DOCX.
-    assert_eq!(
-        extract(&zipped(&[("readme.txt", b"hello")]), DOCX),
-        Err(Code::NotWhatItSays)
-    );
+    assert_eq!(extract(&zipped(&[("readme.txt", b"hello")]), DOCX), Err(Code::NotWhatItSays));
 }
 
 // === Text and types ===
 
 #[test]
 fn text_in_its_encodings() {
-    let utf16: Vec<u8> = [0xFEFF]
-        .into_iter()
-        .chain("Zoë\r\nCook".encode_utf16())
-        .flat_map(u16::to_le_bytes)
-        .collect();
+    let utf16: Vec<u8> = [0xFEFF].into_iter().chain("Zoë\r\nCook".encode_utf16()).flat_map(u16::to_le_bytes).collect();
     assert_eq!(text(&utf16), "Zoë\nCook");
     assert_eq!(text("\u{feff}Zoë".as_bytes()), "Zoë");
     assert_eq!(text(b"Zo\xEB \x96 \x80 5\rCook"), "Zoë – € 5\nCook");
@@ -445,20 +324,9 @@ fn content_decides_and_must_agree() {
     assert_eq!(extract(png, PDF), Err(Code::NotWhatItSays));
     assert_eq!(extract(png, ""), Err(Code::NotWhatItSays));
     assert_eq!(extract(b"plain text", PDF), Err(Code::NotWhatItSays));
-    assert_eq!(
-        extract(&docx(&p("Ann"), &[]), PDF),
-        Err(Code::NotWhatItSays)
-    );
-    assert_eq!(
-        extract(b"plain text", "image/png"),
-        Err(Code::NotWhatItSays)
-    );
-    assert_eq!(
-        extract(b"plain text", "Text/Plain; charset=utf-8")
-            .unwrap()
-            .kind,
-        Kind::Text
-    );
+    assert_eq!(extract(&docx(&p("Ann"), &[]), PDF), Err(Code::NotWhatItSays));
+    assert_eq!(extract(b"plain text", "image/png"), Err(Code::NotWhatItSays));
+    assert_eq!(extract(b"plain text", "Text/Plain; charset=utf-8").unwrap().kind, Kind::Text);
 }
 
 #[test]
@@ -466,14 +334,8 @@ fn nothing_and_too_much() {
     assert_eq!(extract(b"", ""), Err(Code::Empty));
     assert_eq!(extract(b" \n\t", ""), Err(Code::Empty));
     assert_eq!(extract(&docx("<w:p/>", &[]), ""), Err(Code::Empty));
-    assert_eq!(
-        extract(&docx("<w:p/>", &[("word/media/scan.png", "x")]), ""),
-        Err(Code::NoText)
-    );
-    assert_eq!(
-        extract(&vec![b'a'; 11 * 1024 * 1024], ""),
-        Err(Code::TooLarge)
-    );
+    assert_eq!(extract(&docx("<w:p/>", &[("word/media/scan.png", "x")]), ""), Err(Code::NoText));
+    assert_eq!(extract(&vec![b'a'; 11 * 1024 * 1024], ""), Err(Code::TooLarge));
     let long = "é".repeat(400_000);
     assert!(text(long.as_bytes()).len() <= coordinator::resumes::text::TEXT_MAX);
 }

@@ -43,11 +43,7 @@ pub struct Form {
 
 impl Form {
     pub fn plain(style: Style) -> Self {
-        Self {
-            style,
-            gate: Gate::Open,
-            wizard: false,
-        }
+        Self { style, gate: Gate::Open, wizard: false }
     }
 }
 
@@ -57,11 +53,7 @@ pub async fn show(form: Form, Path(slug): Path<String>, uri: Uri) -> Response {
         return page::not_found();
     };
     if let Err(text) = Switches::read(&uri) {
-        return page::notice(
-            StatusCode::BAD_REQUEST,
-            "This address has a wrong switch",
-            &text,
-        );
+        return page::notice(StatusCode::BAD_REQUEST, "This address has a wrong switch", &text);
     }
     draw(form, job, &uri, &Load::fresh(), &BTreeMap::new(), &[]).into_response()
 }
@@ -87,18 +79,10 @@ pub async fn submit(
         Err(Unreadable(status, text)) => return refuse(form, status, text),
     };
     let mut faults = check(&received, job);
-    if form.gate == Gate::Challenge
-        && !challenge::passed(&received.load, received.challenge.as_deref())
-    {
-        faults.push(Fault {
-            key: "challenge",
-            message: "Please confirm that you are a person.".to_owned(),
-        });
+    if form.gate == Gate::Challenge && !challenge::passed(&received.load, received.challenge.as_deref()) {
+        faults.push(Fault { key: "challenge", message: "Please confirm that you are a person.".to_owned() });
     }
-    if faults.is_empty()
-        && switches.fail.is_some()
-        && site.first_time(&uri, email_of(&received, job))
-    {
+    if faults.is_empty() && switches.fail.is_some() && site.first_time(&uri, email_of(&received, job)) {
         match switches.fail {
             Some(Fail::ValidationOnce) => faults.push(false_alarm(job)),
             _ => {
@@ -139,22 +123,12 @@ pub async fn record(site: &Arc<Site>, draft: Draft) -> Result<Arc<Submission>, R
         Err(error) => error.to_string(),
     };
     tracing::error!(%error, "cannot record a submission");
-    Err(refuse(
-        Form::plain(style),
-        StatusCode::SERVICE_UNAVAILABLE,
-        "We cannot take applications at the moment.",
-    ))
+    Err(refuse(Form::plain(style), StatusCode::SERVICE_UNAVAILABLE, "We cannot take applications at the moment."))
 }
 
 /// The answer to a recorded application.
 pub fn confirm(submission: &Submission) -> Response {
-    let Submission {
-        style,
-        job,
-        number,
-        company,
-        ..
-    } = submission;
+    let Submission { style, job, number, company, .. } = submission;
     if style.posts_by_script() {
         return Json(json!({ "number": number, "company": company })).into_response();
     }
@@ -169,9 +143,7 @@ pub async fn thanks(
 ) -> Response {
     let submission = site.record.read().by_number(&number).map(Arc::clone);
     match submission {
-        Some(found) if found.style == style && found.job == slug => {
-            Html(style::thanks(&found)).into_response()
-        }
+        Some(found) if found.style == style && found.job == slug => Html(style::thanks(&found)).into_response(),
         _ => page::not_found(),
     }
 }
@@ -186,57 +158,28 @@ fn draw(
 ) -> Html<String> {
     let action = uri.path_and_query().map_or("", |address| address.as_str());
     let challenge = form.gate == Gate::Challenge;
-    Html(style::render(&Sheet {
-        job,
-        load,
-        action,
-        values,
-        faults,
-        challenge,
-        wizard: form.wizard,
-    }))
+    Html(style::render(&Sheet { job, load, action, values, faults, challenge, wizard: form.wizard }))
 }
 
 /// The form again with what is wrong; scripts get the faults alone.
-fn complain(
-    form: Form,
-    job: &'static Job,
-    uri: &Uri,
-    received: Received,
-    mut faults: Vec<Fault>,
-) -> Response {
+fn complain(form: Form, job: &'static Job, uri: &Uri, received: Received, mut faults: Vec<Fault>) -> Response {
     if form.style.posts_by_script() {
-        let label = |key: &str| {
-            job.fields()
-                .find(|field| field.key == key)
-                .map_or("", |field| field.label)
-        };
+        let label = |key: &str| job.fields().find(|field| field.key == key).map_or("", |field| field.label);
         let errors: Vec<_> = faults
             .iter()
             .map(|Fault { key, message }| {
                 json!({ "row": received.load.name(&format!("w-{key}")), "label": label(key), "message": message })
             })
             .collect();
-        return (
-            StatusCode::UNPROCESSABLE_ENTITY,
-            Json(json!({ "errors": errors })),
-        )
-            .into_response();
+        return (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "errors": errors }))).into_response();
     }
     // A page cannot put a file back into its input: the applicant has to choose it again.
     for key in received.files.keys() {
         if !faults.iter().any(|fault| fault.key == *key) {
-            faults.push(Fault {
-                key,
-                message: "Please attach the file again.".to_owned(),
-            });
+            faults.push(Fault { key, message: "Please attach the file again.".to_owned() });
         }
     }
-    (
-        StatusCode::UNPROCESSABLE_ENTITY,
-        draw(form, job, uri, &Load::fresh(), &received.values, &faults),
-    )
-        .into_response()
+    (StatusCode::UNPROCESSABLE_ENTITY, draw(form, job, uri, &Load::fresh(), &received.values, &faults)).into_response()
 }
 
 fn refuse(form: Form, status: StatusCode, text: &str) -> Response {
@@ -256,26 +199,13 @@ fn lose(extensions: &Extensions) -> Response {
 }
 
 fn email_of<'a>(received: &'a Received, job: &Job) -> &'a str {
-    let key = job
-        .fields()
-        .find(|field| field.kind == Kind::Email)
-        .map_or("", |field| field.key);
-    received
-        .values
-        .get(key)
-        .and_then(|values| values.first())
-        .map_or("", String::as_str)
+    let key = job.fields().find(|field| field.kind == Kind::Email).map_or("", |field| field.key);
+    received.values.get(key).and_then(|values| values.first()).map_or("", String::as_str)
 }
 
 /// The fault of `?fail=validation-once`: about the phone number if the form asks for one.
 fn false_alarm(job: &Job) -> Fault {
     let phone = job.fields().find(|field| field.kind == Kind::Tel);
-    let key = phone
-        .or_else(|| job.fields().next())
-        .map_or("", |field| field.key);
-    Fault {
-        key,
-        message: "We could not verify this answer. Please check it and send the form again."
-            .to_owned(),
-    }
+    let key = phone.or_else(|| job.fields().next()).map_or("", |field| field.key);
+    Fault { key, message: "We could not verify this answer. Please check it and send the form again.".to_owned() }
 }

@@ -33,19 +33,9 @@ pub async fn show(Path(nonce): Path<String>) -> Response {
         id=\"«i-box»\" aria-labelledby=\"«i-text»\" class=\"«c-tickbox»\"></span><span id=\"«i-text»\">I am human</span></div>\
         <div id=\"«i-puzzle»\" hidden><p>Select every picture with a triangle</p><div class=\"«c-grid»\" id=\"«i-grid»\"></div>\
         <button type=\"button\" id=\"«i-verify»\">Verify</button> <span id=\"«i-said»\" role=\"status\"></span></div></div>";
-    let script = JS
-        .replace("NONCE", &nonce)
-        .replace("SHAPES", &json!(shapes).to_string());
-    Html(
-        Document {
-            title: "Human verification challenge",
-            css: CSS,
-            body,
-            script: &script,
-        }
-        .render(&load),
-    )
-    .into_response()
+    let script = JS.replace("NONCE", &nonce).replace("SHAPES", &json!(shapes).to_string());
+    Html(Document { title: "Human verification challenge", css: CSS, body, script: &script }.render(&load))
+        .into_response()
 }
 
 /// `POST /challenge/<nonce>`: an attempt. Answers `{passed: token | null}`.
@@ -53,8 +43,7 @@ pub async fn attempt(Path(nonce): Path<String>, Json(picked): Json<Picked>) -> R
     let Some(load) = Load::parse(&nonce) else {
         return page::not_found();
     };
-    let right =
-        (0..TILES).all(|tile| picked.tiles.contains(&tile) == shape(&load, tile).is_multiple_of(3));
+    let right = (0..TILES).all(|tile| picked.tiles.contains(&tile) == shape(&load, tile).is_multiple_of(3));
     Json(json!({ "passed": right.then(|| load.name("passed")) })).into_response()
 }
 
@@ -68,9 +57,5 @@ fn shape(load: &Load, tile: u8) -> u8 {
     let bytes = load.name(&format!("tile-{tile}")).into_bytes();
     let always = load.name("always").bytes().fold(0u8, u8::wrapping_add) % TILES;
     let shape = bytes.into_iter().fold(0u8, u8::wrapping_add) % 60;
-    if tile == always {
-        shape - shape % 3
-    } else {
-        shape
-    }
+    if tile == always { shape - shape % 3 } else { shape }
 }

@@ -55,13 +55,7 @@ impl Codes {
         if waiting.len() == WAITING_MAX {
             waiting.pop_front();
         }
-        waiting.push_back(Waiting {
-            load,
-            code,
-            draft,
-            since: Instant::now(),
-            tries: 0,
-        });
+        waiting.push_back(Waiting { load, code, draft, since: Instant::now(), tries: 0 });
         Html(page).into_response()
     }
 
@@ -71,9 +65,7 @@ impl Codes {
             return Outcome::Gone;
         };
         if waiting[index].code == code {
-            return waiting
-                .remove(index)
-                .map_or(Outcome::Gone, |one| Outcome::Right(one.draft));
+            return waiting.remove(index).map_or(Outcome::Gone, |one| Outcome::Right(one.draft));
         }
         waiting[index].tries += 1;
         if waiting[index].tries == TRIES_MAX {
@@ -92,27 +84,18 @@ impl Codes {
 }
 
 /// `POST /two-factor`: a code.
-pub async fn enter(
-    State(site): State<Arc<Site>>,
-    Form(form): Form<HashMap<String, String>>,
-) -> Response {
+pub async fn enter(State(site): State<Arc<Site>>, Form(form): Form<HashMap<String, String>>) -> Response {
     let Some(load) = form.get(TOKEN).and_then(|token| Load::parse(token)) else {
         return gone();
     };
-    let code = form
-        .get(&load.name("n-code"))
-        .map_or("", |code| code.trim());
+    let code = form.get(&load.name("n-code")).map_or("", |code| code.trim());
     match site.codes.enter(&load, code) {
         Outcome::Right(draft) => match apply::record(&site, draft).await {
             Ok(submission) => apply::confirm(&submission),
             Err(response) => response,
         },
         Outcome::Wrong => {
-            let page = question(
-                &load,
-                "your e-mail address",
-                "That code is not right. Please check it.",
-            );
+            let page = question(&load, "your e-mail address", "That code is not right. Please check it.");
             (StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response()
         }
         Outcome::Gone => gone(),
@@ -137,15 +120,7 @@ pub async fn mailbox(State(site): State<Arc<Site>>) -> Html<String> {
     let body = format!(
         "<main class=\"«c-narrow»\"><h1>Practice mailbox</h1><ul>{letters}</ul><p><a href=\"/\">All jobs</a></p></main>"
     );
-    Html(
-        Document {
-            title: "Practice mailbox",
-            css: "",
-            body: &body,
-            script: "",
-        }
-        .render(&Load::fresh()),
-    )
+    Html(Document { title: "Practice mailbox", css: "", body: &body, script: "" }.render(&Load::fresh()))
 }
 
 fn question(load: &Load, to: &str, wrong: &str) -> String {
@@ -165,19 +140,9 @@ fn question(load: &Load, to: &str, wrong: &str) -> String {
          inputmode=\"numeric\" autocomplete=\"one-time-code\" maxlength=\"6\" required{invalid}></p>{message}\
          <button type=\"submit\" class=\"«c-submit»\">Verify and submit</button></form></main>"
     );
-    Document {
-        title: "Enter your security code",
-        css: "",
-        body: &body,
-        script: "",
-    }
-    .render(load)
+    Document { title: "Enter your security code", css: "", body: &body, script: "" }.render(load)
 }
 
 fn gone() -> Response {
-    page::notice(
-        StatusCode::GONE,
-        "This code has expired",
-        "Please send the application again to get a new code.",
-    )
+    page::notice(StatusCode::GONE, "This code has expired", "Please send the application again to get a new code.")
 }

@@ -49,14 +49,10 @@ enum Content {
 impl From<MultipartError> for Unreadable {
     fn from(error: MultipartError) -> Self {
         match error.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Self(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "The application is larger than 12 MB.",
-            ),
-            _ => Self(
-                StatusCode::BAD_REQUEST,
-                "The application could not be read. Please send it again.",
-            ),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Self(StatusCode::PAYLOAD_TOO_LARGE, "The application is larger than 12 MB.")
+            }
+            _ => Self(StatusCode::BAD_REQUEST, "The application could not be read. Please send it again."),
         }
     }
 }
@@ -65,10 +61,7 @@ impl From<MultipartError> for Unreadable {
 pub async fn read(parts: Multipart, job: &Job) -> Result<Received, Unreadable> {
     match tokio::time::timeout(READ_TIMEOUT, collect(parts)).await {
         Ok(parts) => sort(parts?, job),
-        Err(_) => Err(Unreadable(
-            StatusCode::REQUEST_TIMEOUT,
-            "The application took too long to arrive.",
-        )),
+        Err(_) => Err(Unreadable(StatusCode::REQUEST_TIMEOUT, "The application took too long to arrive.")),
     }
 }
 
@@ -76,17 +69,10 @@ async fn collect(mut parts: Multipart) -> Result<Vec<(String, Content)>, Unreada
     let mut collected = Vec::new();
     while let Some(part) = parts.next_field().await? {
         if collected.len() == PARTS_MAX {
-            return Err(Unreadable(
-                StatusCode::BAD_REQUEST,
-                "The application has too many parts.",
-            ));
+            return Err(Unreadable(StatusCode::BAD_REQUEST, "The application has too many parts."));
         }
         let name = part.name().unwrap_or_default().to_owned();
-        let content = if part.file_name().is_some() {
-            file(part).await?
-        } else {
-            Some(text(part).await?)
-        };
+        let content = if part.file_name().is_some() { file(part).await? } else { Some(text(part).await?) };
         collected.extend(content.map(|content| (name, content)));
     }
     Ok(collected)
@@ -96,37 +82,21 @@ async fn text(mut part: Part<'_>) -> Result<Content, Unreadable> {
     let mut bytes = Vec::new();
     while let Some(chunk) = part.chunk().await? {
         if bytes.len() + chunk.len() > PART_BYTES_MAX {
-            return Err(Unreadable(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "One of the answers is far too long.",
-            ));
+            return Err(Unreadable(StatusCode::PAYLOAD_TOO_LARGE, "One of the answers is far too long."));
         }
         bytes.extend_from_slice(&chunk);
     }
     match String::from_utf8(bytes) {
         // Browsers send every line break as two characters.
         Ok(text) => Ok(Content::Text(text.replace("\r\n", "\n").trim().to_owned())),
-        Err(_) => Err(Unreadable(
-            StatusCode::BAD_REQUEST,
-            "One of the answers is not text.",
-        )),
+        Err(_) => Err(Unreadable(StatusCode::BAD_REQUEST, "One of the answers is not text.")),
     }
 }
 
 /// `None` if no file was chosen, which browsers send as a nameless empty one.
 async fn file(mut part: Part<'_>) -> Result<Option<Content>, Unreadable> {
-    let name: String = part
-        .file_name()
-        .unwrap_or_default()
-        .chars()
-        .take(LINE_CHARS_MAX)
-        .collect();
-    let content_type: String = part
-        .content_type()
-        .unwrap_or("application/octet-stream")
-        .chars()
-        .take(200)
-        .collect();
+    let name: String = part.file_name().unwrap_or_default().chars().take(LINE_CHARS_MAX).collect();
+    let content_type: String = part.content_type().unwrap_or("application/octet-stream").chars().take(200).collect();
     let (mut hash, mut size) = (Sha256::new(), 0);
     while let Some(chunk) = part.chunk().await? {
         hash.update(&chunk);
@@ -136,13 +106,7 @@ async fn file(mut part: Part<'_>) -> Result<Option<Content>, Unreadable> {
         return Ok(None);
     }
     let sha256 = hex::encode(hash.finalize());
-    Ok(Some(Content::File(Upload {
-        label: String::new(),
-        name,
-        size,
-        sha256,
-        content_type,
-    })))
+    Ok(Some(Content::File(Upload { label: String::new(), name, size, sha256, content_type })))
 }
 
 fn sort(parts: Vec<(String, Content)>, job: &Job) -> Result<Received, Unreadable> {
@@ -154,29 +118,16 @@ fn sort(parts: Vec<(String, Content)>, job: &Job) -> Result<Received, Unreadable
         StatusCode::BAD_REQUEST,
         "This page is incomplete. Please open the job again and send the application from there.",
     ))?;
-    let fields: BTreeMap<String, &'static Field> = job
-        .fields()
-        .map(|field| (load.name(&format!("n-{}", field.key)), field))
-        .collect();
+    let fields: BTreeMap<String, &'static Field> =
+        job.fields().map(|field| (load.name(&format!("n-{}", field.key)), field)).collect();
     let (trap, challenge) = (load.name("n-trap"), load.name("n-challenge"));
 
-    let mut received = Received {
-        load,
-        values: BTreeMap::new(),
-        files: BTreeMap::new(),
-        honeypot: false,
-        challenge: None,
-    };
+    let mut received =
+        Received { load, values: BTreeMap::new(), files: BTreeMap::new(), honeypot: false, challenge: None };
     for (name, content) in parts {
         match (fields.get(&name), content) {
             (Some(field), Content::File(upload)) if field.kind == Kind::File => {
-                received.files.insert(
-                    field.key,
-                    Upload {
-                        label: field.label.to_owned(),
-                        ..upload
-                    },
-                );
+                received.files.insert(field.key, Upload { label: field.label.to_owned(), ..upload });
             }
             (Some(field), Content::Text(text)) if field.kind != Kind::File && !text.is_empty() => {
                 let value = option(&received.load, field, text);
@@ -194,27 +145,14 @@ fn sort(parts: Vec<(String, Content)>, job: &Job) -> Result<Received, Unreadable
 /// The option's text, if the page sent the option's random value in its place.
 fn option(load: &Load, field: &Field, sent: String) -> String {
     let options = field.kind.options().iter().enumerate();
-    let chosen = options
-        .into_iter()
-        .find(|(index, _)| load.name(&format!("o-{}-{index}", field.key)) == sent);
+    let chosen = options.into_iter().find(|(index, _)| load.name(&format!("o-{}-{index}", field.key)) == sent);
     chosen.map_or(sent, |(_, text)| (*text).to_owned())
 }
 
 /// A complete application, ready to be recorded.
 pub fn draft(received: Received, job: &'static Job) -> Draft {
-    let Received {
-        mut values,
-        mut files,
-        honeypot,
-        ..
-    } = received;
-    let mut draft = Draft {
-        job,
-        email: String::new(),
-        fields: Vec::new(),
-        files: Vec::new(),
-        honeypot,
-    };
+    let Received { mut values, mut files, honeypot, .. } = received;
+    let mut draft = Draft { job, email: String::new(), fields: Vec::new(), files: Vec::new(), honeypot };
     for field in job.fields() {
         draft.files.extend(files.remove(field.key));
         let Some(mut given) = values.remove(field.key) else {
@@ -223,9 +161,7 @@ pub fn draft(received: Received, job: &'static Job) -> Draft {
         let answer = match field.kind {
             Kind::Many(_) => Answer::Many(given),
             Kind::Consent => Answer::One("Yes".to_owned()),
-            Kind::Date => Answer::One(
-                parse_date(&given[0]).map_or_else(|| given[0].clone(), |date| date.to_string()),
-            ),
+            Kind::Date => Answer::One(parse_date(&given[0]).map_or_else(|| given[0].clone(), |date| date.to_string())),
             _ => Answer::One(given.swap_remove(0)),
         };
         if let (Kind::Email, Answer::One(email)) = (field.kind, &answer) {

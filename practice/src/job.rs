@@ -91,13 +91,7 @@ pub struct Field {
 impl Field {
     /// An optional question.
     pub const fn new(key: &'static str, label: &'static str, kind: Kind) -> Self {
-        Self {
-            key,
-            label,
-            kind,
-            required: false,
-            hint: "",
-        }
+        Self { key, label, kind, required: false, hint: "" }
     }
 
     pub const fn required(mut self) -> Self {

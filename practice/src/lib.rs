@@ -49,14 +49,8 @@ mod targets;
 const GRACE: Duration = Duration::from_secs(3);
 
 const HEADERS: [(HeaderName, HeaderValue); 3] = [
-    (
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    ),
-    (
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("same-origin"),
-    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
     // Every load has names of its own; a stored page must not be shown for a new one.
     (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
 ];
@@ -102,11 +96,7 @@ pub async fn router(options: Options) -> io::Result<Router> {
 
 async fn open(options: Options) -> io::Result<Arc<Site>> {
     let open = move || Site::open(options.data_dir.as_deref());
-    Ok(Arc::new(
-        tokio::task::spawn_blocking(open)
-            .await
-            .map_err(io::Error::other)??,
-    ))
+    Ok(Arc::new(tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??))
 }
 
 fn routes(site: Arc<Site>) -> Router {
@@ -116,14 +106,8 @@ fn routes(site: Arc<Site>) -> Router {
         .route("/submissions", get(listing::submissions))
         .route("/submissions.json", get(listing::submissions_json))
         .route("/closed/{job}", get(targets::closed))
-        .route(
-            "/login-wall/{job}",
-            get(targets::login_wall).post(targets::log_in_fails),
-        )
-        .route(
-            "/challenge/{nonce}",
-            get(challenge::show).post(challenge::attempt),
-        )
+        .route("/login-wall/{job}", get(targets::login_wall).post(targets::log_in_fails))
+        .route("/challenge/{nonce}", get(challenge::show).post(challenge::attempt))
         .route("/two-factor", post(codes::enter))
         .route("/mailbox", get(codes::mailbox))
         .route("/not-a-form", get(targets::not_a_form))
@@ -134,26 +118,12 @@ fn routes(site: Arc<Site>) -> Router {
             &format!("/{}/{{job}}/thanks/{{number}}", style.slug()),
             get(move |site, path| apply::thanks(style, site, path)),
         );
-        router = form(
-            router,
-            &format!("/{}/{{job}}", style.slug()),
-            Form::plain(style),
-        );
+        router = form(router, &format!("/{}/{{job}}", style.slug()), Form::plain(style));
     }
-    let gated = |gate| Form {
-        gate,
-        ..Form::plain(Style::Greenhouse)
-    };
+    let gated = |gate| Form { gate, ..Form::plain(Style::Greenhouse) };
     router = form(router, "/captcha/{job}", gated(Gate::Challenge));
     router = form(router, "/two-factor/{job}", gated(Gate::Code));
-    router = form(
-        router,
-        "/workday/{job}/wizard",
-        Form {
-            wizard: true,
-            ..Form::plain(Style::Workday)
-        },
-    );
+    router = form(router, "/workday/{job}/wizard", Form { wizard: true, ..Form::plain(Style::Workday) });
     let slow = Form::plain(Style::Greenhouse);
     router
         .route(
@@ -170,9 +140,7 @@ fn routes(site: Arc<Site>) -> Router {
 
 fn form(router: Router<Arc<Site>>, path: &str, form: Form) -> Router<Arc<Site>> {
     let show = move |path, uri| apply::show(form, path, uri);
-    let submit = move |site, path, uri, extensions, parts| {
-        apply::submit(form, site, path, uri, extensions, parts)
-    };
+    let submit = move |site, path, uri, extensions, parts| apply::submit(form, site, path, uri, extensions, parts);
     router.route(path, get(show).post(submit))
 }
 

@@ -41,10 +41,7 @@ pub struct Cut(Arc<AtomicBool>);
 
 impl Door {
     pub fn new(listener: TcpListener) -> Self {
-        Self {
-            listener,
-            places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
-        }
+        Self { listener, places: Arc::new(Semaphore::new(CONNECTIONS_MAX)) }
     }
 }
 
@@ -64,14 +61,7 @@ impl Listener for Door {
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "cannot set TCP_NODELAY");
                     }
-                    return (
-                        Line {
-                            stream,
-                            cut: Cut::default(),
-                            _place: place,
-                        },
-                        from,
-                    );
+                    return (Line { stream, cut: Cut::default(), _place: place }, from);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -93,11 +83,7 @@ impl Cut {
     }
 
     fn check(&self) -> io::Result<()> {
-        if self.0.load(Ordering::Acquire) {
-            Err(io::ErrorKind::ConnectionAborted.into())
-        } else {
-            Ok(())
-        }
+        if self.0.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
     }
 }
 
@@ -108,21 +94,13 @@ impl Connected<IncomingStream<'_, Door>> for Cut {
 }
 
 impl AsyncRead for Line {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Line {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.cut.check()?;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }

@@ -73,15 +73,7 @@ pub async fn jobs() -> Html<String> {
          <a href=\"/two-factor/support-specialist\">an e-mailed code</a> (<a href=\"/mailbox\">mailbox</a>) · \
          <a href=\"/not-a-form\">a page without a form</a></p></main>"
     );
-    Html(
-        Document {
-            title: "Practice jobs",
-            css: CSS,
-            body: &body,
-            script: "",
-        }
-        .render(&Load::fresh()),
-    )
+    Html(Document { title: "Practice jobs", css: CSS, body: &body, script: "" }.render(&Load::fresh()))
 }
 
 /// `/places?q=`: places that begin with, or contain, what was typed.
@@ -98,15 +90,8 @@ pub async fn places(Query(asked): Query<Asked>) -> Json<Vec<&'static str>> {
 }
 
 /// `/submissions`: a page, or JSON for whoever prefers it.
-pub async fn submissions(
-    site: State<Arc<Site>>,
-    headers: HeaderMap,
-    filter: Query<Filter>,
-) -> Response {
-    let accept = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+pub async fn submissions(site: State<Arc<Site>>, headers: HeaderMap, filter: Query<Filter>) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accept.contains("application/json") {
         return submissions_json(site, filter).await;
     }
@@ -115,23 +100,15 @@ pub async fn submissions(
 }
 
 /// `/submissions.json`
-pub async fn submissions_json(
-    State(site): State<Arc<Site>>,
-    Query(filter): Query<Filter>,
-) -> Response {
+pub async fn submissions_json(State(site): State<Arc<Site>>, Query(filter): Query<Filter>) -> Response {
     Json(list(&site, &filter)).into_response()
 }
 
 fn list(site: &Site, filter: &Filter) -> List {
-    let email = filter
-        .email
-        .as_ref()
-        .map(|email| email.trim().to_lowercase());
+    let email = filter.email.as_ref().map(|email| email.trim().to_lowercase());
     let fits = |one: &&Arc<Submission>| {
         filter.job.as_ref().is_none_or(|job| *job == one.job)
-            && email
-                .as_ref()
-                .is_none_or(|email| *email == one.email.to_lowercase())
+            && email.as_ref().is_none_or(|email| *email == one.email.to_lowercase())
     };
     let kept = site.record.read();
     let submissions: Vec<_> = kept.iter().filter(fits).map(Arc::clone).collect();
@@ -139,30 +116,13 @@ fn list(site: &Site, filter: &Filter) -> List {
     let (count, duplicates) = if filter.job.is_none() && email.is_none() {
         (kept.count, kept.duplicates)
     } else {
-        (
-            listed,
-            submissions
-                .iter()
-                .filter(|one| one.duplicate_of.is_some())
-                .count() as u64,
-        )
+        (listed, submissions.iter().filter(|one| one.duplicate_of.is_some()).count() as u64)
     };
-    List {
-        count,
-        duplicates,
-        omitted: count - listed,
-        submissions,
-    }
+    List { count, duplicates, omitted: count - listed, submissions }
 }
 
 fn table(list: &List) -> String {
-    let rows: String = list
-        .submissions
-        .iter()
-        .rev()
-        .take(ROWS_MAX)
-        .map(|one| row(one))
-        .collect();
+    let rows: String = list.submissions.iter().rev().take(ROWS_MAX).map(|one| row(one)).collect();
     let rows = match rows.as_str() {
         "" => "<tr><td colspan=\"6\">Nothing has been received yet.</td></tr>".to_owned(),
         _ => rows,
@@ -172,11 +132,7 @@ fn table(list: &List) -> String {
         0 => String::new(),
         older => format!("<p class=\"«c-small»\">{older} older ones are not shown.</p>"),
     };
-    let alarm = if list.duplicates > 0 {
-        " «c-bad»"
-    } else {
-        ""
-    };
+    let alarm = if list.duplicates > 0 { " «c-bad»" } else { "" };
     let body = format!(
         "<main class=\"«c-wide»\"><p><a href=\"/\">Practice jobs</a></p><h1>Submissions</h1>\
          <p class=\"«c-figures»\"><span><strong>{}</strong> received</span> <span class=\"«c-dup»{alarm}\"><strong>{}</strong> \
@@ -184,13 +140,7 @@ fn table(list: &List) -> String {
          <th>Received</th><th>Number</th><th>Job</th><th>Applicant</th><th>Answers</th></tr></thead><tbody>{rows}</tbody></table></div>{rest}</main>",
         list.count, list.duplicates
     );
-    Document {
-        title: "Submissions",
-        css: CSS,
-        body: &body,
-        script: "",
-    }
-    .render(&Load::fresh())
+    Document { title: "Submissions", css: CSS, body: &body, script: "" }.render(&Load::fresh())
 }
 
 fn row(one: &Submission) -> String {
@@ -204,10 +154,8 @@ fn row(one: &Submission) -> String {
     }
     for file in &one.files {
         let (label, name, kind) = (esc(&file.label), esc(&file.name), esc(&file.content_type));
-        answers += &format!(
-            "<dt>{label}</dt><dd>{name} · {} bytes · {kind}<br><code>{}</code></dd>",
-            file.size, file.sha256
-        );
+        answers +=
+            &format!("<dt>{label}</dt><dd>{name} · {} bytes · {kind}<br><code>{}</code></dd>", file.size, file.sha256);
     }
     let mut chips = String::new();
     if let Some(first) = one.duplicate_of {
@@ -220,11 +168,7 @@ fn row(one: &Submission) -> String {
         "<tr{mark}><td>{id}</td><td><time>{at}</time></td><td class=\"«c-number»\">{number}{chips}</td>\
          <td>{title}<br><span class=\"«c-small»\">{company} · {style}</span></td><td>{email}</td>\
          <td><details><summary>{count} answers, {files}</summary><dl>{answers}</dl></details></td></tr>",
-        mark = if one.duplicate_of.is_some() {
-            " class=\"«c-marked»\""
-        } else {
-            ""
-        },
+        mark = if one.duplicate_of.is_some() { " class=\"«c-marked»\"" } else { "" },
         id = one.id,
         at = one.received_at.format("%Y-%m-%d %H:%M:%S UTC"),
         number = esc(&one.number),
@@ -242,7 +186,5 @@ fn row(one: &Submission) -> String {
 
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -32,12 +32,5 @@ async fn main() -> io::Result<()> {
             _ = tokio::signal::ctrl_c() => {}
         }
     };
-    practice::serve(
-        listener,
-        practice::Options {
-            data_dir: arguments.data_dir,
-        },
-        shutdown,
-    )
-    .await
+    practice::serve(listener, practice::Options { data_dir: arguments.data_dir }, shutdown).await
 }

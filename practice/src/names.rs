@@ -21,17 +21,13 @@ pub struct Load {
 impl Load {
     /// A load that nobody has seen before.
     pub fn fresh() -> Self {
-        Self {
-            nonce: spell(rand::random(), NONCE_CHARS),
-        }
+        Self { nonce: spell(rand::random(), NONCE_CHARS) }
     }
 
     /// The load a submitted page belongs to; `None` if the text never was a nonce.
     pub fn parse(nonce: &str) -> Option<Self> {
         let ours = nonce.len() == NONCE_CHARS && nonce.bytes().all(|byte| ALPHABET.contains(&byte));
-        ours.then(|| Self {
-            nonce: nonce.to_owned(),
-        })
+        ours.then(|| Self { nonce: nonce.to_owned() })
     }
 
     /// What the page sends back so that its names can be read.
@@ -41,11 +37,7 @@ impl Load {
 
     /// This load's name for `word`.
     pub fn name(&self, word: &str) -> String {
-        let digest = Sha256::new()
-            .chain_update(&self.nonce)
-            .chain_update([0])
-            .chain_update(word)
-            .finalize();
+        let digest = Sha256::new().chain_update(&self.nonce).chain_update([0]).chain_update(word).finalize();
         let mut bits = 0u128;
         for byte in digest.iter().take(16) {
             bits = bits << 8 | u128::from(*byte);
@@ -110,13 +102,7 @@ mod tests {
 
     #[test]
     fn only_a_nonce_is_a_nonce() {
-        for text in [
-            "",
-            "abc",
-            "<script>alert(1)",
-            "aaaaaaaaaaaaaaaaa",
-            "AAAAAAAAAAAAAAAA",
-        ] {
+        for text in ["", "abc", "<script>alert(1)", "aaaaaaaaaaaaaaaaa", "AAAAAAAAAAAAAAAA"] {
             assert_eq!(Load::parse(text), None, "{text:?}");
         }
     }

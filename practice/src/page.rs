@@ -40,15 +40,9 @@ pub struct Document<'a> {
 impl Document<'_> {
     /// The whole page with the names of `load`.
     pub fn render(&self, load: &Load) -> String {
-        let Self {
-            css, body, script, ..
-        } = self;
+        let Self { css, body, script, .. } = self;
         let title = esc(self.title);
-        let script = if script.is_empty() {
-            String::new()
-        } else {
-            format!("<script>\n{script}</script>\n")
-        };
+        let script = if script.is_empty() { String::new() } else { format!("<script>\n{script}</script>\n") };
         load.expand(&format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -65,22 +59,12 @@ pub fn notice(status: StatusCode, title: &str, text: &str) -> Response {
     let body = format!(
         "<main class=\"«c-narrow»\"><h1>{heading}</h1><p>{text}</p><p><a href=\"/\">See all open jobs</a></p></main>"
     );
-    let page = Document {
-        title,
-        css: "",
-        body: &body,
-        script: "",
-    }
-    .render(&Load::fresh());
+    let page = Document { title, css: "", body: &body, script: "" }.render(&Load::fresh());
     (status, Html(page)).into_response()
 }
 
 pub fn not_found() -> Response {
-    notice(
-        StatusCode::NOT_FOUND,
-        "Page not found",
-        "The page you are looking for does not exist or has moved.",
-    )
+    notice(StatusCode::NOT_FOUND, "Page not found", "The page you are looking for does not exist or has moved.")
 }
 
 #[cfg(test)]
@@ -89,10 +73,7 @@ mod tests {
 
     #[test]
     fn what_a_person_typed_is_never_markup_and_never_a_name() {
-        assert_eq!(
-            esc(r#"<b a="1">'&'"#),
-            "&lt;b a=&quot;1&quot;&gt;&#39;&amp;&#39;"
-        );
+        assert_eq!(esc(r#"<b a="1">'&'"#), "&lt;b a=&quot;1&quot;&gt;&#39;&amp;&#39;");
         let load = Load::fresh();
         assert_eq!(load.expand(&esc("«email»")), "&#171;email&#187;");
     }

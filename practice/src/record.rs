@@ -113,21 +113,12 @@ impl Record {
     /// A torn last line is cut off: its submission was never confirmed. Fails if the folder cannot be
     /// written, another process has the record open, or a line in the middle is unreadable.
     pub fn open(folder: Option<&Path>) -> io::Result<Self> {
-        let mut journal = Journal {
-            file: None,
-            last_id: 0,
-            firsts: HashMap::new(),
-        };
+        let mut journal = Journal { file: None, last_id: 0, firsts: HashMap::new() };
         let mut kept = Kept::default();
         if let Some(folder) = folder {
             std::fs::create_dir_all(folder)?;
             let path = folder.join(FILE_NAME);
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path)?;
+            let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
             file.try_lock().map_err(|_| {
                 io::Error::new(
                     io::ErrorKind::ResourceBusy,
@@ -140,10 +131,7 @@ impl Record {
             File::open(folder)?.sync_all()?;
             journal.file = Some((file, length));
         }
-        Ok(Self {
-            journal: Mutex::new(journal),
-            kept: RwLock::new(kept),
-        })
+        Ok(Self { journal: Mutex::new(journal), kept: RwLock::new(kept) })
     }
 
     /// Numbers and records `draft`; it is on disk when this returns. Blocks: call it off the runtime.
@@ -177,10 +165,7 @@ impl Record {
         journal.last_id = id;
         journal.firsts.entry(identity).or_insert(id);
         let submission = Arc::new(submission);
-        self.kept
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Arc::clone(&submission), line.len());
+        self.kept.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&submission), line.len());
         Ok(submission)
     }
 
@@ -208,9 +193,7 @@ impl Kept {
 
     /// The kept submission with this confirmation number.
     pub fn by_number(&self, number: &str) -> Option<&Arc<Submission>> {
-        self.iter()
-            .rev()
-            .find(|submission| submission.number == number)
+        self.iter().rev().find(|submission| submission.number == number)
     }
 
     fn push(&mut self, submission: Arc<Submission>, bytes: usize) {
@@ -250,10 +233,7 @@ fn load(file: &File, journal: &mut Journal, kept: &mut Kept) -> io::Result<u64> 
     let (mut length, mut line) = (0, Vec::new());
     while reader.read_until(b'\n', &mut line)? > 0 {
         if line.last() != Some(&b'\n') {
-            tracing::warn!(
-                bytes = line.len(),
-                "cut off the torn last line of {FILE_NAME}"
-            );
+            tracing::warn!(bytes = line.len(), "cut off the torn last line of {FILE_NAME}");
             break;
         }
         let submission: Submission = serde_json::from_slice(&line).map_err(|error| {
@@ -265,10 +245,7 @@ fn load(file: &File, journal: &mut Journal, kept: &mut Kept) -> io::Result<u64> 
             )
         })?;
         journal.last_id = journal.last_id.max(submission.id);
-        journal
-            .firsts
-            .entry(identity(&submission.job, &submission.email))
-            .or_insert(submission.id);
+        journal.firsts.entry(identity(&submission.job, &submission.email)).or_insert(submission.id);
         length += line.len() as u64;
         kept.push(Arc::new(submission), line.len());
         line.clear();
@@ -278,15 +255,8 @@ fn load(file: &File, journal: &mut Journal, kept: &mut Kept) -> io::Result<u64> 
 
 /// What makes two submissions the same application: the job, and the e-mail address in any case.
 fn identity(job: &str, email: &str) -> u128 {
-    let digest = Sha256::new()
-        .chain_update(job)
-        .chain_update([0])
-        .chain_update(email.to_lowercase())
-        .finalize();
-    digest
-        .iter()
-        .take(16)
-        .fold(0, |bits, byte| bits << 8 | u128::from(*byte))
+    let digest = Sha256::new().chain_update(job).chain_update([0]).chain_update(email.to_lowercase()).finalize();
+    digest.iter().take(16).fold(0, |bits, byte| bits << 8 | u128::from(*byte))
 }
 
 fn to_the_millisecond<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -306,10 +276,7 @@ fn from_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, A
             f.write_str("a map of labels to answers")
         }
 
-        fn visit_map<A: serde::de::MapAccess<'de>>(
-            self,
-            mut map: A,
-        ) -> Result<Self::Value, A::Error> {
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut fields = Vec::new();
             while let Some(entry) = map.next_entry()? {
                 fields.push(entry);

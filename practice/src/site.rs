@@ -46,9 +46,7 @@ impl Site {
     /// Whether this applicant sends a form at this address for the first time.
     pub fn first_time(&self, uri: &Uri, email: &str) -> bool {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = failed
-            .hasher
-            .hash_one((uri.to_string(), email.to_lowercase()));
+        let key = failed.hasher.hash_one((uri.to_string(), email.to_lowercase()));
         if !failed.seen.insert(key) {
             return false;
         }

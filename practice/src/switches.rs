@@ -34,8 +34,7 @@ impl Switches {
     /// Reads the query of `uri`. Unknown names are left alone, as tracking parameters are anywhere.
     pub fn read(uri: &Uri) -> Result<Self, String> {
         let mut switches = Self::default();
-        for (name, value) in url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
-        {
+        for (name, value) in url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
             match (&*name, &*value) {
                 ("fail", "validation-once") => switches.fail = Some(Fail::ValidationOnce),
                 ("fail", "500-once") => switches.fail = Some(Fail::ServerErrorOnce),
@@ -52,17 +51,8 @@ impl Switches {
 
 /// A delay of `text` milliseconds, at most [`DELAY_MAX`].
 pub fn milliseconds(text: &str) -> Result<Duration, String> {
-    let delay = text
-        .parse()
-        .map(Duration::from_millis)
-        .ok()
-        .filter(|delay| *delay <= DELAY_MAX);
-    delay.ok_or_else(|| {
-        format!(
-            "a delay must be between 0 and {} milliseconds",
-            DELAY_MAX.as_millis()
-        )
-    })
+    let delay = text.parse().map(Duration::from_millis).ok().filter(|delay| *delay <= DELAY_MAX);
+    delay.ok_or_else(|| format!("a delay must be between 0 and {} milliseconds", DELAY_MAX.as_millis()))
 }
 
 #[cfg(test)]
@@ -76,21 +66,9 @@ mod tests {
     #[test]
     fn switches_are_read_and_bounded() {
         assert_eq!(read("utm_source=mail"), Ok(Switches::default()));
-        let all = Switches {
-            fail: Some(Fail::ServerErrorOnce),
-            delay_submit: DELAY_MAX,
-            lose_answer: true,
-        };
-        assert_eq!(
-            read("fail=500-once&delay_submit_ms=30000&lose_answer=1"),
-            Ok(all)
-        );
-        for bad in [
-            "fail=always",
-            "delay_submit_ms=30001",
-            "delay_submit_ms=-1",
-            "lose_answer=yes",
-        ] {
+        let all = Switches { fail: Some(Fail::ServerErrorOnce), delay_submit: DELAY_MAX, lose_answer: true };
+        assert_eq!(read("fail=500-once&delay_submit_ms=30000&lose_answer=1"), Ok(all));
+        for bad in ["fail=always", "delay_submit_ms=30001", "delay_submit_ms=-1", "lose_answer=yes"] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

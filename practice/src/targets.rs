@@ -28,10 +28,8 @@ pub async fn closed(Path(slug): Path<String>) -> Response {
     let Some(job) = job(&slug) else {
         return page::not_found();
     };
-    let text = format!(
-        "{} at {} is no longer accepting applications. The position has been filled.",
-        job.title, job.company
-    );
+    let text =
+        format!("{} at {} is no longer accepting applications. The position has been filled.", job.title, job.company);
     page::notice(StatusCode::OK, "This job is no longer open", &text)
 }
 
@@ -62,13 +60,7 @@ fn log_in(slug: &str, status: StatusCode, alert: &str) -> Response {
          <button type=\"submit\" class=\"«c-submit»\">Sign in</button></form>\
          <p class=\"«c-small»\">New here? Ask your recruiter for an invitation.</p></main>"
     );
-    let page = Document {
-        title: "Sign in to apply",
-        css: "",
-        body: &body,
-        script: "",
-    }
-    .render(&Load::fresh());
+    let page = Document { title: "Sign in to apply", css: "", body: &body, script: "" }.render(&Load::fresh());
     (status, Html(page)).into_response()
 }
 
@@ -82,15 +74,7 @@ pub async fn not_a_form() -> Html<String> {
         <p>The diaries disagreed with the microphones in one place only: Sundays.</p></article>\
         <nav><a href=\"/\">Open jobs</a></nav></main>";
     let title = "What we learned from a year of quieter harbours";
-    Html(
-        Document {
-            title,
-            css: "",
-            body,
-            script: "",
-        }
-        .render(&Load::fresh()),
-    )
+    Html(Document { title, css: "", body, script: "" }.render(&Load::fresh()))
 }
 
 /// `/hang`: never answers.
@@ -112,18 +96,11 @@ pub async fn redirect_private() -> Response {
 /// `/slow/<job>?ms=`: the form, late.
 pub async fn slow(State(site): State<Arc<Site>>, path: Path<String>, uri: Uri) -> Response {
     let query = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-    let ms = query
-        .into_iter()
-        .find(|(name, _)| name == "ms")
-        .map(|(_, value)| value);
+    let ms = query.into_iter().find(|(name, _)| name == "ms").map(|(_, value)| value);
     match ms.as_deref().map(switches::milliseconds).transpose() {
         Ok(delay) => site.pause(delay.unwrap_or_default()).await,
         Err(text) => {
-            return page::notice(
-                StatusCode::BAD_REQUEST,
-                "This address has a wrong switch",
-                &text,
-            );
+            return page::notice(StatusCode::BAD_REQUEST, "This address has a wrong switch", &text);
         }
     }
     apply::show(Form::plain(Style::Greenhouse), path, uri).await

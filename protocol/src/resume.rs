@@ -31,35 +31,17 @@ pub struct ParsedResumeData {
     /// In the resume's order, usually newest first.
     #[serde(deserialize_with = "null_is_empty")]
     pub work_history: Vec<WorkHistoryEntry>,
-    #[serde(
-        deserialize_with = "null_is_empty",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
     pub projects: Vec<ProjectEntry>,
-    #[serde(
-        deserialize_with = "null_is_empty",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
     pub certifications: Vec<String>,
-    #[serde(
-        deserialize_with = "null_is_empty",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
     pub languages: Vec<String>,
-    #[serde(
-        deserialize_with = "null_is_empty",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
     pub interests: Vec<String>,
-    #[serde(
-        deserialize_with = "null_is_empty",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
     pub awards: Vec<AwardEntry>,
-    #[serde(
-        deserialize_with = "null_is_empty",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
     pub volunteer_work: Vec<VolunteerEntry>,
     /// Years of paid work, overlaps counted once, to one decimal.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,10 +49,7 @@ pub struct ParsedResumeData {
     /// The resume's own words on the right to work; never inferred.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub work_authorization: Option<String>,
-    #[serde(
-        deserialize_with = "null_is_empty",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
     pub websites: Vec<String>,
 }
 
@@ -93,15 +72,9 @@ pub struct WorkHistoryEntry {
     /// Running text about the position; bullet points are in `bullets`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    #[serde(
-        deserialize_with = "null_is_empty",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
     pub bullets: Vec<String>,
-    #[serde(
-        deserialize_with = "null_is_empty",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
     pub achievements: Vec<String>,
 }
 
@@ -138,10 +111,7 @@ pub struct ProjectEntry {
     pub name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    #[serde(
-        deserialize_with = "null_is_empty",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
     pub technologies: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,

@@ -144,17 +144,14 @@ mod tests {
     #[test]
     fn secrets_do_not_print() {
         let toml = "jwt_secret = \"0123456789012345678901234567890123\"";
-        let config: Config =
-            Figment::from(Toml::string(DEFAULT)).merge(Toml::string(toml)).extract().unwrap();
+        let config: Config = Figment::from(Toml::string(DEFAULT)).merge(Toml::string(toml)).extract().unwrap();
         assert!(!format!("{config:?}").contains("0123456789"));
     }
 
     #[test]
     fn a_short_secret_is_refused() {
-        let config: Config = Figment::from(Toml::string(DEFAULT))
-            .merge(Toml::string("jwt_secret = \"short\""))
-            .extract()
-            .unwrap();
+        let config: Config =
+            Figment::from(Toml::string(DEFAULT)).merge(Toml::string("jwt_secret = \"short\"")).extract().unwrap();
         assert!(config.check().unwrap_err().to_string().contains("JWT_SECRET"));
     }
 }

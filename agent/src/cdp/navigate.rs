@@ -33,6 +33,10 @@ pub enum PathFailure {
 pub trait NetworkPath: Send + Sync {
     /// The latest failure for a destination since an instant.
     fn failure(&self, host: &str, port: u16, since: Instant) -> Option<PathFailure>;
+
+    /// A form is about to be sent. Chromium sends a request again, POSTs included, when a connection that it had
+    /// opened earlier ends without an answer: so no such connection may be left for this one to go out on.
+    fn before_submit(&self) {}
 }
 
 /// A document that was reached.

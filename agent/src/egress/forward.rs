@@ -3,8 +3,10 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::sync::watch;
 
 use super::Shared;
 use super::head::{Ask, Bad, MAX_HEAD, end_of_head, parse_request, rewrite_response};
@@ -27,7 +29,7 @@ pub(super) async fn serve(mut client: TcpStream, shared: &Shared) {
     let served = match parse_request(&buffer) {
         Err(Bad(status)) => answer(&mut client, status, "bad-request").await,
         Ok(Ask::Tunnel { host, port }) => match shared.connect(&host, port).await {
-            Ok(origin) => tunnel(client, origin, &early).await,
+            Ok(origin) => tunnel(client, origin, &early, shared.cut.subscribe()).await,
             Err(why) => refuse(&mut client, why).await,
         },
         Ok(Ask::Forward { host, port, head, body }) => match shared.connect(&host, port).await {
@@ -66,8 +68,13 @@ async fn refuse(client: &mut TcpStream, why: PathFailure) -> io::Result<()> {
     answer(client, status, reason).await
 }
 
+/// The origin ended the connection without an answer.
+async fn no_answer(client: &mut OwnedWriteHalf) -> io::Result<()> {
+    answer(client, "502 Bad Gateway", "no-answer").await
+}
+
 /// An answer of the proxy's own, marked as such.
-async fn answer(client: &mut TcpStream, status: &str, reason: &str) -> io::Result<()> {
+async fn answer(client: &mut (impl AsyncWrite + Unpin), status: &str, reason: &str) -> io::Result<()> {
     let body = format!("valet egress: {reason}\n");
     let text = format!(
         "HTTP/1.1 {status}\r\nX-Valet-Egress: {reason}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\
@@ -78,10 +85,15 @@ async fn answer(client: &mut TcpStream, status: &str, reason: &str) -> io::Resul
     client.shutdown().await
 }
 
-async fn tunnel(mut client: TcpStream, mut origin: TcpStream, early: &[u8]) -> io::Result<()> {
+async fn tunnel(
+    mut client: TcpStream,
+    mut origin: TcpStream,
+    early: &[u8],
+    cut: watch::Receiver<()>,
+) -> io::Result<()> {
     client.write_all(b"HTTP/1.1 200 Connection Established\r\n\r\n").await?;
     origin.write_all(early).await?;
-    both(client, origin).await
+    both(client, origin, cut).await
 }
 
 /// Sends one request with exactly its body, and passes on one response. Whatever the browser sends after the body was
@@ -101,6 +113,7 @@ async fn forward(client: TcpStream, origin: TcpStream, head: &[u8], early: &[u8]
         while from_client.read(&mut [0; 512]).await? > 0 {}
         Err(io::Error::from(io::ErrorKind::ConnectionAborted))
     };
+    let mut answered = false;
     let response = async {
         let mut buffer = Vec::new();
         for _ in 0..=MAX_INTERIM {
@@ -118,6 +131,7 @@ async fn forward(client: TcpStream, origin: TcpStream, head: &[u8], early: &[u8]
             };
             let rest = buffer.split_off(end);
             let (status, head) = rewrite_response(&buffer).ok_or(io::ErrorKind::InvalidData)?;
+            answered = true;
             to_client.write_all(&head).await?;
             if !(100..200).contains(&status) {
                 to_client.write_all(&rest).await?;
@@ -127,8 +141,13 @@ async fn forward(client: TcpStream, origin: TcpStream, head: &[u8], early: &[u8]
         }
         Err(io::ErrorKind::InvalidData.into())
     };
-    tokio::select! {
+    let ended = tokio::select! {
         ended = request => ended,
         ended = response => ended,
+    };
+    match ended {
+        // A connection that just closes makes Chromium send the request again.
+        Err(_) if !answered => no_answer(&mut to_client).await,
+        ended => ended,
     }
 }

@@ -4,6 +4,11 @@
 //! resolves to this host or its network the second time gains nothing, nor does a redirect. [`crate::browser`] points
 //! Chromium here; [`crate::cdp`] asks here why a navigation failed.
 //!
+//! It also keeps Chromium from sending a form twice. When a connection that was opened earlier ends without an answer,
+//! Chromium sends the request again on another, POSTs included (seen: one click, three applications). So a plain
+//! request that gets no answer is answered here, with 502, and before a form is sent every idle tunnel ends
+//! ([`NetworkPath::before_submit`]): on a fresh connection nothing is repeated.
+//!
 //! It asks no password: Chromium cannot be given one for its proxy without answering for it in every page, and whoever
 //! can connect to this host's loopback can reach the internet without us. It offers no way *into* the host, because
 //! private destinations are refused to everybody.
@@ -20,7 +25,7 @@ use std::time::Duration;
 
 use protocol::net::{AllowList, is_allowed_port, is_public};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -49,6 +54,8 @@ struct Failure {
 struct Shared {
     allowed: RwLock<AllowList>,
     failures: Mutex<VecDeque<Failure>>,
+    /// Rung before a form is sent: tunnels that idle end.
+    cut: watch::Sender<()>,
     stop: CancellationToken,
 }
 
@@ -71,6 +78,7 @@ impl Egress {
         let shared = Arc::new(Shared {
             allowed: RwLock::new(allowed),
             failures: Mutex::default(),
+            cut: watch::channel(()).0,
             stop: CancellationToken::new(),
         });
         let tasks = TaskTracker::new();
@@ -97,6 +105,10 @@ impl Egress {
 }
 
 impl NetworkPath for Egress {
+    fn before_submit(&self) {
+        self.shared.cut.send_replace(());
+    }
+
     fn failure(&self, host: &str, port: u16, since: Instant) -> Option<PathFailure> {
         let host = bare(host);
         let failures = self.shared.failures.lock().expect("nothing panics while holding the failures");

@@ -35,7 +35,9 @@ impl Country {
     }
 
     fn is(&self, text: &str) -> bool {
-        normalise(self.name) == text || self.code.eq_ignore_ascii_case(text) || self.aliases().any(|alias| alias == text)
+        normalise(self.name) == text
+            || self.code.eq_ignore_ascii_case(text)
+            || self.aliases().any(|alias| alias == text)
     }
 
     fn aliases(&self) -> impl Iterator<Item = &'static str> {
@@ -121,9 +123,8 @@ impl Place {
             }
         }
         if parts.len() > 1
-            && let Some(state) = parts
-                .last()
-                .and_then(|last| State::named(last, place.country.map(|country| country.code)))
+            && let Some(state) =
+                parts.last().and_then(|last| State::named(last, place.country.map(|country| country.code)))
         {
             place.state = Some(state);
             place.country = place.country.or_else(|| Country::by_code(state.country));

@@ -7,9 +7,7 @@ use std::io::Write;
 
 fn main() {
     let name = std::env::args_os().next().unwrap_or_default();
-    let name = std::path::Path::new(&name)
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned());
+    let name = std::path::Path::new(&name).file_name().map(|name| name.to_string_lossy().into_owned());
     match name.as_deref() {
         Some("hang") => loop {
             std::thread::park();
@@ -38,14 +36,11 @@ fn look(isolated: bool) -> coordinator::resumes::Extracted {
     let said = |allowed: bool| if allowed { "allowed" } else { "refused" };
     // Trying would be fatal: writing past the limit is a signal.
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let size = limits
-        .lines()
-        .find(|line| line.starts_with("Max file size"));
+    let size = limits.lines().find(|line| line.starts_with("Max file size"));
     let writes = size.is_none_or(|line| line.split_whitespace().nth(3) != Some("0"));
     // In a namespace of its own even the loopback interface is down.
-    let network = std::net::UdpSocket::bind("127.0.0.1:0")
-        .and_then(|socket| socket.send_to(b"x", "127.0.0.1:9"))
-        .is_ok();
+    let network =
+        std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.send_to(b"x", "127.0.0.1:9")).is_ok();
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let locked = status.lines().any(|line| line == "NoNewPrivs:\t1");
     let text = format!(
@@ -55,8 +50,5 @@ fn look(isolated: bool) -> coordinator::resumes::Extracted {
         said(network),
         if locked { "locked" } else { "open" },
     );
-    coordinator::resumes::Extracted {
-        kind: coordinator::resumes::Kind::Text,
-        text,
-    }
+    coordinator::resumes::Extracted { kind: coordinator::resumes::Kind::Text, text }
 }

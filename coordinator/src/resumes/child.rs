@@ -31,9 +31,7 @@ pub fn child_main() -> ! {
 #[doc(hidden)]
 pub fn child_main_with(read: impl FnOnce(&[u8], &str, bool) -> Result<Extracted, Code>) -> ! {
     let isolated = leave_the_network();
-    let Some(mut answer) = take_stdout() else {
-        std::process::exit(1)
-    };
+    let Some(mut answer) = take_stdout() else { std::process::exit(1) };
     // The parsers underneath panic on odd input, and their panic messages quote the input.
     std::panic::set_hook(Box::new(|_| {}));
     let declared = std::env::args().nth(2).unwrap_or_default();
@@ -42,19 +40,13 @@ pub fn child_main_with(read: impl FnOnce(&[u8], &str, bool) -> Result<Extracted,
         std::panic::catch_unwind(read).unwrap_or(Err(Code::Unreadable))
     });
     let outcome = Outcome { isolated, result };
-    let written = serde_json::to_vec(&outcome)
-        .map_err(std::io::Error::from)
-        .and_then(|bytes| answer.write_all(&bytes));
+    let written = serde_json::to_vec(&outcome).map_err(std::io::Error::from).and_then(|bytes| answer.write_all(&bytes));
     std::process::exit(i32::from(written.is_err()));
 }
 
 fn read_input() -> Result<Vec<u8>, Code> {
     let mut bytes = Vec::new();
-    std::io::stdin()
-        .lock()
-        .take(BYTES_MAX as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|_| Code::Crashed)?;
+    std::io::stdin().lock().take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(|_| Code::Crashed)?;
     if bytes.len() > BYTES_MAX {
         return Err(Code::TooLarge);
     }

@@ -45,12 +45,7 @@ pub struct Read {
 ///
 /// # Errors
 /// Every [`Code`]; the contract's `parse_failed` in each case.
-pub async fn read(
-    exe: &Path,
-    bytes: Vec<u8>,
-    declared: &str,
-    today: NaiveDate,
-) -> Result<Read, Error> {
+pub async fn read(exe: &Path, bytes: Vec<u8>, declared: &str, today: NaiveDate) -> Result<Read, Error> {
     let text = extract(exe, bytes, declared).await?.text;
     // A long text takes a fraction of a second, too long for a thread that serves actors.
     let (text, data, confidence) = tokio::task::spawn_blocking(move || {
@@ -62,9 +57,5 @@ pub async fn read(
     if confidence < CONFIDENCE_MIN {
         return Err(Code::LowConfidence.into());
     }
-    Ok(Read {
-        text,
-        data,
-        confidence,
-    })
+    Ok(Read { text, data, confidence })
 }

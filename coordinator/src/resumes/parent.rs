@@ -39,12 +39,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            memory: 512 * 1024 * 1024,
-            cpu_s: 10,
-            wall: Duration::from_secs(15),
-            files: 16,
-        }
+        Self { memory: 512 * 1024 * 1024, cpu_s: 10, wall: Duration::from_secs(15), files: 16 }
     }
 }
 
@@ -61,12 +56,7 @@ pub async fn extract(exe: &Path, bytes: Vec<u8>, declared: &str) -> Result<Extra
 ///
 /// # Errors
 /// As [`extract`].
-pub async fn extract_within(
-    exe: &Path,
-    bytes: Vec<u8>,
-    declared: &str,
-    limits: Limits,
-) -> Result<Extracted, Error> {
+pub async fn extract_within(exe: &Path, bytes: Vec<u8>, declared: &str, limits: Limits) -> Result<Extracted, Error> {
     if bytes.is_empty() {
         return Err(Code::Empty.into());
     }
@@ -82,15 +72,11 @@ pub async fn extract_within(
         Code::Crashed
     })?;
     // Dropping the child on any way out of here kills it.
-    let answer = tokio::time::timeout(limits.wall, converse(&mut child, &bytes))
-        .await
-        .map_err(|_| Code::Timeout)??;
+    let answer = tokio::time::timeout(limits.wall, converse(&mut child, &bytes)).await.map_err(|_| Code::Timeout)??;
     if !answer.isolated {
         static SAID: Once = Once::new();
         SAID.call_once(|| {
-            tracing::warn!(
-                "this host does not let resume readers leave the network (user namespaces are off)"
-            );
+            tracing::warn!("this host does not let resume readers leave the network (user namespaces are off)");
         });
     }
     Ok(answer.result?)
@@ -99,10 +85,7 @@ pub async fn extract_within(
 /// Feeds the file and takes the answer, both at once: a child that answers before it has read
 /// everything must not block on a full pipe, nor we.
 async fn converse(child: &mut Child, bytes: &[u8]) -> Result<Outcome, Code> {
-    let (mut stdin, stdout) = (
-        child.stdin.take().ok_or(Code::Crashed)?,
-        child.stdout.take().ok_or(Code::Crashed)?,
-    );
+    let (mut stdin, stdout) = (child.stdin.take().ok_or(Code::Crashed)?, child.stdout.take().ok_or(Code::Crashed)?);
     let feed = async move {
         // A child that stopped reading has its reason in its answer or its exit.
         let _ = stdin.write_all(bytes).await;

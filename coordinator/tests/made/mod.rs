@@ -23,10 +23,8 @@ pub fn docx(body: &str, others: &[(&str, &str)]) -> Vec<u8> {
     let document = format!(
         r#"<?xml version="1.0"?><w:document xmlns:w="w" xmlns:r="r" xmlns:mc="mc" xmlns:wps="wps"><w:body>{body}</w:body></w:document>"#
     );
-    let mut entries: Vec<(&str, &[u8])> = vec![
-        ("[Content_Types].xml", b"<Types/>"),
-        ("word/document.xml", document.as_bytes()),
-    ];
+    let mut entries: Vec<(&str, &[u8])> =
+        vec![("[Content_Types].xml", b"<Types/>"), ("word/document.xml", document.as_bytes())];
     entries.extend(others.iter().map(|(name, xml)| (*name, xml.as_bytes())));
     zipped(&entries)
 }
@@ -66,19 +64,10 @@ pub fn pdf(pages: &[&[Placed<'_>]]) -> Document {
         kids.push(page.into());
     }
     let count = i64::try_from(kids.len()).unwrap();
-    document.objects.insert(
-        tree,
-        dictionary! { "Type" => "Pages", "Kids" => kids, "Count" => count }.into(),
-    );
+    document.objects.insert(tree, dictionary! { "Type" => "Pages", "Kids" => kids, "Count" => count }.into());
     let catalog = document.add_object(dictionary! { "Type" => "Catalog", "Pages" => tree });
     document.trailer.set("Root", catalog);
-    document.trailer.set(
-        "ID",
-        vec![
-            Object::string_literal("made"),
-            Object::string_literal("made"),
-        ],
-    );
+    document.trailer.set("ID", vec![Object::string_literal("made"), Object::string_literal("made")]);
     document
 }
 

@@ -4,44 +4,17 @@ use super::{DISABILITY, GENDERS, RACES, VETERAN, YES_NO};
 use crate::job::{Field, Job, Kind, Section, Style};
 
 const YEARS: &[&str] = &["0–2 years", "3–5 years", "6–8 years", "9+ years"];
-const OFFICES: &[&str] = &[
-    "Berlin",
-    "Lisbon",
-    "Remote within Europe",
-    "Remote elsewhere",
-];
-const TOOLS: &[&str] = &[
-    "TypeScript",
-    "React",
-    "Web accessibility",
-    "WebGL",
-    "Design systems",
-];
+const OFFICES: &[&str] = &["Berlin", "Lisbon", "Remote within Europe", "Remote elsewhere"];
+const TOOLS: &[&str] = &["TypeScript", "React", "Web accessibility", "WebGL", "Design systems"];
 
 const EEO: Section = Section {
     title: "Voluntary demographic survey",
     note: "Your answers are kept apart from your application and are never shown to the hiring team.",
     fields: &[
-        Field::new(
-            "gender",
-            "What gender do you identify as?",
-            Kind::Radio(GENDERS),
-        ),
-        Field::new(
-            "race",
-            "Which race or ethnicity best describes you?",
-            Kind::Radio(RACES),
-        ),
-        Field::new(
-            "veteran",
-            "Are you a protected veteran?",
-            Kind::Radio(VETERAN),
-        ),
-        Field::new(
-            "disability",
-            "Do you have a disability?",
-            Kind::Radio(DISABILITY),
-        ),
+        Field::new("gender", "What gender do you identify as?", Kind::Radio(GENDERS)),
+        Field::new("race", "Which race or ethnicity best describes you?", Kind::Radio(RACES)),
+        Field::new("veteran", "Are you a protected veteran?", Kind::Radio(VETERAN)),
+        Field::new("disability", "Do you have a disability?", Kind::Radio(DISABILITY)),
     ],
 };
 
@@ -81,8 +54,12 @@ pub static JOBS: &[Job] = &[
                 title: "Your application",
                 note: "",
                 fields: &[
-                    Field::new("years", "How many years have you built web interfaces for a living?", Kind::Radio(YEARS))
-                        .required(),
+                    Field::new(
+                        "years",
+                        "How many years have you built web interfaces for a living?",
+                        Kind::Radio(YEARS),
+                    )
+                    .required(),
                     Field::new("authorized", "Are you authorized to work in the European Union?", Kind::Radio(YES_NO))
                         .required(),
                     Field::new("sponsorship", "Would you need us to sponsor a visa?", Kind::Radio(YES_NO)).required(),
@@ -116,18 +93,16 @@ pub static JOBS: &[Job] = &[
         summary: "Keep a lively house running: people, suppliers, post, plants and the good coffee.",
         duties: &["Look after suppliers, budgets and the building.", "Welcome guests and new colleagues."],
         wishes: &["Experience in a similar role.", "Portuguese and English."],
-        sections: &[
-            Section {
-                title: "Application",
-                note: "",
-                fields: &[
-                    Field::new("name", "Name", Kind::Text).required(),
-                    Field::new("email", "Email", Kind::Email).required(),
-                    Field::new("phone", "Phone", Kind::Tel),
-                    Field::new("resume", "Resume", Kind::File).required(),
-                    Field::new("portuguese", "Do you speak Portuguese?", Kind::Radio(YES_NO)).required(),
-                ],
-            },
-        ],
+        sections: &[Section {
+            title: "Application",
+            note: "",
+            fields: &[
+                Field::new("name", "Name", Kind::Text).required(),
+                Field::new("email", "Email", Kind::Email).required(),
+                Field::new("phone", "Phone", Kind::Tel),
+                Field::new("resume", "Resume", Kind::File).required(),
+                Field::new("portuguese", "Do you speak Portuguese?", Kind::Radio(YES_NO)).required(),
+            ],
+        }],
     },
 ];

@@ -31,29 +31,10 @@ const COUNTRIES: &[&str] = &[
     "United Kingdom +44",
     "United States +1",
 ];
-const YEARS: &[&str] = &[
-    "Less than 1 year",
-    "1–2 years",
-    "3–5 years",
-    "6–9 years",
-    "10 years or more",
-];
-const SOURCES: &[&str] = &[
-    "Company website",
-    "LinkedIn",
-    "Job board",
-    "Referred by an employee",
-    "Conference or meetup",
-    "Other",
-];
-const SYSTEMS: &[&str] = &[
-    "Kubernetes",
-    "PostgreSQL",
-    "Kafka",
-    "Terraform",
-    "Prometheus",
-    "None of the above",
-];
+const YEARS: &[&str] = &["Less than 1 year", "1–2 years", "3–5 years", "6–9 years", "10 years or more"];
+const SOURCES: &[&str] =
+    &["Company website", "LinkedIn", "Job board", "Referred by an employee", "Conference or meetup", "Other"];
+const SYSTEMS: &[&str] = &["Kubernetes", "PostgreSQL", "Kafka", "Terraform", "Prometheus", "None of the above"];
 
 const EEO_NOTE: &str = "For government reporting purposes, we ask candidates to respond to the below \
     self-identification survey. Completion of the form is entirely voluntary. Whatever your decision, it \
@@ -64,11 +45,7 @@ const EEO: Section = Section {
     note: EEO_NOTE,
     fields: &[
         Field::new("gender", "Gender", Kind::Select(GENDERS)),
-        Field::new(
-            "hispanic",
-            "Are you Hispanic/Latino?",
-            Kind::Select(HISPANIC),
-        ),
+        Field::new("hispanic", "Are you Hispanic/Latino?", Kind::Select(HISPANIC)),
         Field::new("race", "Please identify your race", Kind::Select(RACES)),
         Field::new("veteran", "Veteran Status", Kind::Select(VETERAN)),
         Field::new("disability", "Disability Status", Kind::Select(DISABILITY)),

@@ -3,18 +3,8 @@
 use super::{DISABILITY, GENDERS, RACES, VETERAN, YES_NO};
 use crate::job::{Field, Job, Kind, Section, Style};
 
-const PRONOUNS: &[&str] = &[
-    "He/him",
-    "She/her",
-    "They/them",
-    "Use name only",
-    "Prefer not to say",
-];
-const ARRANGEMENT: &[&str] = &[
-    "On site",
-    "Hybrid, two or three days a week",
-    "Fully remote",
-];
+const PRONOUNS: &[&str] = &["He/him", "She/her", "They/them", "Use name only", "Prefer not to say"];
+const ARRANGEMENT: &[&str] = &["On site", "Hybrid, two or three days a week", "Fully remote"];
 const WAREHOUSE_YEARS: &[&str] = &["0–1", "2–4", "5–7", "8+"];
 
 const EEO: Section = Section {
@@ -55,10 +45,7 @@ pub static JOBS: &[Job] = &[
             "Shape flows together with receptionists, nurses and patients, not only for them.",
             "Prototype early, throw away cheerfully, and ship with engineers in the same week.",
         ],
-        wishes: &[
-            "A body of shipped product work.",
-            "Fluency in accessible interface patterns.",
-        ],
+        wishes: &["A body of shipped product work.", "Fluency in accessible interface patterns."],
         sections: &[
             Section {
                 title: "Submit your application",
@@ -78,30 +65,11 @@ pub static JOBS: &[Job] = &[
                 title: "Questions for this role",
                 note: "",
                 fields: &[
-                    Field::new(
-                        "authorized",
-                        "Are you authorized to work in Canada?",
-                        Kind::Radio(YES_NO),
-                    )
-                    .required(),
-                    Field::new(
-                        "sponsorship",
-                        "Will you require visa sponsorship?",
-                        Kind::Radio(YES_NO),
-                    )
-                    .required(),
-                    Field::new(
-                        "arrangement",
-                        "Which way of working suits you best?",
-                        Kind::Radio(ARRANGEMENT),
-                    )
-                    .required(),
-                    Field::new(
-                        "proud",
-                        "Tell us about a piece of work you are proud of.",
-                        Kind::Essay,
-                    )
-                    .required(),
+                    Field::new("authorized", "Are you authorized to work in Canada?", Kind::Radio(YES_NO)).required(),
+                    Field::new("sponsorship", "Will you require visa sponsorship?", Kind::Radio(YES_NO)).required(),
+                    Field::new("arrangement", "Which way of working suits you best?", Kind::Radio(ARRANGEMENT))
+                        .required(),
+                    Field::new("proud", "Tell us about a piece of work you are proud of.", Kind::Essay).required(),
                 ],
             },
             Section {
@@ -135,14 +103,8 @@ pub static JOBS: &[Job] = &[
         location: "Chicago, Illinois",
         terms: "Full-time / Remote",
         summary: "Build the pipelines that tell a baker in Pilsen how much bread Tuesday will want.",
-        duties: &[
-            "Own the ingestion of shop and weather data.",
-            "Keep the warehouse honest, tested and cheap.",
-        ],
-        wishes: &[
-            "SQL you would show to a stranger.",
-            "Experience with streaming data.",
-        ],
+        duties: &["Own the ingestion of shop and weather data.", "Keep the warehouse honest, tested and cheap."],
+        wishes: &["SQL you would show to a stranger.", "Experience with streaming data."],
         sections: &[
             Section {
                 title: "Submit your application",

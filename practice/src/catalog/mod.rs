@@ -31,22 +31,11 @@ const DISABILITY: &[&str] = &[
     "No, I do not have a disability and have not had one in the past",
     "I do not want to answer",
 ];
-const NOTICE: &[&str] = &[
-    "I can start right away",
-    "2 weeks",
-    "1 month",
-    "2 months",
-    "3 months",
-    "More than 3 months",
-];
+const NOTICE: &[&str] = &["I can start right away", "2 weeks", "1 month", "2 months", "3 months", "More than 3 months"];
 
 /// Every open job, in the order of the front page.
 pub fn jobs() -> impl Iterator<Item = &'static Job> {
-    greenhouse::JOBS
-        .iter()
-        .chain(lever::JOBS)
-        .chain(ashby::JOBS)
-        .chain(workday::JOBS)
+    greenhouse::JOBS.iter().chain(lever::JOBS).chain(ashby::JOBS).chain(workday::JOBS)
 }
 
 /// The job at `/<style>/<slug>`.
@@ -136,20 +125,8 @@ mod tests {
     #[test]
     fn every_form_asks_for_an_email_and_a_resume() {
         for job in jobs() {
-            assert_eq!(
-                job.fields()
-                    .filter(|field| field.kind == Kind::Email)
-                    .count(),
-                1,
-                "{}",
-                job.slug
-            );
-            assert!(
-                job.fields()
-                    .any(|field| field.kind == Kind::File && field.required),
-                "{}",
-                job.slug
-            );
+            assert_eq!(job.fields().filter(|field| field.kind == Kind::Email).count(), 1, "{}", job.slug);
+            assert!(job.fields().any(|field| field.kind == Kind::File && field.required), "{}", job.slug);
         }
     }
 }

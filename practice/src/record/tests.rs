@@ -7,10 +7,7 @@ fn draft(email: &str) -> Draft {
         email: email.to_owned(),
         fields: vec![
             ("Zeal".to_owned(), Answer::One("much".to_owned())),
-            (
-                "Abilities".to_owned(),
-                Answer::Many(vec!["a".to_owned(), "b".to_owned()]),
-            ),
+            ("Abilities".to_owned(), Answer::Many(vec!["a".to_owned(), "b".to_owned()])),
         ],
         files: Vec::new(),
         honeypot: false,
@@ -20,10 +17,7 @@ fn draft(email: &str) -> Draft {
 #[test]
 fn what_was_accepted_is_there_after_reopening() {
     let folder = tempfile::tempdir().unwrap();
-    let first = Record::open(Some(folder.path()))
-        .unwrap()
-        .accept(draft("a@b.example"))
-        .unwrap();
+    let first = Record::open(Some(folder.path())).unwrap().accept(draft("a@b.example")).unwrap();
 
     let record = Record::open(Some(folder.path())).unwrap();
     let again = record.accept(draft("A@B.example")).unwrap();
@@ -32,34 +26,19 @@ fn what_was_accepted_is_there_after_reopening() {
     assert_eq!((again.id, again.duplicate_of), (2, Some(1)));
     let kept = record.read();
     assert_eq!((kept.count, kept.duplicates), (2, 1));
-    assert_eq!(
-        kept.by_number(&first.number).unwrap().fields,
-        first.fields,
-        "in the order of the form"
-    );
+    assert_eq!(kept.by_number(&first.number).unwrap().fields, first.fields, "in the order of the form");
 }
 
 #[test]
 fn a_torn_last_line_is_cut_off_and_the_next_line_is_whole() {
     let folder = tempfile::tempdir().unwrap();
-    Record::open(Some(folder.path()))
-        .unwrap()
-        .accept(draft("a@b.example"))
-        .unwrap();
+    Record::open(Some(folder.path())).unwrap().accept(draft("a@b.example")).unwrap();
     // Longer than the line that is written in its place.
     let torn = format!("{{\"id\":2,\"number\":\"{}", "x".repeat(5_000));
     let path = folder.path().join(FILE_NAME);
-    OpenOptions::new()
-        .append(true)
-        .open(&path)
-        .unwrap()
-        .write_all(torn.as_bytes())
-        .unwrap();
+    OpenOptions::new().append(true).open(&path).unwrap().write_all(torn.as_bytes()).unwrap();
 
-    Record::open(Some(folder.path()))
-        .unwrap()
-        .accept(draft("c@d.example"))
-        .unwrap();
+    Record::open(Some(folder.path())).unwrap().accept(draft("c@d.example")).unwrap();
 
     assert!(std::fs::read_to_string(&path).unwrap().ends_with("}\n"));
     assert_eq!(Record::open(Some(folder.path())).unwrap().read().count, 2);
@@ -68,34 +47,20 @@ fn a_torn_last_line_is_cut_off_and_the_next_line_is_whole() {
 #[test]
 fn an_unreadable_line_in_the_middle_is_an_error_that_quotes_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    Record::open(Some(folder.path()))
-        .unwrap()
-        .accept(draft("a@b.example"))
-        .unwrap();
+    Record::open(Some(folder.path())).unwrap().accept(draft("a@b.example")).unwrap();
     let path = folder.path().join(FILE_NAME);
-    OpenOptions::new()
-        .append(true)
-        .open(&path)
-        .unwrap()
-        .write_all(b"{\"id\":\"secret\"}\n")
-        .unwrap();
+    OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"id\":\"secret\"}\n").unwrap();
 
     let error = Record::open(Some(folder.path())).err().unwrap();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-    assert!(
-        error.to_string().contains("line 2") && !error.to_string().contains("secret"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("line 2") && !error.to_string().contains("secret"), "{error}");
 }
 
 #[test]
 fn two_employers_cannot_share_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     let _first = Record::open(Some(folder.path())).unwrap();
-    assert_eq!(
-        Record::open(Some(folder.path())).err().unwrap().kind(),
-        io::ErrorKind::ResourceBusy
-    );
+    assert_eq!(Record::open(Some(folder.path())).err().unwrap().kind(), io::ErrorKind::ResourceBusy);
 }
 
 #[test]
@@ -110,9 +75,5 @@ fn memory_is_bounded_and_nothing_is_uncounted() {
     let kept = record.read();
     assert_eq!(kept.iter().count(), KEPT_MAX);
     assert_eq!((kept.count, kept.duplicates), (KEPT_MAX as u64 + 2, 1));
-    assert_eq!(
-        late.duplicate_of,
-        Some(1),
-        "a duplicate of one that is no longer listed is still one"
-    );
+    assert_eq!(late.duplicate_of, Some(1), "a duplicate of one that is no longer listed is still one");
 }

@@ -18,10 +18,7 @@ pub fn render(sheet: &Sheet<'_>) -> String {
             note => format!("<p class=\"«c-small»\">{}</p>", esc(note)),
         };
         let questions: String = section.fields.iter().map(question).collect();
-        form += &format!(
-            "<section class=\"«c-card»\"><h2>{}</h2>{note}{questions}</section>",
-            esc(section.title)
-        );
+        form += &format!("<section class=\"«c-card»\"><h2>{}</h2>{note}{questions}</section>", esc(section.title));
     }
     let body = format!(
         "<div class=\"«c-shell»\"><header><div class=\"«c-brand»\">{company}</div><h1>{title}</h1></header>\
@@ -39,23 +36,13 @@ pub fn render(sheet: &Sheet<'_>) -> String {
     );
     let script = JS.replace("NONCE", sheet.load.nonce());
     let title = format!("{} @ {}", job.title, job.company);
-    Document {
-        title: &title,
-        css: CSS,
-        body: &body,
-        script: &format!("{COMBOBOX_JS}{script}"),
-    }
-    .render(sheet.load)
+    Document { title: &title, css: CSS, body: &body, script: &format!("{COMBOBOX_JS}{script}") }.render(sheet.load)
 }
 
 fn question(field: &Field) -> String {
     let (key, label) = (field.key, esc(field.label));
     // The asterisk is drawn by the style sheet, as these sites do.
-    let label_class = if field.required {
-        "«c-label» «c-required»"
-    } else {
-        "«c-label»"
-    };
+    let label_class = if field.required { "«c-label» «c-required»" } else { "«c-label»" };
     let needed = if field.required { " required" } else { "" };
     let hint = match field.hint {
         "" => String::new(),
@@ -72,9 +59,7 @@ fn question(field: &Field) -> String {
             };
             let buttons: String = YES_NO
                 .iter()
-                .map(|option| {
-                    format!("<button type=\"button\"{role} {state}=\"false\">{option}</button>")
-                })
+                .map(|option| format!("<button type=\"button\"{role} {state}=\"false\">{option}</button>"))
                 .collect();
             return format!(
                 "<div class=\"«c-q»\" id=\"«w-{key}»\"><div class=\"{label_class}\" id=\"«l-{key}»\">{label}</div>\
@@ -82,11 +67,7 @@ fn question(field: &Field) -> String {
             );
         }
         Kind::Radio(all) | Kind::Many(all) | Kind::Select(all) => {
-            let kind = if matches!(field.kind, Kind::Many(_)) {
-                "checkbox"
-            } else {
-                "radio"
-            };
+            let kind = if matches!(field.kind, Kind::Many(_)) { "checkbox" } else { "radio" };
             let mut list = String::new();
             for (index, option) in all.iter().enumerate() {
                 list += &format!(

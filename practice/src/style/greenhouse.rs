@@ -11,11 +11,7 @@ pub fn render(sheet: &Sheet<'_>) -> String {
     let job = sheet.job;
     let mut form = String::new();
     for section in job.sections {
-        let note = if section.note.is_empty() {
-            String::new()
-        } else {
-            format!("<p>{}</p>", esc(section.note))
-        };
+        let note = if section.note.is_empty() { String::new() } else { format!("<p>{}</p>", esc(section.note)) };
         form += &format!("<h2>{}</h2>{note}", esc(section.title));
         if section.title == "Apply for this job" {
             form += "<p class=\"«c-small»\"><span class=\"«c-star»\">*</span> indicates a required field</p>";
@@ -27,8 +23,11 @@ pub fn render(sheet: &Sheet<'_>) -> String {
     let count = sheet.faults.len();
     let alert = match count {
         0 => String::new(),
-        1 => "<div class=\"«c-alert»\" role=\"alert\">There is a problem with 1 field. Please correct it below.</div>".to_owned(),
-        n => format!("<div class=\"«c-alert»\" role=\"alert\">There are problems with {n} fields. Please correct them below.</div>"),
+        1 => "<div class=\"«c-alert»\" role=\"alert\">There is a problem with 1 field. Please correct it below.</div>"
+            .to_owned(),
+        n => format!(
+            "<div class=\"«c-alert»\" role=\"alert\">There are problems with {n} fields. Please correct them below.</div>"
+        ),
     };
     let body = format!(
         "<header class=\"«c-top»\"><span class=\"«c-logo»\" aria-hidden=\"true\"></span><strong>{company}</strong></header>\
@@ -48,42 +47,22 @@ pub fn render(sheet: &Sheet<'_>) -> String {
         challenge = sheet.challenge(),
     );
     let title = format!("Job Application for {} at {}", job.title, job.company);
-    let script = format!(
-        "{COMBOBOX_JS}document.querySelectorAll('[role=combobox]').forEach(combobox);\n{JS}"
-    );
-    Document {
-        title: &title,
-        css: CSS,
-        body: &body,
-        script: &script,
-    }
-    .render(sheet.load)
+    let script = format!("{COMBOBOX_JS}document.querySelectorAll('[role=combobox]').forEach(combobox);\n{JS}");
+    Document { title: &title, css: CSS, body: &body, script: &script }.render(sheet.load)
 }
 
 fn question(sheet: &Sheet<'_>, field: &Field) -> String {
     let (key, label) = (field.key, esc(field.label));
-    let star = if field.required {
-        "<span class=\"«c-star»\" aria-hidden=\"true\">*</span>"
-    } else {
-        ""
-    };
-    let needed = if field.required {
-        " aria-required=\"true\""
-    } else {
-        ""
-    };
+    let star = if field.required { "<span class=\"«c-star»\" aria-hidden=\"true\">*</span>" } else { "" };
+    let needed = if field.required { " aria-required=\"true\"" } else { "" };
     let hint = match field.hint {
         "" => String::new(),
         hint => format!("<p class=\"«c-small»\" id=\"«h-{key}»\">{}</p>", esc(hint)),
     };
-    let (described, message, value) =
-        (sheet.described(field), sheet.message(key), sheet.value(key));
+    let (described, message, value) = (sheet.described(field), sheet.message(key), sheet.value(key));
     let shared = format!("id=\"«i-{key}»\" name=\"«n-{key}»\"{needed}{described}");
     let control = match field.kind {
-        Kind::Select(_) => format!(
-            "<select {shared}>{}</select>",
-            options(sheet, field, "Select...")
-        ),
+        Kind::Select(_) => format!("<select {shared}>{}</select>", options(sheet, field, "Select...")),
         Kind::Essay => {
             format!("<textarea {shared} rows=\"6\" maxlength=\"20000\">{value}</textarea>")
         }
@@ -103,18 +82,10 @@ fn question(sheet: &Sheet<'_>, field: &Field) -> String {
             );
         }
         Kind::Many(all) | Kind::Radio(all) => {
-            let kind = if matches!(field.kind, Kind::Many(_)) {
-                "checkbox"
-            } else {
-                "radio"
-            };
+            let kind = if matches!(field.kind, Kind::Many(_)) { "checkbox" } else { "radio" };
             let mut boxes = String::new();
             for (index, option) in all.iter().enumerate() {
-                let checked = if sheet.has(key, option) {
-                    " checked"
-                } else {
-                    ""
-                };
+                let checked = if sheet.has(key, option) { " checked" } else { "" };
                 boxes += &format!(
                     "<div class=\"«c-box»\"><input type=\"{kind}\" id=\"«i-{key}-{index}»\" name=\"«n-{key}»\" \
                      value=\"«o-{key}-{index}»\"{checked}><label for=\"«i-{key}-{index}»\">{}</label></div>",
@@ -126,11 +97,7 @@ fn question(sheet: &Sheet<'_>, field: &Field) -> String {
             );
         }
         Kind::Consent => {
-            let checked = if sheet.values.contains_key(key) {
-                " checked"
-            } else {
-                ""
-            };
+            let checked = if sheet.values.contains_key(key) { " checked" } else { "" };
             return format!(
                 "<div class=\"«c-q» «c-box»\"><input type=\"checkbox\" value=\"1\" {shared}{checked}>\
                  <label for=\"«i-{key}»\">{label}{star}</label>{message}</div>"
@@ -144,10 +111,7 @@ fn question(sheet: &Sheet<'_>, field: &Field) -> String {
                 Kind::Date => "date",
                 _ => "text",
             };
-            format!(
-                "<input type=\"{kind}\" {shared} value=\"{value}\" maxlength=\"500\"{}>",
-                autocomplete(key)
-            )
+            format!("<input type=\"{kind}\" {shared} value=\"{value}\" maxlength=\"500\"{}>", autocomplete(key))
         }
     };
     format!(

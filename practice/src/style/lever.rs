@@ -19,11 +19,7 @@ pub fn render(sheet: &Sheet<'_>) -> String {
             "" => String::new(),
             note => format!("<p class=\"«c-small»\">{}</p>", esc(note)),
         };
-        let questions: String = section
-            .fields
-            .iter()
-            .map(|field| question(sheet, field))
-            .collect();
+        let questions: String = section.fields.iter().map(|field| question(sheet, field)).collect();
         form += &format!("<div class=\"«c-section»\">{heading}{note}<ul>{questions}</ul></div>");
     }
     let alert = match sheet.faults {
@@ -52,40 +48,21 @@ pub fn render(sheet: &Sheet<'_>) -> String {
         challenge = sheet.challenge(),
     );
     let title = format!("{} - {}", job.company, job.title);
-    Document {
-        title: &title,
-        css: CSS,
-        body: &body,
-        script: JS,
-    }
-    .render(sheet.load)
+    Document { title: &title, css: CSS, body: &body, script: JS }.render(sheet.load)
 }
 
 fn question(sheet: &Sheet<'_>, field: &Field) -> String {
     let (key, label) = (field.key, esc(field.label));
-    let star = if field.required {
-        "<span class=\"«c-star»\">✱</span>"
-    } else {
-        ""
-    };
+    let star = if field.required { "<span class=\"«c-star»\">✱</span>" } else { "" };
     let needed = if field.required { " required" } else { "" };
-    let (described, message, value) =
-        (sheet.described(field), sheet.message(key), sheet.value(key));
+    let (described, message, value) = (sheet.described(field), sheet.message(key), sheet.value(key));
     let shared = format!("name=\"«n-{key}»\"{needed}{described}");
     let control = match field.kind {
         Kind::Radio(all) | Kind::Many(all) => {
-            let kind = if matches!(field.kind, Kind::Many(_)) {
-                "checkbox"
-            } else {
-                "radio"
-            };
+            let kind = if matches!(field.kind, Kind::Many(_)) { "checkbox" } else { "radio" };
             let mut list = String::new();
             for option in all {
-                let checked = if sheet.has(key, option) {
-                    " checked"
-                } else {
-                    ""
-                };
+                let checked = if sheet.has(key, option) { " checked" } else { "" };
                 let option = esc(option);
                 list += &format!(
                     "<li><label><input type=\"{kind}\" value=\"{option}\" {shared}{checked}><span>{option}</span></label></li>"
@@ -96,11 +73,7 @@ fn question(sheet: &Sheet<'_>, field: &Field) -> String {
             );
         }
         Kind::Consent => {
-            let checked = if sheet.values.contains_key(key) {
-                " checked"
-            } else {
-                ""
-            };
+            let checked = if sheet.values.contains_key(key) { " checked" } else { "" };
             return format!(
                 "<li class=\"«c-q» «c-consent»\"><label><input type=\"checkbox\" value=\"1\" {shared}{checked}>\
                  <span>{label}{star}</span></label>{message}</li>"
@@ -111,23 +84,17 @@ fn question(sheet: &Sheet<'_>, field: &Field) -> String {
              <input type=\"file\" class=\"«c-veiled»\" {shared} accept=\"{}\"><span class=\"«c-small»\">No file chosen</span></span>",
             accept()
         ),
-        Kind::Select(_) => format!(
-            "<select {shared}>{}</select>",
-            options(sheet, field, "Select ...")
-        ),
-        Kind::Essay => format!(
-            "<textarea {shared} maxlength=\"20000\" placeholder=\"Type your response\">{value}</textarea>"
-        ),
+        Kind::Select(_) => format!("<select {shared}>{}</select>", options(sheet, field, "Select ...")),
+        Kind::Essay => {
+            format!("<textarea {shared} maxlength=\"20000\" placeholder=\"Type your response\">{value}</textarea>")
+        }
         Kind::Text | Kind::Email | Kind::Tel | Kind::Url | Kind::Date | Kind::Place => {
             let kind = match field.kind {
                 Kind::Email => "email",
                 Kind::Date => "date",
                 _ => "text",
             };
-            format!(
-                "<input type=\"{kind}\" {shared} value=\"{value}\" maxlength=\"500\"{}>",
-                autocomplete(key)
-            )
+            format!("<input type=\"{kind}\" {shared} value=\"{value}\" maxlength=\"500\"{}>", autocomplete(key))
         }
     };
     format!(

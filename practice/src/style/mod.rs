@@ -47,23 +47,15 @@ pub fn render(sheet: &Sheet<'_>) -> String {
 impl Sheet<'_> {
     /// The first value of a field, escaped.
     fn value(&self, key: &str) -> String {
-        self.values
-            .get(key)
-            .and_then(|values| values.first())
-            .map_or_else(String::new, |value| esc(value))
+        self.values.get(key).and_then(|values| values.first()).map_or_else(String::new, |value| esc(value))
     }
 
     fn has(&self, key: &str, option: &str) -> bool {
-        self.values
-            .get(key)
-            .is_some_and(|values| values.iter().any(|value| value == option))
+        self.values.get(key).is_some_and(|values| values.iter().any(|value| value == option))
     }
 
     fn fault(&self, key: &str) -> Option<&str> {
-        self.faults
-            .iter()
-            .find(|fault| fault.key == key)
-            .map(|fault| fault.message.as_str())
+        self.faults.iter().find(|fault| fault.key == key).map(|fault| fault.message.as_str())
     }
 
     /// The message under a field, empty if there is nothing to say.
@@ -89,10 +81,7 @@ impl Sheet<'_> {
 
     /// The hidden field that carries the load.
     fn token(&self) -> String {
-        format!(
-            "<input type=\"hidden\" name=\"{TOKEN}\" value=\"{}\">",
-            self.load.nonce()
-        )
+        format!("<input type=\"hidden\" name=\"{TOKEN}\" value=\"{}\">", self.load.nonce())
     }
 
     /// The challenge widget, if this form has one.
@@ -116,27 +105,15 @@ impl Sheet<'_> {
 fn options(sheet: &Sheet<'_>, field: &Field, blank: &str) -> String {
     let mut html = format!("<option value=\"\">{blank}</option>");
     for (index, option) in field.kind.options().iter().enumerate() {
-        let selected = if sheet.has(field.key, option) {
-            " selected"
-        } else {
-            ""
-        };
-        html += &format!(
-            "<option value=\"«o-{}-{index}»\"{selected}>{}</option>",
-            field.key,
-            esc(option)
-        );
+        let selected = if sheet.has(field.key, option) { " selected" } else { "" };
+        html += &format!("<option value=\"«o-{}-{index}»\"{selected}>{}</option>", field.key, esc(option));
     }
     html
 }
 
 /// The value of a file input's `accept`.
 fn accept() -> String {
-    DOCUMENTS
-        .iter()
-        .map(|extension| format!(".{extension}"))
-        .collect::<Vec<_>>()
-        .join(",")
+    DOCUMENTS.iter().map(|extension| format!(".{extension}")).collect::<Vec<_>>().join(",")
 }
 
 /// What browsers may fill in by themselves, for the styles that say so.
@@ -153,12 +130,7 @@ fn autocomplete(key: &str) -> &'static str {
 
 /// The job's description.
 fn description(job: &Job) -> String {
-    let list = |items: &[&str]| {
-        items
-            .iter()
-            .map(|item| format!("<li>{}</li>", esc(item)))
-            .collect::<String>()
-    };
+    let list = |items: &[&str]| items.iter().map(|item| format!("<li>{}</li>", esc(item))).collect::<String>();
     format!(
         "<p>{}</p><p>{}</p><h3>What you will do</h3><ul>{}</ul><h3>What you bring</h3><ul>{}</ul>",
         esc(job.company_about),

@@ -17,11 +17,5 @@ pub fn thanks(submission: &Submission) -> String {
          <p><a href=\"/\">Back to all jobs</a></p></main>"
     );
     let title = format!("Thank you for applying – {}", submission.company);
-    Document {
-        title: &title,
-        css: "",
-        body: &body,
-        script: "",
-    }
-    .render(&Load::fresh())
+    Document { title: &title, css: "", body: &body, script: "" }.render(&Load::fresh())
 }

@@ -24,9 +24,7 @@ pub fn render(sheet: &Sheet<'_>) -> String {
         );
     }
     let progress = match sheet.wizard {
-        true => format!(
-            "<ol class=\"«c-steps»\" id=\"«i-steps»\" aria-label=\"Progress\">{steps}<li>Review</li></ol>"
-        ),
+        true => format!("<ol class=\"«c-steps»\" id=\"«i-steps»\" aria-label=\"Progress\">{steps}<li>Review</li></ol>"),
         false => String::new(),
     };
     let body = format!(
@@ -47,47 +45,27 @@ pub fn render(sheet: &Sheet<'_>) -> String {
         .replace("WIZARD", if sheet.wizard { "true" } else { "false" })
         .replace("LISTS", &lists(sheet));
     let title = format!("{} – {} Careers", job.title, job.company);
-    Document {
-        title: &title,
-        css: CSS,
-        body: &body,
-        script: &script,
-    }
-    .render(sheet.load)
+    Document { title: &title, css: CSS, body: &body, script: &script }.render(sheet.load)
 }
 
 /// The options of every list box, by the id of its button.
 fn lists(sheet: &Sheet<'_>) -> String {
-    let selects = sheet
-        .job
-        .fields()
-        .filter(|field| matches!(field.kind, Kind::Select(_)));
+    let selects = sheet.job.fields().filter(|field| matches!(field.kind, Kind::Select(_)));
     let lists: serde_json::Map<String, serde_json::Value> = selects
         .map(|field| {
             let options = field.kind.options().iter().enumerate();
-            let options: Vec<_> = options
-                .map(|(index, text)| [format!("«o-{}-{index}»", field.key), (*text).to_owned()])
-                .collect();
+            let options: Vec<_> =
+                options.map(|(index, text)| [format!("«o-{}-{index}»", field.key), (*text).to_owned()]).collect();
             (format!("«i-{}»", field.key), serde_json::json!(options))
         })
         .collect();
-    serde_json::Value::Object(lists)
-        .to_string()
-        .replace('<', "\\u003c")
+    serde_json::Value::Object(lists).to_string().replace('<', "\\u003c")
 }
 
 fn question(field: &Field) -> String {
     let (key, label) = (field.key, esc(field.label));
-    let star = if field.required {
-        "<abbr title=\"required\" class=\"«c-star»\">*</abbr>"
-    } else {
-        ""
-    };
-    let needed = if field.required {
-        " aria-required=\"true\""
-    } else {
-        ""
-    };
+    let star = if field.required { "<abbr title=\"required\" class=\"«c-star»\">*</abbr>" } else { "" };
+    let needed = if field.required { " aria-required=\"true\"" } else { "" };
     let hint = match field.hint {
         "" => String::new(),
         hint => format!("<p class=\"«c-small»\">{}</p>", esc(hint)),
@@ -99,11 +77,7 @@ fn question(field: &Field) -> String {
              aria-haspopup=\"listbox\" aria-expanded=\"false\" aria-labelledby=\"«l-{key}» «i-{key}»\"{needed}>Select One</button>"
         ),
         Kind::Radio(all) | Kind::Many(all) => {
-            let kind = if matches!(field.kind, Kind::Many(_)) {
-                "checkbox"
-            } else {
-                "radio"
-            };
+            let kind = if matches!(field.kind, Kind::Many(_)) { "checkbox" } else { "radio" };
             let mut list = String::new();
             for (index, option) in all.iter().enumerate() {
                 list += &format!(

@@ -1,7 +1,4 @@
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests: a failure here is a failed test"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is a failed test")]
 
 use std::io;
 use std::net::SocketAddr;
@@ -31,26 +28,16 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let options = practice::Options {
-            data_dir: folder.map(Path::to_owned),
-        };
+        let options = practice::Options { data_dir: folder.map(Path::to_owned) };
         let serving = tokio::spawn(practice::serve(listener, options, async {
             let _ = stopped.await;
         }));
-        Self {
-            addr,
-            stop,
-            serving,
-        }
+        Self { addr, stop, serving }
     }
 
     async fn stop(self) {
         self.stop.send(()).unwrap();
-        tokio::time::timeout(PATIENCE, self.serving)
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
+        tokio::time::timeout(PATIENCE, self.serving).await.unwrap().unwrap().unwrap();
     }
 
     /// Everything that is answered until the connection closes.
@@ -58,16 +45,12 @@ impl Server {
         let mut stream = TcpStream::connect(self.addr).await.unwrap();
         stream.write_all(request).await.unwrap();
         let mut answer = Vec::new();
-        tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer))
-            .await
-            .unwrap()
-            .unwrap();
+        tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
         String::from_utf8(answer).unwrap()
     }
 
     async fn get(&self, path: &str) -> String {
-        self.talk(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes())
-            .await
+        self.talk(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await
     }
 
     async fn apply(&self, path: &str) -> String {
@@ -98,10 +81,7 @@ async fn submissions_survive_a_restart() {
     assert_eq!(server.list().await, before);
     server.apply(JOB).await;
     let after = server.list().await;
-    assert_eq!(
-        (after["count"].as_u64(), after["duplicates"].as_u64()),
-        (Some(2), Some(1))
-    );
+    assert_eq!((after["count"].as_u64(), after["duplicates"].as_u64()), (Some(2), Some(1)));
     server.stop().await;
 }
 
@@ -136,16 +116,10 @@ async fn a_delayed_answer_is_recorded_first_and_shutting_down_ends_the_delay() {
 async fn a_hanging_request_does_not_keep_the_site_from_stopping() {
     let server = Server::start(None).await;
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
-    stream
-        .write_all(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     server.list().await;
     server.stop().await;
     let mut answer = Vec::new();
-    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer))
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
     assert!(answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
 }

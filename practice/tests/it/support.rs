@@ -24,36 +24,21 @@ impl Answer {
 }
 
 pub async fn site() -> Router {
-    practice::router(practice::Options::default())
-        .await
-        .expect("a site without a folder opens")
+    practice::router(practice::Options::default()).await.expect("a site without a folder opens")
 }
 
 pub async fn get(site: &Router, path: &str) -> Answer {
-    ask(
-        site,
-        Request::get(path).body(Body::empty()).expect("a request"),
-    )
-    .await
+    ask(site, Request::get(path).body(Body::empty()).expect("a request")).await
 }
 
 pub async fn ask(site: &Router, request: Request<Body>) -> Answer {
-    read(
-        site.clone()
-            .oneshot(request)
-            .await
-            .expect("routers do not fail"),
-    )
-    .await
+    read(site.clone().oneshot(request).await.expect("routers do not fail")).await
 }
 
 async fn read(response: Response<Body>) -> Answer {
     let (parts, body) = response.into_parts();
     let bytes: Bytes = to_bytes(body, usize::MAX).await.expect("a body");
-    let location = parts
-        .headers
-        .get(header::LOCATION)
-        .map(|value| value.to_str().expect("ASCII").to_owned());
+    let location = parts.headers.get(header::LOCATION).map(|value| value.to_str().expect("ASCII").to_owned());
     Answer {
         status: parts.status,
         location: location.unwrap_or_default(),
@@ -71,17 +56,12 @@ impl Parts {
     }
 
     pub fn file(&mut self, name: &str, file_name: &str, bytes: &[u8]) {
-        self.part(
-            &format!("name=\"{name}\"; filename=\"{file_name}\""),
-            Some("application/pdf"),
-            bytes,
-        );
+        self.part(&format!("name=\"{name}\"; filename=\"{file_name}\""), Some("application/pdf"), bytes);
     }
 
     fn part(&mut self, disposition: &str, content_type: Option<&str>, bytes: &[u8]) {
         let kind = content_type.map_or(String::new(), |kind| format!("Content-Type: {kind}\r\n"));
-        let head =
-            format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {disposition}\r\n{kind}\r\n");
+        let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {disposition}\r\n{kind}\r\n");
         self.0.extend_from_slice(head.as_bytes());
         self.0.extend_from_slice(bytes);
         self.0.extend_from_slice(b"\r\n");
@@ -109,9 +89,7 @@ impl Form {
         // Labels tied by `for`, as on the long pages.
         for label in html.split("<label ").skip(1) {
             let id = attribute(label, "for");
-            let Some(control) = html
-                .split('<')
-                .find(|tag| attribute(tag, "id") == id && !tag.starts_with("label"))
+            let Some(control) = html.split('<').find(|tag| attribute(tag, "id") == id && !tag.starts_with("label"))
             else {
                 continue;
             };
@@ -120,42 +98,23 @@ impl Form {
         for (open, close) in [("<legend", "</legend>"), ("role=\"group\"", "</div>")] {
             for group in html.split(open).skip(1) {
                 let label = text_of(group.split(close).next().expect("split yields"));
-                let name = group
-                    .split("<input")
-                    .nth(1)
-                    .map(|input| attribute(input, "name").to_owned());
+                let name = group.split("<input").nth(1).map(|input| attribute(input, "name").to_owned());
                 names.extend(name.map(|name| (label, name)));
             }
         }
-        let token = html
-            .split("name=\"authenticity_token\"")
-            .nth(1)
-            .map(|rest| attribute(rest, "value").to_owned());
-        Self {
-            html: html.to_owned(),
-            token: token.unwrap_or_default(),
-            names,
-        }
+        let token = html.split("name=\"authenticity_token\"").nth(1).map(|rest| attribute(rest, "value").to_owned());
+        Self { html: html.to_owned(), token: token.unwrap_or_default(), names }
     }
 
     pub fn name(&self, label: &str) -> &str {
-        self.names
-            .get(label)
-            .unwrap_or_else(|| panic!("no field {label:?} among {:?}", self.names.keys()))
+        self.names.get(label).unwrap_or_else(|| panic!("no field {label:?} among {:?}", self.names.keys()))
     }
 
     /// The value of the option with this text.
     pub fn option(&self, label: &str, option: &str) -> String {
-        let control = self
-            .html
-            .split(&format!("name=\"{}\"", self.name(label)))
-            .nth(1)
-            .expect("the control");
+        let control = self.html.split(&format!("name=\"{}\"", self.name(label))).nth(1).expect("the control");
         let all = control.split("</select>").next().expect("split yields");
-        let found = all
-            .split("<option ")
-            .find(|tag| text_of(tag) == option)
-            .expect("the option");
+        let found = all.split("<option ").find(|tag| text_of(tag) == option).expect("the option");
         attribute(found, "value").to_owned()
     }
 }
@@ -163,18 +122,13 @@ impl Form {
 fn attribute<'a>(tag: &'a str, name: &str) -> &'a str {
     let tag = tag.split('>').next().unwrap_or_default();
     let value = tag.split(&format!("{name}=\"")).nth(1);
-    value
-        .and_then(|rest| rest.split('"').next())
-        .unwrap_or_default()
+    value.and_then(|rest| rest.split('"').next()).unwrap_or_default()
 }
 
 /// The text of markup that begins within a tag, up to the end of its element, without the asterisk.
 fn text_of(markup: &str) -> String {
     let inner = markup.split_once('>').map_or("", |(_, rest)| rest);
-    let end = inner
-        .find("</label>")
-        .or_else(|| inner.find("</option>"))
-        .unwrap_or(inner.len());
+    let end = inner.find("</label>").or_else(|| inner.find("</option>")).unwrap_or(inner.len());
     let (mut text, mut within) = (String::new(), false);
     for c in inner[..end].chars() {
         match c {
@@ -203,28 +157,17 @@ pub fn fill_platform_engineer(form: &Form, email: &str) -> Parts {
     }
     for (label, option) in [
         ("Country", "United States +1"),
-        (
-            "Are you legally authorized to work in the country where this job is located?",
-            "Yes",
-        ),
-        (
-            "Will you now or in the future require sponsorship for an employment visa?",
-            "No",
-        ),
-        (
-            "How many years of experience do you have running distributed systems in production?",
-            "6–9 years",
-        ),
+        ("Are you legally authorized to work in the country where this job is located?", "Yes"),
+        ("Will you now or in the future require sponsorship for an employment visa?", "No"),
+        ("How many years of experience do you have running distributed systems in production?", "6–9 years"),
         ("What is your notice period?", "1 month"),
     ] {
         parts.text(form.name(label), &form.option(label, option));
     }
-    let systems =
-        form.name("Which of these have you operated in production? (Select all that apply)");
+    let systems = form.name("Which of these have you operated in production? (Select all that apply)");
     parts.text(systems, "Kafka");
     parts.text(systems, "PostgreSQL");
-    let privacy =
-        "I have read the Candidate Privacy Notice and understand how my data will be processed.";
+    let privacy = "I have read the Candidate Privacy Notice and understand how my data will be processed.";
     parts.text(form.name(privacy), "1");
     parts
 }
@@ -237,8 +180,7 @@ pub fn complete(form: &Form, email: &str) -> Parts {
 }
 
 pub async fn send(site: &Router, path: &str, parts: &Parts) -> Answer {
-    let request = Request::post(path)
-        .header(header::CONTENT_TYPE, Parts::content_type())
-        .body(Body::from(parts.body()));
+    let request =
+        Request::post(path).header(header::CONTENT_TYPE, Parts::content_type()).body(Body::from(parts.body()));
     ask(site, request.expect("a request")).await
 }

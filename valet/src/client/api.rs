@@ -131,7 +131,13 @@ impl Api {
     }
 
     /// Sends with our token; once more with a new one when it had run out.
-    async fn call(&mut self, method: Method, path: &str, body: Option<&Json>, key: Option<&str>) -> anyhow::Result<Json> {
+    async fn call(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<&Json>,
+        key: Option<&str>,
+    ) -> anyhow::Result<Json> {
         for renewed in [false, true] {
             let mut request = self.request(method.clone(), path).bearer_auth(&self.access);
             if let Some(body) = body {

@@ -89,7 +89,8 @@ pub async fn open(server: Option<&str>, data_dir: Option<&Path>) -> anyhow::Resu
 
 async fn sign_in_locally(server: Option<&str>, dir: &Path) -> anyhow::Result<Api> {
     let path = dir.join("up.json");
-    let text = std::fs::read(&path).with_context(|| format!("{} cannot be read: is `valet up` running there?", path.display()))?;
+    let text = std::fs::read(&path)
+        .with_context(|| format!("{} cannot be read: is `valet up` running there?", path.display()))?;
     let up: Up = serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
     let mut api = Api::new(server.unwrap_or(&up.http))?;
     api.sign_in(&up.email, &up.password).await?;

@@ -28,7 +28,8 @@ pub struct First {
 /// When the database or the data directory cannot be used.
 pub async fn first(store: &Store, data: &DataDir) -> anyhow::Result<First> {
     if let Some(bytes) = data.read(FILE)? {
-        let known: First = serde_json::from_slice(&bytes).context("first-account.json in the data directory is damaged")?;
+        let known: First =
+            serde_json::from_slice(&bytes).context("first-account.json in the data directory is damaged")?;
         let mut tx = store.begin().await?;
         if users::by_email(&mut tx, &known.email).await?.is_some() {
             return Ok(known);

@@ -46,7 +46,10 @@ impl DataDir {
     pub fn private(&self, name: &str) -> anyhow::Result<PathBuf> {
         let path = self.root.join(name);
         if !path.exists() {
-            fs::DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+            fs::DirBuilder::new()
+                .mode(0o700)
+                .create(&path)
+                .with_context(|| format!("{} cannot be made", path.display()))?;
         }
         Ok(path)
     }

@@ -86,7 +86,15 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     };
     let store = Store::connect(&database_url, CONNECTIONS_MAX)?;
-    let result = serve(&args, &data, &config, Parts { store: store.clone(), http, practice, database: &database, stop }, http_addr, practice_addr).await;
+    let result = serve(
+        &args,
+        &data,
+        &config,
+        Parts { store: store.clone(), http, practice, database: &database, stop },
+        http_addr,
+        practice_addr,
+    )
+    .await;
     store.close().await;
     if let Some(database) = database {
         database.stop().await;
@@ -141,7 +149,8 @@ async fn serve(
 
     let (practice_stop, gateway_stop) = (CancellationToken::new(), CancellationToken::new());
     let practice_options = practice::Options { data_dir: Some(data.root().join("practice")) };
-    let practice_task = tokio::spawn(practice::serve(practice, practice_options, practice_stop.clone().cancelled_owned()));
+    let practice_task =
+        tokio::spawn(practice::serve(practice, practice_options, practice_stop.clone().cancelled_owned()));
     let gateway_task = tokio::spawn(gateway::serve(
         http,
         gateway_parts(config, &keys, &store, &files, &bus, allowed),

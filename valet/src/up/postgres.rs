@@ -225,7 +225,9 @@ fn find_binaries() -> anyhow::Result<PathBuf> {
         .flatten()
         .flatten()
         .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
-        .filter(|(version, bin)| *version >= VERSION_MIN && bin.join("initdb").exists() && bin.join("postgres").exists())
+        .filter(|(version, bin)| {
+            *version >= VERSION_MIN && bin.join("initdb").exists() && bin.join("postgres").exists()
+        })
         .collect();
     found.sort();
     if let Some((_, bin)) = found.pop() {
@@ -236,7 +238,9 @@ fn find_binaries() -> anyhow::Result<PathBuf> {
         .flat_map(std::env::split_paths)
         .find(|dir| dir.join("initdb").exists() && dir.join("postgres").exists());
     on_path.with_context(|| {
-        format!("no PostgreSQL server ({VERSION_MIN} or later) is installed; `make up` installs it, or set DATABASE_URL")
+        format!(
+            "no PostgreSQL server ({VERSION_MIN} or later) is installed; `make up` installs it, or set DATABASE_URL"
+        )
     })
 }
 
@@ -272,11 +276,16 @@ fn home(data: &DataDir, owner: Option<Owner>) -> anyhow::Result<PathBuf> {
     let home = if data.root().ancestors().all(open_to_all) {
         data.private("postgres")?
     } else {
-        let name = hex::encode(&<sha2::Sha256 as sha2::Digest>::digest(data.root().as_os_str().as_encoded_bytes())[..8]);
+        let name =
+            hex::encode(&<sha2::Sha256 as sha2::Digest>::digest(data.root().as_os_str().as_encoded_bytes())[..8]);
         let elsewhere = Path::new("/var/lib/valet").join(name);
         std::fs::create_dir_all(&elsewhere).context("/var/lib/valet cannot be made")?;
         std::os::unix::fs::symlink(&elsewhere, &inside)?;
-        info!("the database's user cannot enter {}: its cluster lies in {}", data.root().display(), elsewhere.display());
+        info!(
+            "the database's user cannot enter {}: its cluster lies in {}",
+            data.root().display(),
+            elsewhere.display()
+        );
         elsewhere
     };
     chown(&home, Some(owner.uid), Some(owner.gid))?;

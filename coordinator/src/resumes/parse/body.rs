@@ -37,12 +37,7 @@ pub(super) fn items(lines: &[Line]) -> Vec<Item> {
             let spans = spans(&line.text);
             let rest = without(&line.text, &spans);
             let role = role(&line, &spans, &rest, bullets_only);
-            Item {
-                line,
-                spans,
-                rest,
-                role,
-            }
+            Item { line, spans, rest, role }
         })
         .collect()
 }
@@ -71,12 +66,10 @@ fn anchors(line: &Line, span: &Span, rest: &str) -> bool {
         || before.ends_with(['(', ',', '|', '·', '•', '–', '—', '-', ':', '['])
         || line.text[..span.from].ends_with(['\t'])
         || line.text[..span.from].ends_with("  ");
-    let closes =
-        after.is_empty() || after.starts_with([')', '|', ']', ',', '·', '•', '–', '—', ':']);
+    let closes = after.is_empty() || after.starts_with([')', '|', ']', ',', '·', '•', '–', '—', ':']);
     closes && (fenced || !span.bare_year)
         || before.is_empty()
-            && (line.text[span.to..].starts_with(['\t', ':', ',', '|'])
-                || line.text[span.to..].starts_with("  "))
+            && (line.text[span.to..].starts_with(['\t', ':', ',', '|']) || line.text[span.to..].starts_with("  "))
 }
 
 /// A sentence, a paragraph's line, or too long for a head.
@@ -85,9 +78,7 @@ pub(super) fn is_prose(text: &str) -> bool {
     let first = text.chars().find(|char| !char.is_whitespace());
     let ends_sentence = text.ends_with('.')
         && count >= 6
-        && !["inc.", "ltd.", "co.", "corp.", "llc.", "jr.", "sr."]
-            .iter()
-            .any(|end| text.to_lowercase().ends_with(end));
+        && !["inc.", "ltd.", "co.", "corp.", "llc.", "jr.", "sr."].iter().any(|end| text.to_lowercase().ends_with(end));
     text.chars().count() > HEAD_CHARS_MAX
         || count > HEAD_WORDS_MAX
         || ends_sentence
@@ -99,13 +90,8 @@ pub(super) fn is_prose(text: &str) -> bool {
 fn join_wrapped(lines: &[Line]) -> Vec<Line> {
     let mut widths: Vec<usize> = lines.iter().map(Line::width).collect();
     widths.sort_unstable();
-    let full = widths
-        .get(widths.len() * 9 / 10)
-        .copied()
-        .unwrap_or_default()
-        .max(40);
-    let indented = lines.iter().any(|line| line.bullet)
-        && lines.iter().any(|line| !line.bullet && line.indent > 0);
+    let full = widths.get(widths.len() * 9 / 10).copied().unwrap_or_default().max(40);
+    let indented = lines.iter().any(|line| line.bullet) && lines.iter().any(|line| !line.bullet && line.indent > 0);
     let mut joined: Vec<Line> = Vec::new();
     // Width of the last line as it stood, not of what it was joined to.
     let mut last_width = 0;
@@ -141,12 +127,7 @@ fn join_wrapped(lines: &[Line]) -> Vec<Line> {
             let divided = last.ends_with('-')
                 && line.text.chars().next().is_some_and(char::is_lowercase)
                 && !last.ends_with(" -");
-            if divided
-                && last
-                    .rsplit(' ')
-                    .next()
-                    .is_some_and(|word| word.len() > 3 && word.matches('-').count() == 1)
-            {
+            if divided && last.rsplit(' ').next().is_some_and(|word| word.len() > 3 && word.matches('-').count() == 1) {
                 last.push_str(&line.text);
             } else {
                 last.push(' ');
@@ -196,8 +177,5 @@ fn last_is_unfinished(last: &str, line: &Line) -> bool {
                 | "our"
                 | "their"
         );
-    hanging
-        || (title_score(&line.text) < 3
-            && !line.text.contains('\t')
-            && line.text.split_whitespace().count() < 12)
+    hanging || (title_score(&line.text) < 3 && !line.text.contains('\t') && line.text.split_whitespace().count() < 12)
 }

@@ -93,11 +93,9 @@ static POINT: LazyLock<Regex> = LazyLock::new(|| {
 static JOIN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^\s*(?:[-–—−‒~→]{1,3}|>|to|until|till|til|up\s+to|through|thru|bis|a|au|al|à|hasta|and|tot)?\s*(?:\bthe\s+)?$").expect("constant pattern")
 });
-static OPEN: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^\s*[-–—]+\s*(?:[)\]|]|\t|$)").expect("constant pattern"));
-static SINCE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\b(?:since|seit|depuis|desde|dal)\s*$").expect("constant pattern")
-});
+static OPEN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\s*[-–—]+\s*(?:[)\]|]|\t|$)").expect("constant pattern"));
+static SINCE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\b(?:since|seit|depuis|desde|dal)\s*$").expect("constant pattern"));
 static EXPECTED: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"\b(?:expected|anticipated|exp\.?|graduating|voraussichtlich|prevu|projected)\b[\s:,(]*(?:graduation|completion|in)?[\s:,(]*(?:date)?[\s:,(]*$")
         .expect("constant pattern")
@@ -108,14 +106,11 @@ static LABEL: LazyLock<Regex> = LazyLock::new(|| {
 });
 static MONTH_BEFORE: LazyLock<Regex> = LazyLock::new(|| {
     let months: Vec<&str> = MONTHS.iter().flat_map(|names| names.split(' ')).collect();
-    Regex::new(&format!(r"\b({})\.?\s*(?:[-–—]|to)\s*$", months.join("|")))
-        .expect("constant pattern")
+    Regex::new(&format!(r"\b({})\.?\s*(?:[-–—]|to)\s*$", months.join("|"))).expect("constant pattern")
 });
 
 fn month_number(name: &str) -> Option<u32> {
-    let index = MONTHS
-        .iter()
-        .position(|names| names.split(' ').any(|known| known == name))?;
+    let index = MONTHS.iter().position(|names| names.split(' ').any(|known| known == name))?;
     u32::try_from(index + 1).ok()
 }
 
@@ -153,15 +148,9 @@ pub(super) fn spans(text: &str) -> Vec<Span> {
         let before = &folded[..from];
         let mut span = match *at {
             Point::Present => continue,
-            Point::Both(start, end) => Span {
-                from,
-                to,
-                start: Some(start),
-                end: Some(end),
-                current: false,
-                expected: false,
-                bare_year: false,
-            },
+            Point::Both(start, end) => {
+                Span { from, to, start: Some(start), end: Some(end), current: false, expected: false, bare_year: false }
+            }
             Point::At(date) => {
                 let mut span = Span {
                     from,
@@ -178,39 +167,18 @@ pub(super) fn spans(text: &str) -> Vec<Span> {
                 });
                 match next {
                     Some((_, end, Point::At(second))) => {
-                        span = Span {
-                            to: *end,
-                            start: Some(date),
-                            end: Some(*second),
-                            bare_year: false,
-                            ..span
-                        };
+                        span = Span { to: *end, start: Some(date), end: Some(*second), bare_year: false, ..span };
                         index += 1;
                     }
                     Some((_, end, Point::Present)) => {
-                        span = Span {
-                            to: *end,
-                            start: Some(date),
-                            end: None,
-                            current: true,
-                            bare_year: false,
-                            ..span
-                        };
+                        span = Span { to: *end, start: Some(date), end: None, current: true, bare_year: false, ..span };
                         index += 1;
                     }
                     _ if SINCE.is_match(before) => {
-                        span = Span {
-                            start: Some(date),
-                            end: None,
-                            current: true,
-                            bare_year: false,
-                            ..span
-                        };
+                        span = Span { start: Some(date), end: None, current: true, bare_year: false, ..span };
                     }
                     _ if OPEN.is_match(&folded[to..]) => {
-                        let dash = folded[to..]
-                            .char_indices()
-                            .find(|(_, char)| "-–—".contains(*char));
+                        let dash = folded[to..].char_indices().find(|(_, char)| "-–—".contains(*char));
                         let after = dash.map_or(0, |(at, char)| at + char.len_utf8());
                         span = Span {
                             to: to + after,
@@ -222,18 +190,10 @@ pub(super) fn spans(text: &str) -> Vec<Span> {
                         };
                     }
                     _ => {
-                        if let (Some(found), Some(_)) = (MONTH_BEFORE.captures(before), date.month)
-                        {
+                        if let (Some(found), Some(_)) = (MONTH_BEFORE.captures(before), date.month) {
                             let month = month_number(&found[1]);
                             let from = found.get(0).map_or(from, |whole| whole.start());
-                            span = Span {
-                                from,
-                                start: Some(Date {
-                                    year: date.year,
-                                    month,
-                                }),
-                                ..span
-                            };
+                            span = Span { from, start: Some(Date { year: date.year, month }), ..span };
                         }
                     }
                 }
@@ -252,16 +212,8 @@ pub(super) fn spans(text: &str) -> Vec<Span> {
 }
 
 fn point(found: &regex::Captures<'_>) -> Option<Point> {
-    let number = |name: &str| {
-        found
-            .name(name)
-            .and_then(|group| group.as_str().parse::<i32>().ok())
-    };
-    let month = |name: &str| {
-        found
-            .name(name)
-            .and_then(|group| month_number(group.as_str()))
-    };
+    let number = |name: &str| found.name(name).and_then(|group| group.as_str().parse::<i32>().ok());
+    let month = |name: &str| found.name(name).and_then(|group| month_number(group.as_str()));
     let at = |year, month: Option<u32>| Some(Point::At(Date { year, month }));
     let small = |year: i32| if year < 50 { 2000 + year } else { 1900 + year };
     if found.name("present").is_some() {
@@ -275,24 +227,12 @@ fn point(found: &regex::Captures<'_>) -> Option<Point> {
     }
     for (year, month) in [("iy", "im"), ("dy", "dm"), ("uy", "um"), ("ny", "nm")] {
         if let Some(year) = number(year) {
-            return at(
-                year,
-                number(month).and_then(|month| u32::try_from(month).ok()),
-            );
+            return at(year, number(month).and_then(|month| u32::try_from(month).ok()));
         }
     }
     if let (Some(start), Some(end)) = (number("y1"), number("y2")) {
         let end = start / 100 * 100 + end;
-        return Some(Point::Both(
-            Date {
-                year: start,
-                month: None,
-            },
-            Date {
-                year: end,
-                month: None,
-            },
-        ));
+        return Some(Point::Both(Date { year: start, month: None }, Date { year: end, month: None }));
     }
     if let (Some(month), Some(year)) = (number("sm"), number("s2")) {
         return at(small(year), u32::try_from(month).ok());
@@ -309,8 +249,7 @@ static DURATION: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)[·•,(|]?\s*\b\d{1,2}\+?\s*(?:years?|yrs?|jahre?|ans?)\b\.?(?:\s*(?:,|and)?\s*\d{1,2}\s*(?:months?|mos?|monate?|mois)\b\.?)?\s*\)?|[·•,(|]?\s*\b\d{1,2}\s*(?:months?|mos|monate?|mois)\b\.?\s*\)?")
         .expect("constant pattern")
 });
-static HUSKS: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"[(\[]\s*[,;–—-]*\s*[)\]]").expect("constant pattern"));
+static HUSKS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[(\[]\s*[,;–—-]*\s*[)\]]").expect("constant pattern"));
 
 /// The text without the spans, what they leave empty, and durations beside them. Cells stay apart.
 pub(super) fn without(text: &str, spans: &[Span]) -> String {
@@ -327,13 +266,8 @@ pub(super) fn without(text: &str, spans: &[Span]) -> String {
     if !spans.is_empty() {
         rest = DURATION.replace_all(&rest, "").into_owned();
         // Parentheses cut in two by the removal.
-        rest = rest
-            .replace("(\t", "\t")
-            .replace("[\t", "\t")
-            .replace("\t)", "\t")
-            .replace("\t]", "\t");
+        rest = rest.replace("(\t", "\t").replace("[\t", "\t").replace("\t)", "\t").replace("\t]", "\t");
     }
     rest = HUSKS.replace_all(&rest, "").into_owned();
-    rest.trim_matches(|c: char| c.is_whitespace() || ",;|·•–—-:/".contains(c))
-        .to_owned()
+    rest.trim_matches(|c: char| c.is_whitespace() || ",;|·•–—-:/".contains(c)).to_owned()
 }

@@ -33,18 +33,17 @@ static HONORS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)(?:summa|magna)\s+cum\s+laude|\bcum\s+laude|with (?:high(?:est)? )?(?:honou?rs|distinction)|first[- ]class(?: honou?rs)?|(?:upper|lower) second[- ]class(?: honou?rs)?|dean'?s (?:list|fellow|scholar|honou?r roll)|valedictorian|salutatorian|phi beta kappa").expect("constant pattern")
 });
 static STRONG: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\s*[|•·∙●]\s*|\s+[–—−-]+\s+|\s*[–—]\s+|\s+/\s+|;\s+|:\s+")
-        .expect("constant pattern")
+    Regex::new(r"\s*[|•·∙●]\s*|\s+[–—−-]+\s+|\s*[–—]\s+|\s+/\s+|;\s+|:\s+").expect("constant pattern")
 });
 static FIELD_LABEL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^[\s,:;–—-]*(?:degree\b)?[\s,:]*(?:(?:in|of|im|en|major(?:ing)?(?:\s+in)?|field|studiengang|fach|concentration(?:\s+in)?|speciali[sz]ation(?:\s+in)?|mention|with a major in)\b[\s,:]*)?").expect("constant pattern")
 });
 static MAJOR: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^(?:majors?|field of study|concentration|specialization|studiengang|major in)\s*:?\s+(.{3,60})$").expect("constant pattern")
+    Regex::new(r"(?i)^(?:majors?|field of study|concentration|specialization|studiengang|major in)\s*:?\s+(.{3,60})$")
+        .expect("constant pattern")
 });
 static MINOR: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)[\s,;&/+]+(?:and\s+)?(?:with\s+)?(?:an?\s+)?(?:minor|nebenfach)\b")
-        .expect("constant pattern")
+    Regex::new(r"(?i)[\s,;&/+]+(?:and\s+)?(?:with\s+)?(?:an?\s+)?(?:minor|nebenfach)\b").expect("constant pattern")
 });
 static NOT_SCHOOL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^(?:relevant |selected |key )?(?:coursework|courses|capstone|modules|thesis|dissertation|minor|activities|societies|honou?rs|awards?|gpa|grade|advisor|focus|subjects|clubs?|scholarships?|dean's|member|exchange|study abroad|abschlussarbeit|bachelorarbeit|masterarbeit|schwerpunkt\w*|note)\b").expect("constant pattern")
@@ -62,9 +61,7 @@ struct Draft {
 /// The entries of a section. `today` tells an end that lies ahead.
 pub(super) fn entries(lines: &[Line], today: NaiveDate) -> Vec<EducationEntry> {
     let mut drafts: Vec<Draft> = vec![Draft::default()];
-    let has_heads = lines
-        .iter()
-        .any(|line| !line.bullet && says_something(&line.text));
+    let has_heads = lines.iter().any(|line| !line.bullet && says_something(&line.text));
     for line in lines {
         let detail = line.bullet && has_heads || NOT_SCHOOL.is_match(&line.text);
         read_line(&mut drafts, line, detail);
@@ -96,10 +93,7 @@ fn read_line(drafts: &mut Vec<Draft>, line: &Line, detail: bool) {
         entry.gpa = entry.gpa.take().or(gpa);
         return;
     }
-    let grade = GPA
-        .find(text)
-        .map(|found| text.replacen(found.as_str(), "\t", 1))
-        .unwrap_or_else(|| text.clone());
+    let grade = GPA.find(text).map(|found| text.replacen(found.as_str(), "\t", 1)).unwrap_or_else(|| text.clone());
     let grade = HONORS.replace_all(&grade, "\t").into_owned();
     let spans = spans(&grade);
     let rest = without(&grade, &spans);
@@ -109,9 +103,7 @@ fn read_line(drafts: &mut Vec<Draft>, line: &Line, detail: bool) {
     let now = &drafts[index];
     let taken = has_school && !now.entry.school.is_empty()
         || has_degree && !now.entry.degree.is_empty()
-        || !spans.is_empty()
-            && now.span.is_some()
-            && (line.gap || has_school || has_degree || !now.loose.is_empty())
+        || !spans.is_empty() && now.span.is_some() && (line.gap || has_school || has_degree || !now.loose.is_empty())
         || line.gap
             && !now.entry.school.is_empty()
             && (!now.entry.degree.is_empty() || now.span.is_some() && !has_degree)
@@ -124,15 +116,9 @@ fn read_line(drafts: &mut Vec<Draft>, line: &Line, detail: bool) {
     let draft = &mut drafts[index];
     draft.entry.gpa = draft.entry.gpa.take().or(gpa);
     draft.entry.honors = draft.entry.honors.take().or(honors);
-    draft.span = draft.span.take().or(spans
-        .into_iter()
-        .find(|span| span.is_range() || span.end.is_some()));
-    let stray = line.gap
-        && !taken
-        && !draft.entry.school.is_empty()
-        && !has_school
-        && !has_degree
-        && draft.span.is_some();
+    draft.span = draft.span.take().or(spans.into_iter().find(|span| span.is_range() || span.end.is_some()));
+    let stray =
+        line.gap && !taken && !draft.entry.school.is_empty() && !has_school && !has_degree && draft.span.is_some();
     for part in parts {
         match part {
             Part::Loose(_) if stray => {}
@@ -160,11 +146,7 @@ fn parts(text: &str) -> Vec<Part> {
     for cell in cells(text) {
         for phrase in STRONG.split(cell) {
             let phrase = phrase.trim().trim_matches([',', ';', '(', ':', '|']).trim();
-            let phrase = if phrase.contains('(') {
-                phrase
-            } else {
-                phrase.trim_end_matches(')')
-            };
+            let phrase = if phrase.contains('(') { phrase } else { phrase.trim_end_matches(')') };
             if phrase.is_empty() || is_place(phrase) || !phrase.chars().any(char::is_alphabetic) {
                 continue;
             }
@@ -188,22 +170,14 @@ fn parts(text: &str) -> Vec<Part> {
 /// from Riverside School".
 fn school_and_degree(phrase: &str) -> Vec<Part> {
     static FROM: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)[\s,]+(?:from|at|an der|de l'|bei)\s+(?:the\s+)?")
-            .expect("constant pattern")
+        Regex::new(r"(?i)[\s,]+(?:from|at|an der|de l'|bei)\s+(?:the\s+)?").expect("constant pattern")
     });
     // "High School Diploma", "Master of Science, Institute" differ in whether the school is outside the degree.
     let found = DEGREE.find(phrase);
     if let Some(found) = found {
-        let outside = format!(
-            "{}\u{0}{}",
-            &phrase[..found.start()],
-            &phrase[found.end()..]
-        );
+        let outside = format!("{}\u{0}{}", &phrase[..found.start()], &phrase[found.end()..]);
         if !is_school(&outside) {
-            return degree(phrase)
-                .map(|(degree, field)| Part::Degree(degree, field))
-                .into_iter()
-                .collect();
+            return degree(phrase).map(|(degree, field)| Part::Degree(degree, field)).into_iter().collect();
         }
     }
     if let Some(from) = FROM.find(phrase) {
@@ -211,46 +185,27 @@ fn school_and_degree(phrase: &str) -> Vec<Part> {
         if is_school(tail)
             && let Some((degree, field)) = degree(head)
         {
-            return vec![
-                Part::Degree(degree, field),
-                Part::School(tail.trim().to_owned()),
-            ];
+            return vec![Part::Degree(degree, field), Part::School(tail.trim().to_owned())];
         }
     }
-    let pieces: Vec<&str> = phrase
-        .split(',')
-        .map(str::trim)
-        .filter(|piece| !piece.is_empty())
-        .collect();
-    let school_at = pieces
-        .iter()
-        .position(|piece| is_school(piece) && degree(piece).is_none());
+    let pieces: Vec<&str> = phrase.split(',').map(str::trim).filter(|piece| !piece.is_empty()).collect();
+    let school_at = pieces.iter().position(|piece| is_school(piece) && degree(piece).is_none());
     let degree_at = pieces.iter().position(|piece| degree(piece).is_some());
     match (school_at, degree_at) {
         (Some(school), Some(at)) if at < school => {
             let (degree, field) = degree(&pieces[at..school].join(", ")).unwrap_or_default();
-            vec![
-                Part::Degree(degree, field),
-                Part::School(pieces[school..].join(", ")),
-            ]
+            vec![Part::Degree(degree, field), Part::School(pieces[school..].join(", "))]
         }
         (Some(school), Some(at)) => {
             let (degree, field) = degree(&pieces[at..].join(", ")).unwrap_or_default();
-            vec![
-                Part::School(pieces[school..at].join(", ")),
-                Part::Degree(degree, field),
-            ]
+            vec![Part::School(pieces[school..at].join(", ")), Part::Degree(degree, field)]
         }
         // "Riverside University Bachelor of Science in Physics": the degree begins where it begins.
         _ => match DEGREE.find(phrase) {
             Some(found) if found.start() > 0 => {
                 let (degree, field) = degree(&phrase[found.start()..]).unwrap_or_default();
                 vec![
-                    Part::School(
-                        phrase[..found.start()]
-                            .trim_matches([' ', ',', '('])
-                            .to_owned(),
-                    ),
+                    Part::School(phrase[..found.start()].trim_matches([' ', ',', '(']).to_owned()),
                     Part::Degree(degree, field),
                 ]
             }
@@ -281,35 +236,19 @@ fn degree(phrase: &str) -> Option<(String, Option<String>)> {
         }
     }
     let rest = FIELD_LABEL.replace(rest, "");
-    let rest = rest
-        .trim()
-        .trim_matches([',', ';', ':', '.', ')', '-', '–'])
-        .trim();
+    let rest = rest.trim().trim_matches([',', ';', ':', '.', ')', '-', '–']).trim();
     let rest = rest.split(" (").next().unwrap_or(rest);
     let rest = MINOR.split(rest).next().unwrap_or(rest).trim();
-    let plausible =
-        rest.chars().any(char::is_alphabetic) && rest.chars().count() <= 80 && !GPA.is_match(rest);
-    Some((
-        name.trim_end_matches(',').to_owned(),
-        plausible.then(|| rest.to_owned()),
-    ))
+    let plausible = rest.chars().any(char::is_alphabetic) && rest.chars().count() <= 80 && !GPA.is_match(rest);
+    Some((name.trim_end_matches(',').to_owned(), plausible.then(|| rest.to_owned())))
 }
 
-fn finish(
-    mut draft: Draft,
-    above: Option<&EducationEntry>,
-    today: NaiveDate,
-) -> Option<EducationEntry> {
-    let mut loose = draft
-        .loose
-        .into_iter()
-        .filter(|phrase| phrase.chars().count() <= 80 && !phrase.ends_with('.'));
+fn finish(mut draft: Draft, above: Option<&EducationEntry>, today: NaiveDate) -> Option<EducationEntry> {
+    let mut loose = draft.loose.into_iter().filter(|phrase| phrase.chars().count() <= 80 && !phrase.ends_with('.'));
     if draft.entry.school.is_empty() && (!draft.entry.degree.is_empty() || draft.span.is_some()) {
         match above {
             // A second degree of the school above.
-            Some(above) if loose.size_hint().1 == Some(0) => {
-                draft.entry.school.clone_from(&above.school)
-            }
+            Some(above) if loose.size_hint().1 == Some(0) => draft.entry.school.clone_from(&above.school),
             _ => {
                 if let Some(name) = loose.next() {
                     draft.entry.school = name;
@@ -320,9 +259,7 @@ fn finish(
         }
     }
     if draft.entry.field_of_study.is_none() && !draft.entry.school.is_empty() {
-        draft.entry.field_of_study = loose
-            .next()
-            .filter(|field| field.split_whitespace().count() <= 6);
+        draft.entry.field_of_study = loose.next().filter(|field| field.split_whitespace().count() <= 6);
     }
     let entry = &mut draft.entry;
     if entry.school.is_empty() && entry.degree.is_empty() {

@@ -16,11 +16,13 @@ const ENTRIES_MAX: usize = 50;
 const PHRASE_CHARS_MAX: usize = 160;
 
 static URL: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)\b(?:https?://|www\.|github\.com/|gitlab\.com/)[^\s|<>()\[\],;]+")
-        .expect("constant pattern")
+    Regex::new(r"(?i)\b(?:https?://|www\.|github\.com/|gitlab\.com/)[^\s|<>()\[\],;]+").expect("constant pattern")
 });
 static STACK: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^(?:tech(?:nologies|nology|nical)?(?: used)?(?: stack)?|tools|stack|built with|technologien)\s*:\s*(.+)$").expect("constant pattern")
+    Regex::new(
+        r"(?i)^(?:tech(?:nologies|nology|nical)?(?: used)?(?: stack)?|tools|stack|built with|technologien)\s*:\s*(.+)$",
+    )
+    .expect("constant pattern")
 });
 
 /// Projects: a head names one, what follows describes it.
@@ -29,9 +31,7 @@ pub(super) fn projects(lines: &[Line]) -> Vec<ProjectEntry> {
     let mut told = true; // whether the open project has been described
     for item in items(lines) {
         let text = item.line.text.as_str();
-        let url = URL
-            .find(text)
-            .map(|url| url.as_str().trim_end_matches(['.', '/']).to_owned());
+        let url = URL.find(text).map(|url| url.as_str().trim_end_matches(['.', '/']).to_owned());
         let rest = URL.replace_all(&item.rest, "").into_owned();
         let stack = STACK.captures(text).map(|stack| split_list(&stack[1]));
         if let (Some(stack), Some(project)) = (&stack, found.last_mut()) {
@@ -41,17 +41,12 @@ pub(super) fn projects(lines: &[Line]) -> Vec<ProjectEntry> {
         let opens = item.role != Role::Body && (told || item.line.gap || item.role == Role::Anchor);
         let one_line = item.line.bullet || item.role == Role::Body;
         let names_itself = one_line
-            && text
-                .split_once(": ")
-                .is_some_and(|(name, _)| name.len() < 50 && name.split_whitespace().count() <= 6)
-            && found.last().is_none_or(|project| {
-                project.technologies.is_empty() && !project.name.is_empty() && item.line.gap
-            });
+            && text.split_once(": ").is_some_and(|(name, _)| name.len() < 50 && name.split_whitespace().count() <= 6)
+            && found
+                .last()
+                .is_none_or(|project| project.technologies.is_empty() && !project.name.is_empty() && item.line.gap);
         if opens || names_itself || found.is_empty() {
-            let mut project = ProjectEntry {
-                url,
-                ..Default::default()
-            };
+            let mut project = ProjectEntry { url, ..Default::default() };
             if let Some(span) = item.spans.first() {
                 project.start_date = span.start.map(|date| date.to_string());
                 project.end_date = span.end.map(|date| date.to_string());
@@ -83,10 +78,7 @@ pub(super) fn projects(lines: &[Line]) -> Vec<ProjectEntry> {
 /// Short phrases between commas rather than a sentence.
 fn is_stack(text: &str) -> bool {
     let parts = split_list(text);
-    parts.len() >= 2
-        && parts
-            .iter()
-            .all(|part| part.split_whitespace().count() <= 3)
+    parts.len() >= 2 && parts.iter().all(|part| part.split_whitespace().count() <= 3)
 }
 
 fn name_and_about(text: &str) -> (String, Option<String>) {
@@ -94,10 +86,7 @@ fn name_and_about(text: &str) -> (String, Option<String>) {
     for divider in ["\t", ": ", " | ", " – ", " — ", " - "] {
         if let Some((name, about)) = text.split_once(divider) {
             let about = about.trim().trim_matches(['|', '(', ')']).trim();
-            return (
-                name.trim().to_owned(),
-                (!about.is_empty()).then(|| about.replace('\t', " ")),
-            );
+            return (name.trim().to_owned(), (!about.is_empty()).then(|| about.replace('\t', " ")));
         }
     }
     (text.to_owned(), None)
@@ -112,10 +101,7 @@ pub(super) fn volunteering(lines: &[Line]) -> Vec<VolunteerEntry> {
             let (organization, role) = if entry.company.is_empty() {
                 (entry.title, None)
             } else {
-                (
-                    entry.company,
-                    Some(entry.title).filter(|title| !title.is_empty()),
-                )
+                (entry.company, Some(entry.title).filter(|title| !title.is_empty()))
             };
             let said: Vec<String> = entry.description.into_iter().chain(entry.bullets).collect();
             VolunteerEntry {
@@ -137,28 +123,17 @@ pub(super) fn awards(lines: &[Line]) -> Vec<AwardEntry> {
         .filter_map(|line| {
             let spans = spans(&line.text);
             let rest = without(&line.text, &spans);
-            let divided = ["\t", " | ", " – ", " — ", " - ", ", "]
-                .iter()
-                .find_map(|divider| rest.split_once(divider));
+            let divided = ["\t", " | ", " – ", " — ", " - ", ", "].iter().find_map(|divider| rest.split_once(divider));
             let (title, issuer) = match divided {
-                Some((title, issuer)) => (
-                    title.trim(),
-                    Some(
-                        issuer
-                            .trim()
-                            .trim_matches(['(', ')', ','])
-                            .replace('\t', " "),
-                    ),
-                ),
+                Some((title, issuer)) => {
+                    (title.trim(), Some(issuer.trim().trim_matches(['(', ')', ',']).replace('\t', " ")))
+                }
                 None => (rest.trim(), None),
             };
             (!title.is_empty()).then(|| AwardEntry {
                 title: title.to_owned(),
                 issuer: issuer.filter(|issuer| !issuer.is_empty()),
-                date: spans
-                    .first()
-                    .and_then(|span| span.end)
-                    .map(|date| date.to_string()),
+                date: spans.first().and_then(|span| span.end).map(|date| date.to_string()),
             })
         })
         .take(ENTRIES_MAX)
@@ -173,10 +148,7 @@ pub(super) fn certifications(lines: &[Line]) -> Vec<String> {
         .filter(|line| line.text.chars().count() <= PHRASE_CHARS_MAX * 2)
         .flat_map(|line| {
             let text = without(&line.text, &spans(&line.text));
-            if single && text.matches(',').count() >= 2
-                || text.contains(';')
-                || text.contains(" | ") && single
-            {
+            if single && text.matches(',').count() >= 2 || text.contains(';') || text.contains(" | ") && single {
                 split_list(&text)
             } else {
                 vec![cells(&text).join(", ")]
@@ -191,10 +163,7 @@ pub(super) fn certifications(lines: &[Line]) -> Vec<String> {
 /// Languages and interests: lists.
 pub(super) fn list(lines: &[Line]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for line in lines
-        .iter()
-        .filter(|line| line.text.chars().count() <= PHRASE_CHARS_MAX * 2)
-    {
+    for line in lines.iter().filter(|line| line.text.chars().count() <= PHRASE_CHARS_MAX * 2) {
         for part in split_list(&line.text) {
             let known = found.iter().any(|known| fold(known) == fold(&part));
             if !known && part.chars().count() <= 60 && found.len() < ENTRIES_MAX {

@@ -8,13 +8,10 @@ use super::lexicon::{employer_score, is_place, split_place, title_score};
 use super::lines::{cells, fold};
 
 static STRONG: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"\s*[|•·‧∙●⋅¦▪■◆]\s*|\s+[–—−]+\s*|\s*[–—]\s+|\s+-+\s+|\s+@\s+|\s+//\s+|\s+/\s+|\s+~\s+",
-    )
-    .expect("constant pattern")
+    Regex::new(r"\s*[|•·‧∙●⋅¦▪■◆]\s*|\s+[–—−]+\s*|\s*[–—]\s+|\s+-+\s+|\s+@\s+|\s+//\s+|\s+/\s+|\s+~\s+")
+        .expect("constant pattern")
 });
-static AT: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\s+(?:at|bei|chez)\s+").expect("constant pattern"));
+static AT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\s+(?:at|bei|chez)\s+").expect("constant pattern"));
 static URL: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\(?\b(?:https?://|www\.)[^\s()]+\)?").expect("constant pattern"));
 static LABEL: LazyLock<Regex> = LazyLock::new(|| {
@@ -40,11 +37,7 @@ pub(super) struct Part {
 pub(super) fn read_head(head: &mut Head, text: &str) {
     let text = URL.replace_all(text, "");
     for cell in cells(&text) {
-        let mut pieces: Vec<&str> = STRONG
-            .split(cell)
-            .map(str::trim)
-            .filter(|p| !p.is_empty())
-            .collect();
+        let mut pieces: Vec<&str> = STRONG.split(cell).map(str::trim).filter(|p| !p.is_empty()).collect();
         // "Engineer at Acme"; "at" may stand in names, so the left must be a title.
         if let [one] = pieces[..]
             && let Some(found) = AT.find(one)
@@ -65,8 +58,7 @@ fn add_piece(head: &mut Head, piece: &str) {
         return;
     }
     if is_place(piece) {
-        head.place
-            .get_or_insert_with(|| piece.trim_matches(['(', ')']).to_owned());
+        head.place.get_or_insert_with(|| piece.trim_matches(['(', ')']).to_owned());
         return;
     }
     let (piece, place) = split_place(piece);
@@ -77,11 +69,7 @@ fn add_piece(head: &mut Head, piece: &str) {
     if !piece.chars().any(char::is_alphabetic) {
         return;
     }
-    head.parts.push(Part {
-        title: title_score(piece),
-        employer: employer_score(piece),
-        text: piece.to_owned(),
-    });
+    head.parts.push(Part { title: title_score(piece), employer: employer_score(piece), text: piece.to_owned() });
 }
 
 /// Terms of employment, said beside the title.
@@ -121,11 +109,7 @@ impl Head {
 /// "Title, Employer" or "Employer, Title" in one phrase: (title, employer).
 fn cut_at_comma(text: &str) -> Option<(String, String)> {
     let mut pieces: Vec<String> = Vec::new();
-    for piece in text
-        .split(',')
-        .map(str::trim)
-        .filter(|piece| !piece.is_empty())
-    {
+    for piece in text.split(',').map(str::trim).filter(|piece| !piece.is_empty()) {
         let legal = matches!(
             fold(piece).trim_end_matches('.'),
             "inc" | "llc" | "ltd" | "gmbh" | "corp" | "co" | "lp" | "llp" | "plc" | "s.a" | "ag"
@@ -179,17 +163,11 @@ pub(super) fn assign(head: &Head, title_first: bool) -> (String, String) {
         _ => {
             let lean = |part: &Part| part.title - part.employer;
             let best = parts.iter().map(lean).max().unwrap_or_default();
-            let leaders: Vec<usize> = (0..parts.len())
-                .filter(|&at| lean(&parts[at]) == best)
-                .collect();
+            let leaders: Vec<usize> = (0..parts.len()).filter(|&at| lean(&parts[at]) == best).collect();
             let title = if best > 0 && leaders.len() == 1 {
                 leaders[0]
             } else if best > 0 || parts.iter().all(|part| lean(part) == best) {
-                if title_first {
-                    leaders[0]
-                } else {
-                    leaders[leaders.len() - 1]
-                }
+                if title_first { leaders[0] } else { leaders[leaders.len() - 1] }
             } else {
                 usize::from(!title_first)
             };
@@ -197,18 +175,10 @@ pub(super) fn assign(head: &Head, title_first: bool) -> (String, String) {
             let near = |at: usize| {
                 // Beside the title, on the side the resume usually has it.
                 let usual = if title_first { at > title } else { at < title };
-                (
-                    parts[at].employer,
-                    usual,
-                    std::cmp::Reverse(at.abs_diff(title)),
-                )
+                (parts[at].employer, usual, std::cmp::Reverse(at.abs_diff(title)))
             };
-            let employer = (0..parts.len())
-                .filter(|&at| at != title)
-                .max_by_key(|&at| near(at));
-            let name = employer
-                .map(|at| parts[at].text.clone())
-                .unwrap_or_default();
+            let employer = (0..parts.len()).filter(|&at| at != title).max_by_key(|&at| near(at));
+            let name = employer.map(|at| parts[at].text.clone()).unwrap_or_default();
             (parts[title].text.clone(), name)
         }
     }

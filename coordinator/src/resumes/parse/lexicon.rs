@@ -41,8 +41,7 @@ static CITY_SET: LazyLock<HashSet<&str>> = LazyLock::new(|| CITIES.split('|').co
 static VERB_SET: LazyLock<HashSet<&str>> = LazyLock::new(|| VERBS.split(' ').collect());
 
 static STATE_ZIP: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^([A-Z]{2,3})\.?(?:\s+\d{5}(?:-\d{4})?|\s+[A-Z]\d[A-Z]\s?\d[A-Z]\d)?$")
-        .expect("constant pattern")
+    Regex::new(r"^([A-Z]{2,3})\.?(?:\s+\d{5}(?:-\d{4})?|\s+[A-Z]\d[A-Z]\s?\d[A-Z]\d)?$").expect("constant pattern")
 });
 static ZIP: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"\s+(?:\d{4,6}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}|[A-Z]\d[A-Z]\s?\d[A-Z]\d)$|^(?:[A-Z]{1,2}-)?\d{4,5}\s+").expect("constant pattern")
@@ -59,29 +58,14 @@ pub(super) fn starts_with_verb(text: &str) -> bool {
 
 /// How many words of a folded text are verbs of doing.
 pub(super) fn verbs(words: &[String]) -> usize {
-    words
-        .iter()
-        .filter(|word| VERB_SET.contains(word.as_str()))
-        .count()
+    words.iter().filter(|word| VERB_SET.contains(word.as_str())).count()
 }
 
 /// How much a phrase looks like a job title: 0 to 4.
 pub(super) fn title_score(text: &str) -> i32 {
     let folded = fold(text);
-    let main = folded
-        .split([',', '(', '/', '|'])
-        .next()
-        .unwrap_or_default()
-        .split(" - ")
-        .next()
-        .unwrap_or_default();
-    let before_of = main
-        .split(" of ")
-        .next()
-        .unwrap_or(main)
-        .split(" for ")
-        .next()
-        .unwrap_or(main);
+    let main = folded.split([',', '(', '/', '|']).next().unwrap_or_default().split(" - ").next().unwrap_or_default();
+    let before_of = main.split(" of ").next().unwrap_or(main).split(" for ").next().unwrap_or(main);
     let main = words(before_of);
     let all = words(text);
     let titled = |word: &String| {
@@ -93,22 +77,15 @@ pub(super) fn title_score(text: &str) -> i32 {
     let mut score = 0;
     // "Engineer II", "Analyst 2": the grade stands after the noun.
     let mut tail = main.iter().rev().skip_while(|word| {
-        matches!(
-            word.as_str(),
-            "i" | "ii" | "iii" | "iv" | "v" | "1" | "2" | "3" | "4" | "in" | "m" | "w" | "d" | "f"
-        )
+        matches!(word.as_str(), "i" | "ii" | "iii" | "iv" | "v" | "1" | "2" | "3" | "4" | "in" | "m" | "w" | "d" | "f")
     });
     if tail.next().is_some_and(titled) {
         score += 3;
     } else if all.iter().any(titled) {
         score += 2;
     }
-    if all
-        .first()
-        .is_some_and(|word| SENIORITY_SET.contains(word.as_str()))
-        || all
-            .iter()
-            .any(|word| word == "internship" || word == "praktikum")
+    if all.first().is_some_and(|word| SENIORITY_SET.contains(word.as_str()))
+        || all.iter().any(|word| word == "internship" || word == "praktikum")
     {
         score += 1;
     }
@@ -118,12 +95,8 @@ pub(super) fn title_score(text: &str) -> i32 {
 /// How much a phrase looks like an employer's name: 0 to 4.
 pub(super) fn employer_score(text: &str) -> i32 {
     let words = words(text);
-    let last = words
-        .last()
-        .is_some_and(|word| EMPLOYER_SET.contains(word.as_str()));
-    let any = words
-        .iter()
-        .any(|word| EMPLOYER_SET.contains(word.as_str()));
+    let last = words.last().is_some_and(|word| EMPLOYER_SET.contains(word.as_str()));
+    let any = words.iter().any(|word| EMPLOYER_SET.contains(word.as_str()));
     let legal = words.iter().any(|word| {
         matches!(
             word.as_str(),
@@ -148,19 +121,14 @@ pub(super) fn is_school(text: &str) -> bool {
     let words = words(text);
     let named = words.iter().any(|word| {
         SCHOOL_SET.contains(word.as_str())
-            || ["universitat", "hochschule", "schule", "gymnasium"]
-                .iter()
-                .any(|end| word.ends_with(end))
+            || ["universitat", "hochschule", "schule", "gymnasium"].iter().any(|end| word.ends_with(end))
     });
     named || fold(text).contains("georgia tech") || fold(text).contains("virginia tech")
 }
 
 /// Whether a whole phrase is a place: "Oakland, CA 94607", "Berlin, Germany", "Remote".
 pub(super) fn is_place(text: &str) -> bool {
-    let text = text
-        .trim()
-        .trim_end_matches(['.', ','])
-        .trim_matches(['(', ')']);
+    let text = text.trim().trim_end_matches(['.', ',']).trim_matches(['(', ')']);
     if text.is_empty() || text.chars().count() > 60 {
         return false;
     }
@@ -168,25 +136,17 @@ pub(super) fn is_place(text: &str) -> bool {
         return true;
     }
     let text = ZIP.replace(text, "").into_owned();
-    let pieces: Vec<&str> = text
-        .split(',')
-        .map(str::trim)
-        .filter(|piece| !piece.is_empty())
-        .collect();
+    let pieces: Vec<&str> = text.split(',').map(str::trim).filter(|piece| !piece.is_empty()).collect();
     match pieces[..] {
         [one] => {
             let folded = fold(one);
-            if CITY_SET.contains(folded.as_str())
-                || REGION_SET.contains(folded.as_str()) && one.len() > 3
-            {
+            if CITY_SET.contains(folded.as_str()) || REGION_SET.contains(folded.as_str()) && one.len() > 3 {
                 return true;
             }
             // "San Francisco CA"
             one.rsplit_once(' ').is_some_and(|(city, state)| {
                 is_state(state) && city_like(city) && CITY_SET.contains(fold(city).as_str())
-            }) || folded
-                .strip_prefix("greater ")
-                .is_some_and(|rest| rest.ends_with(" area"))
+            }) || folded.strip_prefix("greater ").is_some_and(|rest| rest.ends_with(" area"))
                 || folded.ends_with(" bay area")
         }
         [city, region] => city_like(city) && is_region(region),
@@ -200,19 +160,12 @@ pub(super) fn is_place(text: &str) -> bool {
 }
 
 fn is_state(text: &str) -> bool {
-    STATE_ZIP
-        .captures(text.trim())
-        .is_some_and(|found| STATE_SET.contains(&found[1]))
+    STATE_ZIP.captures(text.trim()).is_some_and(|found| STATE_SET.contains(&found[1]))
 }
 
 fn is_region(text: &str) -> bool {
     let bare = ZIP.replace(text.trim(), "");
-    let bare = bare
-        .trim_end_matches(')')
-        .split('(')
-        .next()
-        .unwrap_or_default()
-        .trim();
+    let bare = bare.trim_end_matches(')').split('(').next().unwrap_or_default().trim();
     is_state(text) || REGION_SET.contains(fold(bare).as_str())
 }
 

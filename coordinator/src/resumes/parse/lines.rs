@@ -17,8 +17,7 @@ static FURNITURE: LazyLock<Regex> = LazyLock::new(|| {
 });
 static NUMBERED: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^\(?\d{1,2}[.)]\s+(?:\D|\d+\D)").expect("constant pattern"));
-static CELLS: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\s*\t\s*|\s{2,}").expect("constant pattern"));
+static CELLS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\s*\t\s*|\s{2,}").expect("constant pattern"));
 
 /// One line.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,11 +45,7 @@ impl Line {
 
 /// Stretches of a text divided by tabs or at least two spaces.
 pub(super) fn cells(text: &str) -> Vec<&str> {
-    CELLS
-        .split(text)
-        .map(str::trim)
-        .filter(|cell| !cell.is_empty())
-        .collect()
+    CELLS.split(text).map(str::trim).filter(|cell| !cell.is_empty()).collect()
 }
 
 /// The lines of a text.
@@ -90,14 +85,10 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
 /// "J A N E   D O E" as "JANE DOE"; `None` for a line that is not set so.
 fn join_tracked(text: &str) -> Option<String> {
     let tokens: Vec<&str> = text.split_whitespace().collect();
-    let letters = tokens.iter().all(|token| {
-        token.chars().count() == 1 && token.chars().all(|c| c.is_alphabetic() || c == '&')
-    });
+    let letters =
+        tokens.iter().all(|token| token.chars().count() == 1 && token.chars().all(|c| c.is_alphabetic() || c == '&'));
     (tokens.len() >= 4 && letters).then(|| {
-        let words: Vec<String> = cells(text)
-            .iter()
-            .map(|word| word.replace(' ', ""))
-            .collect();
+        let words: Vec<String> = cells(text).iter().map(|word| word.replace(' ', "")).collect();
         words.join(" ")
     })
 }
@@ -117,9 +108,7 @@ fn strip_bullet(text: &str) -> (bool, &str) {
         return (true, rest);
     }
     if NUMBERED.is_match(text) {
-        let rest = text
-            .trim_start_matches(['(', ')', '.'])
-            .trim_start_matches(|c: char| c.is_ascii_digit());
+        let rest = text.trim_start_matches(['(', ')', '.']).trim_start_matches(|c: char| c.is_ascii_digit());
         return (true, rest.trim_start_matches(['.', ')']));
     }
     (false, text)
@@ -143,9 +132,7 @@ fn clean(raw: &str) -> String {
             '“' | '”' => out.push('"'),
             '\u{2010}' | '\u{2011}' => out.push('-'),
             // Symbol and Wingdings draw bullets from the private area; so do icon fonts.
-            '\u{f0b7}' | '\u{f0a7}' | '\u{f0d8}' | '\u{f076}' | '\u{f0fc}' | '\u{2023}' => {
-                out.push('•')
-            }
+            '\u{f0b7}' | '\u{f0a7}' | '\u{f0d8}' | '\u{f076}' | '\u{f0fc}' | '\u{2023}' => out.push('•'),
             '\u{e000}'..='\u{f8ff}' => out.push(' '),
             '\t' => out.push('\t'),
             char if char.is_control() => {}
@@ -155,9 +142,7 @@ fn clean(raw: &str) -> String {
     let out = out.trim_end();
     let unmarked = out.replace("**", "").replace("__", "");
     match unmarked.trim_start().strip_prefix('#') {
-        Some(rest) if rest.trim_start_matches('#').starts_with(' ') => {
-            rest.trim_start_matches('#').trim().to_owned()
-        }
+        Some(rest) if rest.trim_start_matches('#').starts_with(' ') => rest.trim_start_matches('#').trim().to_owned(),
         _ => unmarked,
     }
 }

@@ -32,26 +32,15 @@ pub fn parse(text: &str, today: NaiveDate) -> (ParsedResumeData, f32) {
     let confidence = confidence(&lines);
     let mut blocks = sections::blocks(lines);
     let mut contact = contact::contact(&blocks);
-    if contact
-        .name
-        .as_deref()
-        .is_some_and(|name| sections::reopen_top(&mut blocks, name))
-    {
+    if contact.name.as_deref().is_some_and(|name| sections::reopen_top(&mut blocks, name)) {
         contact = contact::contact(&blocks);
     }
     drop_stray_contacts(&mut blocks);
-    if !blocks
-        .iter()
-        .any(|block| matches!(block.section, Section::Work | Section::Education))
-    {
+    if !blocks.iter().any(|block| matches!(block.section, Section::Work | Section::Education)) {
         blocks = by_looks(blocks);
     }
     let of = |section: Section| -> Vec<Line> {
-        blocks
-            .iter()
-            .filter(|block| block.section == section)
-            .flat_map(|block| block.lines.clone())
-            .collect()
+        blocks.iter().filter(|block| block.section == section).flat_map(|block| block.lines.clone()).collect()
     };
     // Sections of one kind are read one by one: an entry never spans two.
     let positions: Vec<work::Position> = blocks
@@ -73,10 +62,7 @@ pub fn parse(text: &str, today: NaiveDate) -> (ParsedResumeData, f32) {
         summary: summary(&blocks),
         skills: skills::skills(&of(Section::Skills)),
         education,
-        work_history: positions
-            .into_iter()
-            .map(|position| position.entry)
-            .collect(),
+        work_history: positions.into_iter().map(|position| position.entry).collect(),
         projects: extras::projects(&of(Section::Projects)),
         certifications: extras::certifications(&of(Section::Certifications)),
         languages: extras::list(&of(Section::Languages)),
@@ -98,39 +84,25 @@ pub(super) fn is_heading(text: &str) -> bool {
 
 fn drop_stray_contacts(blocks: &mut [Block]) {
     for block in blocks {
-        if !matches!(
-            block.section,
-            Section::Top | Section::Contact | Section::Projects
-        ) {
-            block
-                .lines
-                .retain(|line| line.bullet || !contact::only_contact(&line.text));
+        if !matches!(block.section, Section::Top | Section::Contact | Section::Projects) {
+            block.lines.retain(|line| line.bullet || !contact::only_contact(&line.text));
         }
     }
 }
 
 /// Cuts a resume without headings: each block is what it looks like.
 fn by_looks(blocks: Vec<Block>) -> Vec<Block> {
-    let (top, mut rest): (Vec<Block>, Vec<Block>) = blocks
-        .into_iter()
-        .partition(|block| block.section == Section::Top);
+    let (top, mut rest): (Vec<Block>, Vec<Block>) = blocks.into_iter().partition(|block| block.section == Section::Top);
     let mut parts: Vec<Block> = Vec::new();
     for line in top.into_iter().flat_map(|block| block.lines) {
         let dated = dates::spans(&line.text).iter().any(dates::Span::is_range);
         let learned = !line.bullet
-            && (lexicon::is_school(&line.text)
-                || line.text.contains("Bachelor")
-                || line.text.contains("Master"));
-        let worked =
-            !line.bullet && (lexicon::title_score(&line.text) >= 3) && line.text.len() < 120;
+            && (lexicon::is_school(&line.text) || line.text.contains("Bachelor") || line.text.contains("Master"));
+        let worked = !line.bullet && (lexicon::title_score(&line.text) >= 3) && line.text.len() < 120;
         match parts.last_mut() {
             Some(part) if !line.gap && part.lines.len() < 400 => {
                 if part.section == Section::Top && (dated || learned) {
-                    part.section = if learned {
-                        Section::Education
-                    } else {
-                        Section::Work
-                    };
+                    part.section = if learned { Section::Education } else { Section::Work };
                 }
                 part.lines.push(line);
             }
@@ -147,10 +119,7 @@ fn by_looks(blocks: Vec<Block>) -> Vec<Block> {
                     _ if line.bullet => parts.last().map_or(Section::Top, |part| part.section),
                     _ => Section::Top,
                 };
-                parts.push(Block {
-                    section,
-                    lines: vec![line],
-                });
+                parts.push(Block { section, lines: vec![line] });
             }
         }
     }
@@ -169,31 +138,19 @@ fn by_looks(blocks: Vec<Block>) -> Vec<Block> {
 /// The summary's own section, else the sentences before the first heading.
 fn summary(blocks: &[Block]) -> Option<String> {
     let joined = |lines: Vec<&Line>| {
-        let text = lines
-            .iter()
-            .map(|line| line.text.replace('\t', " "))
-            .collect::<Vec<_>>()
-            .join(" ");
+        let text = lines.iter().map(|line| line.text.replace('\t', " ")).collect::<Vec<_>>().join(" ");
         let text = text.trim().to_owned();
         (!text.is_empty()).then(|| text.chars().take(SUMMARY_MAX).collect::<String>())
     };
-    let own: Vec<&Line> = blocks
-        .iter()
-        .filter(|block| block.section == Section::Summary)
-        .flat_map(|block| &block.lines)
-        .collect();
+    let own: Vec<&Line> =
+        blocks.iter().filter(|block| block.section == Section::Summary).flat_map(|block| &block.lines).collect();
     if let Some(text) = joined(own) {
         return Some(text);
     }
-    let top = blocks
-        .iter()
-        .filter(|block| block.section == Section::Top)
-        .flat_map(|block| &block.lines);
+    let top = blocks.iter().filter(|block| block.section == Section::Top).flat_map(|block| &block.lines);
     let prose: Vec<&Line> = top
         .skip_while(|line| {
-            line.text.split_whitespace().count() < 9
-                || contact::only_contact(&line.text)
-                || line.text.contains('@')
+            line.text.split_whitespace().count() < 9 || contact::only_contact(&line.text) || line.text.contains('@')
         })
         .filter(|line| !contact::only_contact(&line.text))
         .collect();
@@ -213,9 +170,7 @@ fn years(positions: &[work::Position], today: NaiveDate) -> Option<f64> {
             let to = match position.end {
                 None => now + 1,
                 Some(end) if end == start && end.month.is_none() => return None,
-                Some(end) => end
-                    .month
-                    .map_or(index(end.year, 1), |month| index(end.year, month) + 1),
+                Some(end) => end.month.map_or(index(end.year, 1), |month| index(end.year, month) + 1),
             };
             let to = to.min(now + 1);
             (to > from).then_some((from, to))
@@ -235,36 +190,16 @@ fn years(positions: &[work::Position], today: NaiveDate) -> Option<f64> {
 
 /// The share of eleven signals of a resume that the text shows.
 fn confidence(lines: &[Line]) -> f32 {
-    let text: String = lines
-        .iter()
-        .map(|line| line.text.as_str())
-        .collect::<Vec<_>>()
-        .join("\n");
+    let text: String = lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n");
     let words = lines::words(&text);
     let any = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
     let spans = dates::spans(&text);
-    let months = spans.iter().any(|span| {
-        [span.start, span.end]
-            .iter()
-            .flatten()
-            .any(|date| date.month.is_some())
-    });
-    let probe = contact::contact(&[Block {
-        section: Section::Top,
-        lines: lines.to_vec(),
-    }]);
+    let months = spans.iter().any(|span| [span.start, span.end].iter().flatten().any(|date| date.month.is_some()));
+    let probe = contact::contact(&[Block { section: Section::Top, lines: lines.to_vec() }]);
     let signals = [
         probe.email.is_some(),
         probe.phone.is_some(),
-        any(&[
-            "experience",
-            "employment",
-            "work",
-            "berufserfahrung",
-            "experiencia",
-            "experiences",
-            "career",
-        ]),
+        any(&["experience", "employment", "work", "berufserfahrung", "experiencia", "experiences", "career"]),
         any(&[
             "education",
             "university",
@@ -276,24 +211,8 @@ fn confidence(lines: &[Line]) -> f32 {
             "educacion",
             "school",
         ]),
-        any(&[
-            "skills",
-            "technologies",
-            "competencies",
-            "kenntnisse",
-            "competences",
-            "habilidades",
-        ]),
-        any(&[
-            "summary",
-            "objective",
-            "profile",
-            "projects",
-            "certifications",
-            "languages",
-            "profil",
-            "sprachen",
-        ]),
+        any(&["skills", "technologies", "competencies", "kenntnisse", "competences", "habilidades"]),
+        any(&["summary", "objective", "profile", "projects", "certifications", "languages", "profil", "sprachen"]),
         !probe.websites.is_empty(),
         lexicon::verbs(&words) >= 2,
         months,

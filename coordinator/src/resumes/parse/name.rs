@@ -19,15 +19,8 @@ pub(super) fn name(blocks: &[Block], email: Option<&str>) -> Option<String> {
         .filter(|block| !matches!(block.section, Section::Top | Section::Contact))
         .flat_map(|block| &block.lines)
         .collect();
-    let local = email
-        .map(|email| fold(email.split('@').next().unwrap_or_default()))
-        .unwrap_or_default();
-    let backed = |name: &str| {
-        words(name)
-            .iter()
-            .filter(|word| word.len() > 2 && local.contains(word.as_str()))
-            .count()
-    };
+    let local = email.map(|email| fold(email.split('@').next().unwrap_or_default())).unwrap_or_default();
+    let backed = |name: &str| words(name).iter().filter(|word| word.len() > 2 && local.contains(word.as_str())).count();
     let mut best: Option<(usize, String)> = None;
     let mut offer = |score: usize, name: String| {
         if best.as_ref().is_none_or(|(known, _)| score > *known) {
@@ -37,11 +30,7 @@ pub(super) fn name(blocks: &[Block], email: Option<&str>) -> Option<String> {
     for (index, line) in top.iter().enumerate() {
         let early = 6_usize.saturating_sub(index);
         for piece in pieces(&line.text) {
-            let piece = piece
-                .trim_start_matches("Name:")
-                .trim_start_matches("Name ")
-                .trim()
-                .to_owned();
+            let piece = piece.trim_start_matches("Name:").trim_start_matches("Name ").trim().to_owned();
             if let Some(name) = as_name(&piece) {
                 offer(early + 10 * backed(&name), name);
             }
@@ -49,9 +38,7 @@ pub(super) fn name(blocks: &[Block], email: Option<&str>) -> Option<String> {
         // "JANE" above "DOE": large type breaks names.
         if index < 3
             && let Some(next) = top.get(index + 1)
-            && [&line.text, &next.text]
-                .iter()
-                .all(|text| text.split_whitespace().count() == 1)
+            && [&line.text, &next.text].iter().all(|text| text.split_whitespace().count() == 1)
             && let Some(name) = as_name(&format!("{} {}", line.text, next.text))
         {
             offer(early + 10 * backed(&name), name);
@@ -61,10 +48,7 @@ pub(super) fn name(blocks: &[Block], email: Option<&str>) -> Option<String> {
         return best.map(|(_, name)| name);
     }
     // A sidebar was read first: the name stands somewhere below, and the address vouches for it.
-    for line in rest
-        .iter()
-        .filter(|line| !line.bullet && line.text.len() < 60)
-    {
+    for line in rest.iter().filter(|line| !line.bullet && line.text.len() < 60) {
         for piece in pieces(&line.text) {
             if let Some(name) = as_name(&piece)
                 && backed(&name) > 0
@@ -80,25 +64,17 @@ pub(super) fn name(blocks: &[Block], email: Option<&str>) -> Option<String> {
 fn as_name(text: &str) -> Option<String> {
     const NOT: &str = "resume cv curriculum vitae lebenslauf summary profile page of the and for with in street road avenue ave st drive lane phone email address confidential linkedin github portfolio website twitter mobile contact";
     const POST_NOMINALS: &str = "rn bsn msn np md do phd dphil mba cpa cfa pmp pe esq lcsw jd dds dvm phr shrm-cp cissp csm ms msc bsc ma rph pharmd eit psm fnp lpn cna pt dpt ra aia";
-    const PARTICLES: &str =
-        "de la le da di du del della van von der den dos das bin ibn al el y e ter ten zu af st";
+    const PARTICLES: &str = "de la le da di du del della van von der den dos das bin ibn al el y e ter ten zu af st";
     let before_degree = text.split(',').next().unwrap_or(text);
     let before_degree = before_degree.split('(').next().unwrap_or(text).trim();
     let mut tokens: Vec<&str> = before_degree.split_whitespace().collect();
     // "Jane Doe RN": letters behind a name that is not in capitals itself.
-    let post_nominal = |token: &str| {
-        POST_NOMINALS
-            .split(' ')
-            .any(|known| known == fold(token).replace('.', ""))
-    };
+    let post_nominal = |token: &str| POST_NOMINALS.split(' ').any(|known| known == fold(token).replace('.', ""));
     while tokens.len() > 2 && post_nominal(tokens[tokens.len() - 1]) {
         tokens.pop();
     }
     let honorific = |token: &str| {
-        matches!(
-            fold(token).trim_end_matches('.'),
-            "dr" | "prof" | "mr" | "mrs" | "ms" | "herr" | "frau"
-        )
+        matches!(fold(token).trim_end_matches('.'), "dr" | "prof" | "mr" | "mrs" | "ms" | "herr" | "frau")
     };
     while tokens.len() > 2 && honorific(tokens[0]) {
         tokens.remove(0);
@@ -111,43 +87,26 @@ fn as_name(text: &str) -> Option<String> {
         return None;
     }
     let letters = |token: &&str| {
-        token
-            .chars()
-            .all(|c| c.is_alphabetic() || ".'-".contains(c))
-            && token.chars().any(char::is_alphabetic)
+        token.chars().all(|c| c.is_alphabetic() || ".'-".contains(c)) && token.chars().any(char::is_alphabetic)
     };
-    if !tokens.iter().all(letters)
-        || tokens.iter().map(|token| token.chars().count()).max() < Some(2)
-    {
+    if !tokens.iter().all(letters) || tokens.iter().map(|token| token.chars().count()).max() < Some(2) {
         return None;
     }
     let particle = |token: &str| PARTICLES.split(' ').any(|known| known == fold(token));
-    let capital =
-        |token: &&str| token.chars().next().is_some_and(char::is_uppercase) || particle(token);
+    let capital = |token: &&str| token.chars().next().is_some_and(char::is_uppercase) || particle(token);
     let folded = words(before_degree);
-    let banned = folded
-        .iter()
-        .any(|word| NOT.split(' ').any(|known| known == word));
+    let banned = folded.iter().any(|word| NOT.split(' ').any(|known| known == word));
     if !tokens.iter().all(capital) || banned || is_place(text) || is_school(before_degree) {
         return None;
     }
     if title_score(before_degree) >= 2 || employer_score(before_degree) >= 3 {
         return None;
     }
-    let shouted = before_degree
-        .chars()
-        .filter(|c| c.is_alphabetic())
-        .all(char::is_uppercase);
+    let shouted = before_degree.chars().filter(|c| c.is_alphabetic()).all(char::is_uppercase);
     if !shouted {
         return Some(tokens.join(" "));
     }
-    Some(
-        tokens
-            .iter()
-            .map(|token| calm(token, particle(token)))
-            .collect::<Vec<_>>()
-            .join(" "),
-    )
+    Some(tokens.iter().map(|token| calm(token, particle(token))).collect::<Vec<_>>().join(" "))
 }
 
 /// A word in capitals as a name is written: "O'BRIEN" → "O'Brien", "MCDONALD" → "McDonald".

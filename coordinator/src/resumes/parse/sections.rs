@@ -49,14 +49,8 @@ const HEADS: &[(Section, &str)] = &[
         Section::Education,
         "education educational academics studies studium ausbildung bildung bildungsweg schulbildung hochschulausbildung formation formations etudes educacion formacion estudios istruzione formazione opleiding schooling academia",
     ),
-    (
-        Section::Projects,
-        "projects project projekte projets proyectos progetti",
-    ),
-    (
-        Section::Languages,
-        "languages language sprachen sprachkenntnisse fremdsprachen langues idiomas lingue talen",
-    ),
+    (Section::Projects, "projects project projekte projets proyectos progetti"),
+    (Section::Languages, "languages language sprachen sprachkenntnisse fremdsprachen langues idiomas lingue talen"),
     (
         Section::Awards,
         "awards award honors honours honor achievements achievement accomplishments accomplishment scholarships scholarship distinctions auszeichnungen prix premios recognition recognitions fellowships",
@@ -131,10 +125,7 @@ const WORDS_MAX: usize = 6;
 /// The section a line opens, if it is a heading and nothing else.
 pub(super) fn heading(text: &str) -> Option<Section> {
     let text = text.trim().trim_end_matches([':', '-', '–', '—', '_', ' ']);
-    if text.len() > 60
-        || text.ends_with(['.', ',', ';'])
-        || text.chars().any(|c| c.is_ascii_digit() || c == '@')
-    {
+    if text.len() > 60 || text.ends_with(['.', ',', ';']) || text.chars().any(|c| c.is_ascii_digit() || c == '@') {
         return None;
     }
     let first = text.chars().find(|char| char.is_alphabetic())?;
@@ -150,26 +141,17 @@ pub(super) fn heading(text: &str) -> Option<Section> {
         return None;
     }
     let phrase = tokens.join(" ");
-    let exact = PHRASES
-        .iter()
-        .find(|(known, _)| *known == phrase || known.replace(' ', "") == phrase);
+    let exact = PHRASES.iter().find(|(known, _)| *known == phrase || known.replace(' ', "") == phrase);
     if let Some((_, section)) = exact {
         return Some(*section);
     }
     // A heading of several words shows it by its capitals; a sentence does not.
-    let small = |word: &str| {
-        word.chars().next().is_some_and(char::is_lowercase) && word.chars().count() > 3
-    };
+    let small = |word: &str| word.chars().next().is_some_and(char::is_lowercase) && word.chars().count() > 3;
     if tokens.len() > 2 && text.split_whitespace().filter(|word| small(word)).count() > 1 {
         return None;
     }
-    let kind = |token: &str| {
-        HEADS
-            .iter()
-            .find(|(_, heads)| heads.split(' ').any(|head| head == token))
-    };
-    let allowed =
-        |token: &String| kind(token).is_some() || MODIFIERS.split(' ').any(|word| word == *token);
+    let kind = |token: &str| HEADS.iter().find(|(_, heads)| heads.split(' ').any(|head| head == token));
+    let allowed = |token: &String| kind(token).is_some() || MODIFIERS.split(' ').any(|word| word == *token);
     if !tokens.iter().all(allowed) {
         return joined(&phrase);
     }
@@ -177,10 +159,7 @@ pub(super) fn heading(text: &str) -> Option<Section> {
     let part = tokens
         .split(|token| matches!(token.as_str(), "and" | "und" | "et" | "y" | "e"))
         .find(|part| part.iter().any(|token| kind(token).is_some()))?;
-    if part
-        .iter()
-        .any(|token| token == "programming" || token == "computer")
-    {
+    if part.iter().any(|token| token == "programming" || token == "computer") {
         return Some(Section::Skills);
     }
     if part[0] == "summary" || part[0] == "career" && part.iter().any(|token| token == "summary") {
@@ -188,10 +167,7 @@ pub(super) fn heading(text: &str) -> Option<Section> {
     }
     HEADS
         .iter()
-        .find(|(_, heads)| {
-            part.iter()
-                .any(|token| heads.split(' ').any(|head| head == token))
-        })
+        .find(|(_, heads)| part.iter().any(|token| heads.split(' ').any(|head| head == token)))
         .map(|(section, _)| *section)
 }
 
@@ -206,36 +182,22 @@ fn joined(phrase: &str) -> Option<Section> {
         ("aboutme", Section::Summary),
         ("coreskills", Section::Skills),
     ];
-    known
-        .iter()
-        .find(|(name, _)| *name == phrase)
-        .map(|(_, section)| *section)
+    known.iter().find(|(name, _)| *name == phrase).map(|(_, section)| *section)
 }
 
 /// Cuts a text into sections. What stands before the first heading is [`Section::Top`].
 pub(super) fn blocks(lines: Vec<Line>) -> Vec<Block> {
-    let mut blocks = vec![Block {
-        section: Section::Top,
-        lines: Vec::new(),
-    }];
+    let mut blocks = vec![Block { section: Section::Top, lines: Vec::new() }];
     for line in lines {
         let current = blocks[blocks.len() - 1].section;
         if let Some((section, rest)) = opens(&line, current) {
             // A title such as "Resume" opens nothing.
             if section != Section::Top {
-                blocks.push(Block {
-                    section,
-                    lines: Vec::new(),
-                });
+                blocks.push(Block { section, lines: Vec::new() });
             }
             if let Some(rest) = rest {
                 let index = blocks.len() - 1;
-                blocks[index].lines.push(Line {
-                    text: rest,
-                    bullet: false,
-                    gap: true,
-                    ..line
-                });
+                blocks[index].lines.push(Line { text: rest, bullet: false, gap: true, ..line });
             }
             continue;
         }
@@ -276,14 +238,10 @@ fn opens(line: &Line, current: Section) -> Option<(Section, Option<String>)> {
         // Inside an entry "Technologies: …" belongs to it; "Skills: …" after a gap does not.
         Section::Skills => match current {
             Section::Skills => false,
-            Section::Work | Section::Projects | Section::Education => {
-                line.gap && fold(label).contains("skill")
-            }
+            Section::Work | Section::Projects | Section::Education => line.gap && fold(label).contains("skill"),
             _ => true,
         },
-        Section::Summary | Section::Certifications | Section::Interests => {
-            current != Section::Work || line.gap
-        }
+        Section::Summary | Section::Certifications | Section::Interests => current != Section::Work || line.gap,
         Section::Awards => !matches!(current, Section::Work | Section::Education),
         _ => false,
     };
@@ -291,38 +249,24 @@ fn opens(line: &Line, current: Section) -> Option<(Section, Option<String>)> {
 }
 
 fn human(list: &str) -> bool {
-    words(list)
-        .iter()
-        .any(|word| LANGUAGES.split(' ').any(|known| known == word))
+    words(list).iter().any(|word| LANGUAGES.split(' ').any(|known| known == word))
 }
 
 /// A sidebar was read before the name: from the name to the next heading is the top after all. Returns
 /// whether that was so.
 pub(super) fn reopen_top(blocks: &mut Vec<Block>, name: &str) -> bool {
     let is_name = |line: &Line| !line.bullet && fold(&line.text).starts_with(&fold(name));
-    if blocks.iter().any(|block| {
-        matches!(block.section, Section::Top | Section::Contact) && block.lines.iter().any(is_name)
-    }) {
+    if blocks
+        .iter()
+        .any(|block| matches!(block.section, Section::Top | Section::Contact) && block.lines.iter().any(is_name))
+    {
         return false;
     }
-    let Some(index) = blocks
-        .iter()
-        .position(|block| block.lines.iter().any(is_name))
-    else {
+    let Some(index) = blocks.iter().position(|block| block.lines.iter().any(is_name)) else {
         return false;
     };
-    let at = blocks[index]
-        .lines
-        .iter()
-        .position(is_name)
-        .unwrap_or_default();
+    let at = blocks[index].lines.iter().position(is_name).unwrap_or_default();
     let lines = blocks[index].lines.split_off(at);
-    blocks.insert(
-        index + 1,
-        Block {
-            section: Section::Top,
-            lines,
-        },
-    );
+    blocks.insert(index + 1, Block { section: Section::Top, lines });
     true
 }

@@ -27,8 +27,7 @@ pub(super) fn skills(lines: &[Line]) -> Vec<String> {
         for cell in cells(&without_category(&line)) {
             for skill in split_outside_parentheses(cell) {
                 let skill = clean(&skill);
-                let wordy =
-                    skill.split_whitespace().count() > WORDS_MAX || skill.chars().count() > 60;
+                let wordy = skill.split_whitespace().count() > WORDS_MAX || skill.chars().count() > 60;
                 if skill.is_empty() || wordy || !skill.chars().any(char::is_alphanumeric) {
                     continue;
                 }
@@ -48,10 +47,7 @@ fn wrapped(lines: &[Line]) -> Vec<String> {
     let full = lines.iter().map(Line::width).max().unwrap_or_default();
     for line in lines {
         let list = |text: &str| text.matches(',').count() >= 2;
-        let label = line
-            .text
-            .split_once(':')
-            .is_some_and(|(label, _)| label.len() < 40 && !label.contains(','));
+        let label = line.text.split_once(':').is_some_and(|(label, _)| label.len() < 40 && !label.contains(','));
         let goes_on = joined.last().is_some_and(|last| {
             let open = last.ends_with([',', '/', '&', '(']) || last.ends_with(" and");
             let lower = line.text.starts_with(char::is_lowercase) && list(last);
@@ -109,10 +105,8 @@ fn split_outside_parentheses(text: &str) -> Vec<String> {
             _ => {}
         }
         let spaced = at > 0 && chars[at - 1] == ' ' && chars.get(at + 1) == Some(&' ');
-        let divides = matches!(
-            char,
-            ',' | ';' | '|' | '•' | '·' | '●' | '∙' | '▪' | '，' | '、'
-        ) || spaced && matches!(char, '/' | '–' | '—');
+        let divides = matches!(char, ',' | ';' | '|' | '•' | '·' | '●' | '∙' | '▪' | '，' | '、')
+            || spaced && matches!(char, '/' | '–' | '—');
         if divides && depth == 0 {
             parts.push(String::new());
         } else if let Some(last) = parts.last_mut() {

@@ -54,12 +54,7 @@ fn ranges_are_read_in_every_usual_form() {
 
 #[test]
 fn numbers_that_are_no_dates_are_left_alone() {
-    for text in [
-        "served 20000 customers",
-        "ISO 27001",
-        "+1 510 555 0142",
-        "a budget of $1,900",
-    ] {
+    for text in ["served 20000 customers", "ISO 27001", "+1 510 555 0142", "a budget of $1,900"] {
         assert!(dates(text).is_empty(), "{text}: {:?}", dates(text));
     }
 }
@@ -68,10 +63,7 @@ fn numbers_that_are_no_dates_are_left_alone() {
 fn dates_leave_no_husks_behind() {
     for (text, rest) in [
         ("Engineer at Acme (Sep 2013 - Present)", "Engineer at Acme"),
-        (
-            "Acme Corp\tJan 2020 – Feb 2021 (1 year 2 months)",
-            "Acme Corp",
-        ),
+        ("Acme Corp\tJan 2020 – Feb 2021 (1 year 2 months)", "Acme Corp"),
         ("2019 - 2021 | Engineer", "Engineer"),
         ("BSc Physics, Expected May 2026", "BSc Physics"),
     ] {
@@ -110,23 +102,10 @@ fn headings_are_told_from_lines() {
 
 #[test]
 fn places_are_told_from_employers() {
-    for text in [
-        "Oakland, CA 94607",
-        "Berlin, Germany",
-        "Remote",
-        "College Station, TX",
-        "70173 Stuttgart",
-        "London",
-    ] {
+    for text in ["Oakland, CA 94607", "Berlin, Germany", "Remote", "College Station, TX", "70173 Stuttgart", "London"] {
         assert!(is_place(text), "{text}");
     }
-    for text in [
-        "Acme, Inc.",
-        "Boston College",
-        "Senior Engineer",
-        "Python, Go",
-        "Ernst & Young",
-    ] {
+    for text in ["Acme, Inc.", "Boston College", "Senior Engineer", "Python, Go", "Ernst & Young"] {
         assert!(!is_place(text), "{text}");
     }
     let cut = |text: &str| split_place(text);
@@ -134,10 +113,7 @@ fn places_are_told_from_employers() {
         cut("Ground Control Coffee, Portland, OR"),
         ("Ground Control Coffee".into(), Some("Portland, OR".into()))
     );
-    assert_eq!(
-        cut("University of California, Davis"),
-        ("University of California, Davis".into(), None)
-    );
+    assert_eq!(cut("University of California, Davis"), ("University of California, Davis".into(), None));
 }
 
 #[test]
@@ -152,11 +128,7 @@ fn titles_are_told_from_employers() {
     ] {
         assert!(title_score(text) >= 2, "{text}");
     }
-    for text in [
-        "Stark Industries",
-        "Northlake Analytics",
-        "University of Leeds",
-    ] {
+    for text in ["Stark Industries", "Northlake Analytics", "University of Leeds"] {
         assert_eq!(title_score(text), 0, "{text}");
     }
 }
@@ -174,16 +146,11 @@ fn overlapping_positions_count_once() {
 fn other_texts_are_not_taken_for_resumes() {
     for text in [
         "",
-        "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor. "
-            .repeat(20)
-            .as_str(),
+        "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor. ".repeat(20).as_str(),
         "Invoice 4711\nTotal 12.50 EUR\nThank you for your order",
     ] {
         let (_, confidence) = parse(text, today());
-        assert!(
-            confidence < crate::resumes::CONFIDENCE_MIN,
-            "{confidence}: {text:.40}"
-        );
+        assert!(confidence < crate::resumes::CONFIDENCE_MIN, "{confidence}: {text:.40}");
     }
 }
 

@@ -36,20 +36,14 @@ struct Draft {
 /// The positions of a section.
 pub(super) fn positions(lines: &[Line]) -> Vec<Position> {
     let items = items(lines);
-    let drafts = if items.iter().any(|item| item.role == Role::Anchor) {
-        dated(&items)
-    } else {
-        undated(&items)
-    };
+    let drafts = if items.iter().any(|item| item.role == Role::Anchor) { dated(&items) } else { undated(&items) };
     settle(drafts)
 }
 
 // === Entries ===
 
 fn dated(items: &[Item]) -> Vec<Draft> {
-    let anchors: Vec<usize> = (0..items.len())
-        .filter(|&at| items[at].role == Role::Anchor)
-        .collect();
+    let anchors: Vec<usize> = (0..items.len()).filter(|&at| items[at].role == Role::Anchor).collect();
     let lead = heads_before(items, anchors[0], 0);
     let mut drafts: Vec<Draft> = Vec::new();
     let mut free = 0; // first line that belongs to no entry yet
@@ -57,14 +51,8 @@ fn dated(items: &[Item]) -> Vec<Draft> {
         let available = heads_before(items, at, free);
         let begins = at - available;
         // After a body, heads announce the next entry; between two bare dates, the first entry tells.
-        let fresh = nth == 0
-            || begins > free
-            || begins == free && free > 0 && items[free - 1].role == Role::Body;
-        let before = if fresh {
-            available
-        } else {
-            available.min(lead)
-        };
+        let fresh = nth == 0 || begins > free || begins == free && free > 0 && items[free - 1].role == Role::Body;
+        let before = if fresh { available } else { available.min(lead) };
         let top = at - before;
         if let Some(last) = drafts.last_mut() {
             take_rest(last, &items[free..top]);
@@ -75,12 +63,7 @@ fn dated(items: &[Item]) -> Vec<Draft> {
         }
         drafts.push(Draft {
             head,
-            span: items[at]
-                .spans
-                .iter()
-                .find(|span| span.is_range())
-                .or(items[at].spans.first())
-                .cloned(),
+            span: items[at].spans.iter().find(|span| span.is_range()).or(items[at].spans.first()).cloned(),
             body: Vec::new(),
             led: before > 0,
         });
@@ -94,10 +77,7 @@ fn dated(items: &[Item]) -> Vec<Draft> {
             _ => 0,
         };
         let draft = drafts.len() - 1;
-        while free < limit - reserved
-            && free <= at + HEAD_LINES_MAX
-            && items[free].role == Role::Head
-        {
+        while free < limit - reserved && free <= at + HEAD_LINES_MAX && items[free].role == Role::Head {
             let complete = drafts[draft].head.complete();
             let place = names_place(&items[free].rest) && drafts[draft].head.place.is_none();
             if complete && (!place || items[free].line.gap) {
@@ -118,11 +98,7 @@ fn heads_before(items: &[Item], at: usize, free: usize) -> usize {
     let mut count = 0;
     // A line of nothing but dates may stand apart from its head.
     let mut gap = items[at].line.gap && !items[at].rest.is_empty();
-    while count < HEAD_LINES_MAX
-        && at - count > free
-        && !gap
-        && items[at - count - 1].role == Role::Head
-    {
+    while count < HEAD_LINES_MAX && at - count > free && !gap && items[at - count - 1].role == Role::Head {
         count += 1;
         gap = items[at - count].line.gap;
     }
@@ -130,9 +106,7 @@ fn heads_before(items: &[Item], at: usize, free: usize) -> usize {
 }
 
 fn take_rest(draft: &mut Draft, items: &[Item]) {
-    draft
-        .body
-        .extend(items.iter().map(|item| item.line.clone()));
+    draft.body.extend(items.iter().map(|item| item.line.clone()));
 }
 
 /// No dates at all: a head after a body, or after a gap, starts an entry.
@@ -148,12 +122,7 @@ fn undated(items: &[Item]) -> Vec<Draft> {
             continue;
         }
         if !open || item.line.gap {
-            drafts.push(Draft {
-                head: Head::default(),
-                span: None,
-                body: Vec::new(),
-                led: true,
-            });
+            drafts.push(Draft { head: Head::default(), span: None, body: Vec::new(), led: true });
             open = true;
         }
         if let Some(draft) = drafts.last_mut() {
@@ -169,11 +138,7 @@ fn undated(items: &[Item]) -> Vec<Draft> {
 
 fn settle(mut drafts: Vec<Draft>) -> Vec<Position> {
     find_small_towns(&mut drafts);
-    let title_first = drafts
-        .iter()
-        .map(|draft| order_vote(&draft.head))
-        .sum::<i32>()
-        >= 0;
+    let title_first = drafts.iter().map(|draft| order_vote(&draft.head)).sum::<i32>() >= 0;
     let mut positions: Vec<Position> = Vec::new();
     // An employer's own line with the whole time there, above the positions held.
     let mut umbrella: Option<(WorkHistoryEntry, Option<Span>)> = None;
@@ -181,15 +146,8 @@ fn settle(mut drafts: Vec<Draft>) -> Vec<Position> {
     let heads: Vec<Head> = drafts.iter().map(|draft| draft.head.clone()).collect();
     for (nth, draft) in drafts.into_iter().enumerate() {
         let (title, company) = assign(&draft.head, title_first);
-        let mut entry = WorkHistoryEntry {
-            title,
-            company,
-            location: draft.head.place.clone(),
-            ..Default::default()
-        };
-        let next_titled = heads
-            .get(nth + 1)
-            .is_some_and(|head| head.parts.len() == 1 && head.parts[0].title >= 2);
+        let mut entry = WorkHistoryEntry { title, company, location: draft.head.place.clone(), ..Default::default() };
+        let next_titled = heads.get(nth + 1).is_some_and(|head| head.parts.len() == 1 && head.parts[0].title >= 2);
         if entry.title.is_empty() && draft.body.is_empty() && nth + 1 < count && next_titled {
             umbrella = Some((entry, draft.span));
             continue;
@@ -231,18 +189,9 @@ fn find_small_towns(drafts: &mut [Draft]) {
     if !drafts.iter().any(|draft| draft.head.place.is_some()) {
         return;
     }
-    for head in drafts
-        .iter_mut()
-        .map(|draft| &mut draft.head)
-        .filter(|head| head.place.is_none())
-    {
+    for head in drafts.iter_mut().map(|draft| &mut draft.head).filter(|head| head.place.is_none()) {
         let several = head.parts.len() > 1;
-        let Some(part) = head
-            .parts
-            .iter_mut()
-            .rev()
-            .find(|part| part.text.contains(','))
-        else {
+        let Some(part) = head.parts.iter_mut().rev().find(|part| part.text.contains(',')) else {
             continue;
         };
         let Some((name, town)) = part.text.rsplit_once(',') else {
@@ -265,13 +214,7 @@ fn find_small_towns(drafts: &mut [Draft]) {
 }
 
 fn fill_body(entry: &mut WorkHistoryEntry, body: &[Line]) {
-    const STACK: [&str; 5] = [
-        "technologies",
-        "tech stack",
-        "tools",
-        "environment",
-        "stack",
-    ];
+    const STACK: [&str; 5] = ["technologies", "tech stack", "tools", "environment", "stack"];
     let mut prose: Vec<&str> = Vec::new();
     for line in body {
         let label = line.text.split_once(':').map(|(label, _)| fold(label));

@@ -30,10 +30,8 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, Code> {
         return Err(Code::NotWhatItSays);
     }
     let part_of = |kind: &str| {
-        let mut parts: Vec<&String> = names
-            .iter()
-            .filter(|name| name.starts_with(&format!("word/{kind}")) && name.ends_with(".xml"))
-            .collect();
+        let mut parts: Vec<&String> =
+            names.iter().filter(|name| name.starts_with(&format!("word/{kind}")) && name.ends_with(".xml")).collect();
         parts.sort();
         parts
     };
@@ -61,8 +59,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, Code> {
         if furniture {
             // First-page, odd and even headers repeat each other.
             let known: HashSet<&str> = lines.iter().map(|line| line.trim()).collect();
-            read.lines
-                .retain(|line| !line.trim().is_empty() && !known.contains(line.trim()));
+            read.lines.retain(|line| !line.trim().is_empty() && !known.contains(line.trim()));
         }
         lines.append(&mut read.lines);
     }
@@ -93,22 +90,13 @@ fn refuse_bombs(archive: &mut ZipArchive<Cursor<&[u8]>>, packed: u64) -> Result<
 }
 
 /// One part, counted by the bytes that really come out: sizes in the directory may lie.
-fn unpack(
-    archive: &mut ZipArchive<Cursor<&[u8]>>,
-    name: &str,
-    budget: &mut u64,
-) -> Result<Option<Vec<u8>>, Code> {
+fn unpack(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str, budget: &mut u64) -> Result<Option<Vec<u8>>, Code> {
     let Ok(entry) = archive.by_name(name) else {
         return Ok(None);
     };
     let mut bytes = Vec::new();
-    entry
-        .take(*budget + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|_| Code::Unreadable)?;
-    *budget = budget
-        .checked_sub(bytes.len() as u64)
-        .ok_or(Code::ZipBomb)?;
+    entry.take(*budget + 1).read_to_end(&mut bytes).map_err(|_| Code::Unreadable)?;
+    *budget = budget.checked_sub(bytes.len() as u64).ok_or(Code::ZipBomb)?;
     Ok(Some(bytes))
 }
 
@@ -128,8 +116,7 @@ fn links_of(
     while let Ok(event) = reader.read_event_into(&mut buffer) {
         match event {
             Event::Start(tag) | Event::Empty(tag) => {
-                if let (Some(id), Some(target)) =
-                    (attribute(&tag, b"Id"), attribute(&tag, b"Target"))
+                if let (Some(id), Some(target)) = (attribute(&tag, b"Id"), attribute(&tag, b"Target"))
                     && (target.starts_with("http") || target.starts_with("mailto:"))
                 {
                     links.insert(id, target);
@@ -144,13 +131,10 @@ fn links_of(
 }
 
 fn attribute(tag: &BytesStart<'_>, local: &[u8]) -> Option<String> {
-    tag.attributes()
-        .flatten()
-        .find(|attribute| attribute.key.local_name().as_ref() == local)
-        .and_then(|attribute| {
-            let raw = std::str::from_utf8(&attribute.value).ok()?;
-            Some(quick_xml::escape::unescape(raw).ok()?.into_owned())
-        })
+    tag.attributes().flatten().find(|attribute| attribute.key.local_name().as_ref() == local).and_then(|attribute| {
+        let raw = std::str::from_utf8(&attribute.value).ok()?;
+        Some(quick_xml::escape::unescape(raw).ok()?.into_owned())
+    })
 }
 
 /// A paragraph being read.
@@ -186,10 +170,7 @@ impl Part {
         let mut buffer = Vec::new();
         let mut depth = 0_usize;
         loop {
-            match reader
-                .read_event_into(&mut buffer)
-                .map_err(|_| Code::Unreadable)?
-            {
+            match reader.read_event_into(&mut buffer).map_err(|_| Code::Unreadable)? {
                 Event::Start(tag) => {
                     depth += 1;
                     if depth > DEPTH_MAX {
@@ -257,8 +238,7 @@ impl Part {
             b"pStyle" => {
                 let style = attribute(tag, b"val").unwrap_or_default();
                 if let Some(paragraph) = self.paragraphs.last_mut() {
-                    paragraph.bullet |=
-                        style.starts_with("ListBullet") || style.starts_with("ListNumber");
+                    paragraph.bullet |= style.starts_with("ListBullet") || style.starts_with("ListNumber");
                     paragraph.heading |= style.starts_with("Heading") || style == "Title";
                 }
             }
@@ -297,16 +277,9 @@ impl Part {
         if self.fallback > 0 {
             return;
         }
-        let bullet = if paragraph.bullet && !paragraph.text.trim().is_empty() {
-            "• "
-        } else {
-            ""
-        };
-        let mut lines: Vec<String> = paragraph
-            .text
-            .split('\n')
-            .map(|line| format!("{bullet}{}", line.trim_end()))
-            .collect();
+        let bullet = if paragraph.bullet && !paragraph.text.trim().is_empty() { "• " } else { "" };
+        let mut lines: Vec<String> =
+            paragraph.text.split('\n').map(|line| format!("{bullet}{}", line.trim_end())).collect();
         if paragraph.heading {
             lines.insert(0, String::new());
         }

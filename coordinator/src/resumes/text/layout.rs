@@ -97,12 +97,8 @@ fn row_segments(mut row: Vec<Glyph>, out: &mut Vec<Segment>) {
             space = true;
             continue;
         }
-        let gap = run
-            .last()
-            .map_or(0.0, |(last, _)| glyph.x - (last.x + last.width));
-        let em = run
-            .last()
-            .map_or(glyph.size, |(last, _)| last.size.max(1.0));
+        let gap = run.last().map_or(0.0, |(last, _)| glyph.x - (last.x + last.width));
+        let em = run.last().map_or(glyph.size, |(last, _)| last.size.max(1.0));
         // A heading in the margin stands closer to its text.
         let margin = || gap > MARGIN_GAP * em && !tracked(&run) && is_heading(&spaced(&run));
         if gap > SEGMENT_GAP * em || margin() {
@@ -135,10 +131,7 @@ fn finish(run: Vec<(Glyph, bool)>, out: &mut Vec<Segment>) {
 /// where the gap is clearly wider than the usual one.
 fn spaced(run: &[(Glyph, bool)]) -> String {
     let tracked = tracked(run);
-    let mut gaps: Vec<f64> = run
-        .windows(2)
-        .map(|pair| pair[1].0.x - (pair[0].0.x + pair[0].0.width))
-        .collect();
+    let mut gaps: Vec<f64> = run.windows(2).map(|pair| pair[1].0.x - (pair[0].0.x + pair[0].0.width)).collect();
     gaps.sort_by(f64::total_cmp);
     let usual = gaps.get(gaps.len() / 2).copied().unwrap_or_default();
     let mut text = String::new();
@@ -215,11 +208,7 @@ fn read_region(segments: Vec<Segment>, depth: usize, text: &mut String) {
     // The column with the person's name, the largest text, comes first.
     let largest = |side: &[Segment]| side.iter().map(|segment| segment.size).fold(0.0, f64::max);
     let right_first = above.is_empty() && largest(&right) > largest(&left) * 1.2;
-    let columns = if right_first {
-        [right, left]
-    } else {
-        [left, right]
-    };
+    let columns = if right_first { [right, left] } else { [left, right] };
     read_region(above, depth + 1, text);
     for column in columns {
         text.push('\n');
@@ -241,13 +230,9 @@ fn best_split(segments: &[Segment]) -> Option<Split> {
     let right = segments.iter().map(|s| s.x1).fold(0.0, f64::max);
     let mut edges: HashMap<i64, usize> = HashMap::new();
     for segment in segments {
-        let inside =
-            segment.x0 > left + 0.15 * (right - left) && segment.x0 < right - 0.08 * (right - left);
+        let inside = segment.x0 > left + 0.15 * (right - left) && segment.x0 < right - 0.08 * (right - left);
         if inside {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "a place on a page, rounded to two points"
-            )]
+            #[expect(clippy::cast_possible_truncation, reason = "a place on a page, rounded to two points")]
             let edge = (segment.x0 / 2.0).floor() as i64;
             *edges.entry(edge).or_default() += 1;
         }
@@ -269,8 +254,7 @@ fn bands(segments: &[Segment], gutter: f64) -> Vec<(usize, Split)> {
     let mut found = Vec::new();
     let mut stretch: Vec<&Segment> = Vec::new();
     let mut close = |stretch: &mut Vec<&Segment>| {
-        let (left, right): (Vec<&Segment>, Vec<&Segment>) =
-            stretch.drain(..).partition(|s| is_left(s));
+        let (left, right): (Vec<&Segment>, Vec<&Segment>) = stretch.drain(..).partition(|s| is_left(s));
         if columns(&left, &right) {
             let ys = || left.iter().chain(&right).map(|s| s.y);
             let band = (ys().fold(f64::INFINITY, f64::min), ys().fold(0.0, f64::max));
@@ -278,16 +262,10 @@ fn bands(segments: &[Segment], gutter: f64) -> Vec<(usize, Split)> {
             found.push((chars(&left).min(chars(&right)), Split { gutter, band }));
         }
     };
-    for row in segments
-        .chunk_by(|a, b| a.page == b.page && (b.y - a.y).abs() <= ROW_SLACK * a.size.max(b.size))
-    {
+    for row in segments.chunk_by(|a, b| a.page == b.page && (b.y - a.y).abs() <= ROW_SLACK * a.size.max(b.size)) {
         let crossed = row.iter().any(|s| is_left(s) && s.x1 > gutter - GUTTER_MIN);
         // Text at the right margin that goes with the row's left: a date, a place.
-        let nearest = row
-            .iter()
-            .filter(|s| !is_left(s))
-            .map(|s| s.x0)
-            .fold(f64::INFINITY, f64::min);
+        let nearest = row.iter().filter(|s| !is_left(s)).map(|s| s.x0).fold(f64::INFINITY, f64::min);
         let tail = nearest.is_finite() && nearest > gutter + INDENT_MAX && row.iter().any(is_left);
         if crossed || tail {
             close(&mut stretch);
@@ -309,26 +287,16 @@ fn columns(left: &[&Segment], right: &[&Segment]) -> bool {
     if headed(left) && headed(right) {
         return true;
     }
-    let (few, many) = if left.len() < right.len() {
-        (left, right)
-    } else {
-        (right, left)
-    };
+    let (few, many) = if left.len() < right.len() { (left, right) } else { (right, left) };
     let own: Vec<&&Segment> = few.iter().filter(|s| !is_heading(&s.text)).collect();
-    let paired = own
-        .iter()
-        .filter(|s| many.iter().any(|other| (other.y - s.y).abs() < 2.5))
-        .count();
+    let paired = own.iter().filter(|s| many.iter().any(|other| (other.y - s.y).abs() < 2.5)).count();
     let dates = own.iter().filter(|s| is_date(&s.text)).count();
     own.len() >= COLUMN_ROWS_MIN && paired * 2 < own.len() && dates * 2 < own.len()
 }
 
 /// Short and with a year: a margin note rather than a column's line.
 fn is_date(text: &str) -> bool {
-    text.len() < 30
-        && text
-            .split(|c: char| !c.is_ascii_digit())
-            .any(|number| number.len() == 4)
+    text.len() < 30 && text.split(|c: char| !c.is_ascii_digit()).any(|number| number.len() == 4)
 }
 
 // === Rows ===
@@ -339,19 +307,14 @@ fn write_rows(mut segments: Vec<Segment>, text: &mut String) {
     for segment in segments {
         match rows.last_mut() {
             Some(row)
-                if row[0].page == segment.page
-                    && segment.y - row[0].y <= ROW_SLACK * row[0].size.max(segment.size) =>
+                if row[0].page == segment.page && segment.y - row[0].y <= ROW_SLACK * row[0].size.max(segment.size) =>
             {
                 row.push(segment);
             }
             _ => rows.push(vec![segment]),
         }
     }
-    let margin = rows
-        .iter()
-        .flatten()
-        .map(|s| s.x0)
-        .fold(f64::INFINITY, f64::min);
+    let margin = rows.iter().flatten().map(|s| s.x0).fold(f64::INFINITY, f64::min);
     let mut distances: Vec<f64> = rows
         .windows(2)
         .filter(|pair| pair[0][0].page == pair[1][0].page)
@@ -359,10 +322,7 @@ fn write_rows(mut segments: Vec<Segment>, text: &mut String) {
         .collect();
     distances.sort_by(f64::total_cmp);
     // The lower third, not the middle: short resumes have as many gaps as lines.
-    let usual = distances
-        .get(distances.len() / 3)
-        .copied()
-        .unwrap_or_default();
+    let usual = distances.get(distances.len() / 3).copied().unwrap_or_default();
     let mut last: Option<(f64, u32)> = None;
     for mut row in rows {
         row.sort_by(|a, b| a.x0.total_cmp(&b.x0));

@@ -66,10 +66,7 @@ fn sniff(bytes: &[u8]) -> Result<Kind, Code> {
     }
     if bytes.starts_with(OLE) {
         // A DOCX with a password is an OLE file around an encrypted stream; a plain one is an old DOC.
-        let name: Vec<u8> = "EncryptedPackage"
-            .encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect();
+        let name: Vec<u8> = "EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes).collect();
         return Err(match find(bytes, &name) {
             Some(_) => Code::Encrypted,
             None => Code::NotWhatItSays,
@@ -82,25 +79,16 @@ fn sniff(bytes: &[u8]) -> Result<Kind, Code> {
 }
 
 fn agrees(declared: &str, kind: Kind) -> bool {
-    let essence = declared
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
         "" | "application/octet-stream" => true,
         "application/pdf" | "application/x-pdf" => kind == Kind::Pdf,
-        "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => {
-            kind == Kind::Docx
-        }
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => kind == Kind::Docx,
         "text/plain" | "text/markdown" => kind == Kind::Text,
         _ => false,
     }
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
+    haystack.windows(needle.len()).position(|window| window == needle)
 }

@@ -7,9 +7,7 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lopdf::{Dictionary, Document, Object};
-use pdf_extract::{
-    ColorSpace, MediaBox, OutputDev, OutputError, Path, PathOp, Transform, output_doc_page,
-};
+use pdf_extract::{ColorSpace, MediaBox, OutputDev, OutputError, Path, PathOp, Transform, output_doc_page};
 
 use super::layout::{self, Glyph, Link};
 use super::{Code, TEXT_MAX};
@@ -55,9 +53,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, Code> {
     let mut failures = 0;
     for (&number, &id) in pages.iter().take(PAGES_MAX) {
         let kept = glyphs.kept.len();
-        let read = catch_unwind(AssertUnwindSafe(|| {
-            output_doc_page(&document, &mut glyphs, number)
-        }));
+        let read = catch_unwind(AssertUnwindSafe(|| output_doc_page(&document, &mut glyphs, number)));
         if !matches!(read, Ok(Ok(()))) {
             glyphs.kept.truncate(kept);
             glyphs.end_page_at();
@@ -73,11 +69,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, Code> {
     let mut text = layout::read(glyphs.kept, &links);
     text.push_str(&unplaced);
     if !text.chars().any(char::is_alphanumeric) {
-        return Err(if failures == pages.len().min(PAGES_MAX) {
-            Code::Unreadable
-        } else {
-            Code::NoText
-        });
+        return Err(if failures == pages.len().min(PAGES_MAX) { Code::Unreadable } else { Code::NoText });
     }
     Ok(text)
 }
@@ -122,10 +114,7 @@ fn spelt_out(document: &Document, table: &[Object]) -> Option<Vec<Object>> {
         if codes > CODES_MAX {
             return None;
         }
-        out.extend([
-            Object::Integer(from),
-            Object::Array(vec![width.clone(); usize::try_from(count).ok()?]),
-        ]);
+        out.extend([Object::Integer(from), Object::Array(vec![width.clone(); usize::try_from(count).ok()?])]);
         rest = after;
     }
     Some(out)
@@ -171,17 +160,9 @@ impl Glyphs {
                     && glyph.y - y < 0.6 * glyph.size
                     && diameter < 0.7 * glyph.size
             };
-            let line = self.kept[self.first..]
-                .iter()
-                .filter(beside)
-                .min_by(|a, b| a.x.total_cmp(&b.x));
+            let line = self.kept[self.first..].iter().filter(beside).min_by(|a, b| a.x.total_cmp(&b.x));
             if let Some(line) = line {
-                let bullet = Glyph {
-                    text: "•".to_owned(),
-                    x: x - diameter / 2.0,
-                    width: diameter,
-                    ..line.clone()
-                };
+                let bullet = Glyph { text: "•".to_owned(), x: x - diameter / 2.0, width: diameter, ..line.clone() };
                 self.kept.push(bullet);
             }
         }
@@ -222,10 +203,7 @@ impl OutputDev for Glyphs {
         if !upright || !finite || self.kept.len() >= GLYPHS_MAX || char.is_empty() {
             return Ok(());
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a place on a page, rounded to a point"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "a place on a page, rounded to a point")]
         let place = (char.to_owned(), x.round() as i64, y.round() as i64);
         if !char.trim().is_empty() && !self.drawn.insert(place) {
             return Ok(());
@@ -241,34 +219,20 @@ impl OutputDev for Glyphs {
         Ok(())
     }
 
-    fn fill(
-        &mut self,
-        ctm: &Transform,
-        _space: &ColorSpace,
-        _color: &[f64],
-        path: &Path,
-    ) -> Result<(), OutputError> {
+    fn fill(&mut self, ctm: &Transform, _space: &ColorSpace, _color: &[f64], path: &Path) -> Result<(), OutputError> {
         let mut points = Vec::new();
         for op in path.ops.iter().take(DOT_OPS_MAX + 1) {
             match *op {
-                PathOp::MoveTo(x, y) | PathOp::LineTo(x, y) | PathOp::CurveTo(.., x, y) => {
-                    points.push((x, y))
-                }
-                PathOp::Rect(x, y, width, height) => {
-                    points.extend([(x, y), (x + width, y + height)])
-                }
+                PathOp::MoveTo(x, y) | PathOp::LineTo(x, y) | PathOp::CurveTo(.., x, y) => points.push((x, y)),
+                PathOp::Rect(x, y, width, height) => points.extend([(x, y), (x + width, y + height)]),
                 PathOp::Close => {}
             }
         }
         if points.is_empty() || path.ops.len() > DOT_OPS_MAX || self.dots.len() >= DOTS_MAX {
             return Ok(());
         }
-        let placed = points.into_iter().map(|(x, y)| {
-            (
-                x * ctm.m11 + y * ctm.m21 + ctm.m31,
-                x * ctm.m12 + y * ctm.m22 + ctm.m32,
-            )
-        });
+        let placed =
+            points.into_iter().map(|(x, y)| (x * ctm.m11 + y * ctm.m21 + ctm.m31, x * ctm.m12 + y * ctm.m22 + ctm.m32));
         let (mut low, mut high) = ((f64::MAX, f64::MAX), (f64::MIN, f64::MIN));
         for (x, y) in placed {
             low = (low.0.min(x), low.1.min(y));
@@ -276,10 +240,7 @@ impl OutputDev for Glyphs {
         }
         let (width, height) = (high.0 - low.0, high.1 - low.1);
         if DOT_SIZES.contains(&width) && (width - height).abs() < 0.2 * width {
-            let centre = (
-                f64::midpoint(low.0, high.0),
-                self.above + self.top - f64::midpoint(low.1, high.1),
-            );
+            let centre = (f64::midpoint(low.0, high.0), self.above + self.top - f64::midpoint(low.1, high.1));
             self.dots.push((centre.0, centre.1, width));
         }
         Ok(())
@@ -308,9 +269,7 @@ fn links_of(document: &Document, page: lopdf::ObjectId, top: f64) -> Vec<Link> {
         .into_iter()
         .filter_map(|annotation| {
             let (_, action) = document.dereference(annotation.get(b"A").ok()?).ok()?;
-            let (_, uri) = document
-                .dereference(action.as_dict().ok()?.get(b"URI").ok()?)
-                .ok()?;
+            let (_, uri) = document.dereference(action.as_dict().ok()?.get(b"URI").ok()?).ok()?;
             let target = String::from_utf8_lossy(uri.as_str().ok()?).into_owned();
             let (_, rect) = document.dereference(annotation.get(b"Rect").ok()?).ok()?;
             let rect: Vec<f64> = rect.as_array().ok()?.iter().filter_map(number).collect();

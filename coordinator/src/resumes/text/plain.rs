@@ -4,8 +4,8 @@ use super::Code;
 
 /// Windows-1252 where it differs from Latin-1: bytes 0x80 to 0x9F.
 const CP1252: [char; 32] = [
-    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}',
-    '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
+    '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
 ];
 
 /// How many bytes are looked at to tell text from data.
@@ -17,8 +17,7 @@ pub(super) fn looks_like_text(bytes: &[u8]) -> bool {
         return true;
     }
     let sample = &bytes[..bytes.len().min(SAMPLE)];
-    let control =
-        |byte: &&u8| **byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0B | 0x0C);
+    let control = |byte: &&u8| **byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0B | 0x0C);
     !sample.contains(&0) && sample.iter().filter(control).count() * 100 <= sample.len()
 }
 
@@ -33,9 +32,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, Code> {
             Err(_) => bytes.iter().copied().map(western).collect(),
         },
     };
-    let text = text
-        .replace("\r\n", "\n")
-        .replace(['\r', '\u{b}', '\u{c}'], "\n");
+    let text = text.replace("\r\n", "\n").replace(['\r', '\u{b}', '\u{c}'], "\n");
     if text.trim().is_empty() {
         return Err(Code::Empty);
     }
@@ -44,12 +41,8 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, Code> {
 
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, Code> {
     let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-    let text: String = char::decode_utf16(units)
-        .map(|char| char.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect();
-    let broken = text
-        .chars()
-        .filter(|char| *char == char::REPLACEMENT_CHARACTER || *char == '\0');
+    let text: String = char::decode_utf16(units).map(|char| char.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+    let broken = text.chars().filter(|char| *char == char::REPLACEMENT_CHARACTER || *char == '\0');
     if broken.count() * 100 > text.chars().count() {
         return Err(Code::NotWhatItSays);
     }
