@@ -1,0 +1,4 @@
+//! The whole system, as its users meet it. Each test has a system of its own.
+
+mod main_job;
+mod own_words;

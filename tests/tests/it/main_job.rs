@@ -1,0 +1,93 @@
+//! From a posting to its confirmation, and what is promised around it.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value as Json, json};
+use system_tests::{Person, Valet};
+
+/// The answers a person has given once.
+async fn with_answers(valet: &Valet) -> (Person, String) {
+    let person = Person::first(valet).await;
+    person.remember("work_authorization", "Are you legally authorized to work in the United States?", "Yes").await;
+    person.remember("work_authorization", "Will you require visa sponsorship?", "No").await;
+    person.remember("availability", "What is your notice period?", "2 weeks").await;
+    let resume = person.with_resume().await;
+    (person, resume)
+}
+
+#[tokio::test]
+async fn one_application_is_filled_reviewed_and_sent_once() {
+    let valet = Valet::start().await;
+    let (person, resume) = with_answers(&valet).await;
+    let task = person.apply(&valet.job("/greenhouse/platform-engineer"), &resume).await;
+    let waiting = person.wait_for(&task, &["waiting_human", "failed"]).await;
+    assert_eq!(waiting["status"], "waiting_human", "{waiting:#}");
+    assert_eq!(valet.submission_count().await, 0, "nothing is sent before the person says so");
+
+    let review = person.review(&task).await;
+    let fields = review["fields"].as_array().unwrap();
+    let named = |label: &str| -> Json {
+        let found = fields.iter().find(|field| field["label"].as_str().unwrap_or_default().starts_with(label));
+        found.cloned().unwrap_or_else(|| panic!("no field {label} in {review:#}"))
+    };
+    assert_eq!(named("First")["value"], "Robin");
+    assert_eq!(named("First")["source"], "resume");
+    assert_eq!(named("Email")["value"], "robin.example@example.com");
+
+    let (status, body) = person.approve(&task).await;
+    assert_eq!(status, StatusCode::OK, "{body:#}");
+    let done = person.wait_for(&task, &["completed", "failed", "waiting_human"]).await;
+    assert_eq!(done["status"], "completed", "{done:#}");
+    assert_eq!(done["outcome"], "sent");
+    assert_eq!(done["progress"], 100);
+
+    let received = valet.submissions().await;
+    assert_eq!(received["count"], 1, "{received:#}");
+    assert_eq!(received["duplicates"], 0);
+    let submission = &received["submissions"][0];
+    assert_eq!(done["confirmation"]["number"], submission["number"]);
+    assert_eq!(submission["honeypot"], false);
+    assert_eq!(submission["files"][0]["name"], "resume.pdf");
+
+    let (status, body) = person.call(Method::POST, &format!("/tasks/{task}/approve"), Some(json!({}))).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{body}");
+    assert_eq!(valet.submission_count().await, 1);
+}
+
+#[tokio::test]
+async fn every_style_of_form_is_filled_and_sent() {
+    let valet = Valet::start().await;
+    let (person, resume) = with_answers(&valet).await;
+    for (sent, path) in
+        ["/lever/product-designer", "/ashby/frontend-engineer", "/workday/operations-analyst"].into_iter().enumerate()
+    {
+        let done = person.apply_and_submit(&valet.job(path), &resume).await;
+        assert_eq!(done["status"], "completed", "{path}: {done:#}");
+        assert_eq!(valet.submission_count().await, sent as u64 + 1, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_start_with_the_same_data_finds_everything_and_a_stop_leaves_nothing() {
+    let mut valet = Valet::start().await;
+    let (person, resume) = with_answers(&valet).await;
+    let task = person.apply(&valet.job("/greenhouse/platform-engineer"), &resume).await;
+    person.wait_for(&task, &["waiting_human"]).await;
+    let before = person.review(&task).await;
+
+    let processes = valet.processes();
+    assert!(processes.len() > 4, "Postgres, agent and browser run: {processes:#?}");
+    assert!(valet.stop().await, "it ends well");
+    let dir = valet.data_dir().display().to_string();
+    let left = system_tests::process::naming(&dir);
+    assert!(left.is_empty(), "left running: {left:#?}");
+
+    valet.restart().await;
+    let person = Person::first(&valet).await;
+    let after = person.review(&task).await;
+    assert_eq!(before["fields"], after["fields"], "the review is as it was");
+    let (status, body) = person.approve(&task).await;
+    assert_eq!(status, StatusCode::OK, "{body:#}");
+    let done = person.wait_for(&task, &["completed", "failed"]).await;
+    assert_eq!(done["status"], "completed", "{done:#}");
+    assert_eq!(valet.submission_count().await, 1);
+}
