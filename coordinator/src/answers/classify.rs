@@ -59,12 +59,15 @@ pub fn classify(field: &Field, form: &FormModel) -> Class {
     {
         best = hinted;
     }
-    let (kind, confidence) = best;
+    let (kind, confidence) = refined(best, field);
     let (kind, confidence) = in_context(kind, confidence, context, label, field);
     let (kind, confidence) = by_control(kind, confidence, field, form);
     let other = context == Context::Other || OTHERS.iter().any(|pattern| pattern.find(&words(label)).is_some());
     if other && is_personal(kind) {
         return Class { kind: OtherPerson, confidence: 0.9, context };
+    }
+    if confidence < KIND_MIN && !matches!(kind, Password | IdentityNumber | Payment) {
+        return Class { kind: Custom, confidence, context };
     }
     Class { kind, confidence, context }
 }
@@ -223,6 +226,25 @@ fn by_hints(field: &Field, label: &str) -> Option<(Canonical, f32)> {
     by_kind.or_else(|| (hinted.1 > 0.0).then_some((hinted.0, hinted.1 * factor)))
 }
 
+/// A box within a labelled group ("Name", "Address") says by its placeholder or name which part it takes.
+fn refined(named: (Canonical, f32), field: &Field) -> (Canonical, f32) {
+    let parts: &[Canonical] = match named.0 {
+        FullName => &[FirstName, MiddleName, LastName],
+        Address => &[AddressLine2, City, State, PostalCode, Country],
+        Phone => &[PhoneCountry, PhoneExtension],
+        _ => return named,
+    };
+    let token = field.autocomplete.split_whitespace().last().unwrap_or_default();
+    let declared = AUTOCOMPLETE.iter().find(|(name, _)| *name == token).map(|(_, kind)| (*kind, 0.97));
+    let placeholder = Some(best_rule(&words(&field.placeholder), |_| true));
+    let name = Some(best_rule(&words(&split_name(&field.name)), |_| true)).map(|(kind, c)| (kind, c * 0.95));
+    [declared, placeholder, name]
+        .into_iter()
+        .flatten()
+        .find(|(kind, confidence)| parts.contains(kind) && *confidence >= 0.75)
+        .map_or(named, |(kind, confidence)| (kind, confidence.min(0.96)))
+}
+
 /// What the same words mean inside a job or a school entry.
 fn in_context(kind: Canonical, confidence: f32, context: Context, label: &str, field: &Field) -> (Canonical, f32) {
     let label_words = words(label);
@@ -254,6 +276,10 @@ fn in_context(kind: Canonical, confidence: f32, context: Context, label: &str, f
             Location | City | State | Country | JobDescription | Summary => (Custom, 0.5),
             _ => (kind, confidence),
         },
+        _ if signs_below(&field.section) && matches!(kind, FullName | LegalName) => (Signature, 0.9),
+        _ if signs_below(&field.section) && short && starts(&["date", "month", "day", "year", "today", "todays"]) => {
+            (SignatureDate, 0.9)
+        }
         _ => match kind {
             JobStart | JobEnd => (Custom, 0.5),
             JobDescription => (Custom, 0.5),
@@ -262,13 +288,25 @@ fn in_context(kind: Canonical, confidence: f32, context: Context, label: &str, f
     }
 }
 
+/// Headings under which a name and a date sign a declaration.
+fn signs_below(section: &str) -> bool {
+    let words = words(section);
+    let has = |phrase: &str| super::text::has_phrase(&words, phrase);
+    has("self identify") || has("signature") || has("disability") || has("cc 305") || has("certification") && has("sign")
+        || has("acknowledgement") || has("acknowledgment") || has("declaration") || has("attestation")
+}
+
 /// The control itself says more than its words: a file box takes files, a list of dialling codes is the phone's.
 fn by_control(kind: Canonical, confidence: f32, field: &Field, form: &FormModel) -> (Canonical, f32) {
     if field.kind == FieldKind::Password {
         return (Password, 1.0);
     }
-    if field.kind == FieldKind::File && !matches!(kind, Resume | CoverLetter | OtherFile | ResumeImport) {
-        return (OtherFile, 0.5);
+    if field.kind == FieldKind::File && (confidence < KIND_MIN || !is_file_kind(kind)) {
+        return file_kind(field, form);
+    }
+    if kind == Phone && matches!(field.kind, FieldKind::Select | FieldKind::Combobox) {
+        // A list beside the number is its country; one without any options is the list's own search box.
+        return if field.options.is_empty() { (Custom, 0.5) } else { (PhoneCountry, 0.93) };
     }
     let with_code = field.options.iter().filter(|option| dial_in(&option.label)).count();
     if with_code * 2 > field.options.len() {
@@ -283,6 +321,26 @@ fn by_control(kind: Canonical, confidence: f32, field: &Field, form: &FormModel)
         return if phone { (PhoneCountry, 0.9) } else { (Country, 0.75) };
     }
     (kind, confidence)
+}
+
+fn is_file_kind(kind: Canonical) -> bool {
+    matches!(kind, Resume | CoverLetter | OtherFile | ResumeImport)
+}
+
+/// A file box whose label only says "Choose a file": its heading, else what an application cannot do without.
+fn file_kind(field: &Field, form: &FormModel) -> (Canonical, f32) {
+    let fits = |kind: Canonical| is_file_kind(kind);
+    let heading = best_rule(&words(&field.section), fits);
+    if heading.1 >= KIND_MIN {
+        return (heading.0, heading.1.min(0.92));
+    }
+    let named = best_rule(&words(&split_name(&field.name)), fits);
+    if named.1 >= KIND_MIN {
+        return (named.0, named.1 * 0.9);
+    }
+    let files = form.fields.iter().filter(|other| other.kind == FieldKind::File).count();
+    let speaks_of_image = field.accept.contains("image/") || normalise(&field.label).contains("photo");
+    if files == 1 && field.required && !speaks_of_image { (Resume, 0.75) } else { (OtherFile, 0.8) }
 }
 
 fn dial_in(label: &str) -> bool {

@@ -203,7 +203,11 @@ impl Planner<'_> {
         if let Some(why) = self.pay_differs(field, kind, &entry.answer) {
             return Err(why);
         }
-        let rendered = render::text(field, kind, &entry.answer).filter(|r| !kind.is_strict() || r.fit >= strict_fit(field));
+        let rendered = render::text(field, kind, &entry.answer).filter(|r| !kind.is_strict() || r.fit >= strict_fit(field, kind));
+        if kind.is_self_identification() && render::has_options(field) && rendered.as_ref().is_some_and(|r| r.fit < STRICT_FIT) {
+            planned.ask = true;
+            "The form's choices differ from your answer: check that this one says the same".clone_into(&mut planned.note);
+        }
         match rendered {
             Some(rendered) if !ask || (!blank.sensitive && found.confidence >= 0.8) => {
                 planned.value = Some(rendered.value);
@@ -256,7 +260,7 @@ impl Planner<'_> {
         };
         let authorised = answer(Canonical::WorkAuthorization)?;
         let needs_visa = answer(Canonical::Sponsorship)?;
-        let rendered = render::yes_no(field, authorised && !needs_visa).filter(|r| r.fit >= strict_fit(field))?;
+        let rendered = render::yes_no(field, authorised && !needs_visa).filter(|r| r.fit >= strict_fit(field, class.kind))?;
         Some(PlannedField {
             value: Some(rendered.value),
             source: Some(Source::Inferred),
@@ -434,8 +438,10 @@ fn is_own_fact(kind: Canonical) -> bool {
 }
 
 /// Options not yet shown are matched by the agent when they are; shown ones must say exactly what was answered.
-fn strict_fit(field: &Field) -> f32 {
-    if render::is_choice(field) && !render::has_options(field) { 0.7 } else { STRICT_FIT }
+/// A self-identification that nearly fits is put to the person.
+fn strict_fit(field: &Field, kind: Canonical) -> f32 {
+    let unseen = render::is_choice(field) && !render::has_options(field);
+    if unseen || kind == Canonical::Veteran { 0.7 } else { STRICT_FIT }
 }
 
 fn agree(field: &Field) -> Option<Rendered> {

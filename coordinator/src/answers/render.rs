@@ -236,7 +236,9 @@ pub fn several(field: &Field, kind: Canonical, values: &[String]) -> Option<Rend
     if !is_choice(field) {
         return typed(field, &values.join(", "));
     }
-    if !field.multiple && field.kind != FieldKind::CheckboxGroup {
+    // A box to add skills to takes many, though it may not say so.
+    let many = field.multiple || field.kind == FieldKind::CheckboxGroup || (kind == Canonical::Skills && !field.options_complete);
+    if !many {
         return None;
     }
     let labels: Vec<String> = if has_options(field) && field.options_complete {
@@ -248,7 +250,6 @@ pub fn several(field: &Field, kind: Canonical, values: &[String]) -> Option<Rend
     } else {
         values.to_vec()
     };
-    let _ = kind;
     (!labels.is_empty()).then(|| Rendered::new(Value::Choices(labels.into_iter().take(MULTIPLE_MAX).collect()), 0.95))
 }
 

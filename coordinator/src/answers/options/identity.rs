@@ -1,7 +1,7 @@
 //! Self-identification: what an answer and an option say of gender, race, ethnicity, veteran and disability status.
 //! Both are read into the same classes; an option is taken when it alone is of the answer's class.
 
-use super::{MEANING, Pick, is_decline, polarity};
+use super::{LIKELY, MEANING, Pick, is_decline, polarity};
 use crate::answers::kind::Canonical;
 use crate::answers::text::{has_phrase, words};
 
@@ -58,9 +58,9 @@ pub(super) fn pick(labels: &[(usize, &str)], identity: Identity) -> Option<Pick>
     if found.next().is_some() {
         return None;
     }
-    // A list that tells veterans who are not "protected" apart has no sure place for someone who said the one thing.
+    // A list that tells veterans who are not "protected" apart leaves open which of the two "not protected" meant.
     if identity == Identity::NotVeteran && labels.iter().any(|(_, label)| is_unprotected_veteran(label)) {
-        return None;
+        return Some(Pick { index: first.0, fit: LIKELY });
     }
     Some(Pick { index: first.0, fit: MEANING })
 }
@@ -158,6 +158,6 @@ fn veteran(text: &str, words: &[String]) -> Option<Identity> {
 /// "I am a veteran, but not a protected veteran".
 fn is_unprotected_veteran(text: &str) -> bool {
     let words = words(text);
-    has(&words, &["not a protected", "not protected", "but not"])
-        && has(&words, &["i am a veteran", "a veteran but", "am a us veteran", "veteran but not", "veteran i am not a protected"])
+    has(&words, &["not a protected", "not protected", "but not", "just not"])
+        && has(&words, &["i am a veteran", "a veteran but", "am a us veteran", "veteran but not", "as a veteran just not", "veteran just not"])
 }
