@@ -13,105 +13,18 @@ pub const KIND_MIN: f32 = 0.7;
 
 /// Qualifiers that do not change what a label asks for: "home phone number" is a phone.
 const BENIGN: &[&str] = &[
-    "account",
-    "active",
-    "address",
-    "applicant",
-    "best",
-    "candidate",
-    "complete",
-    "contact",
-    "desired",
-    "details",
-    "field",
-    "full",
-    "here",
-    "home",
-    "information",
-    "legal",
-    "line",
-    "link",
-    "local",
-    "main",
-    "most",
-    "mobile",
-    "my",
-    "name",
-    "number",
-    "page",
-    "personal",
-    "preferred",
-    "present",
-    "primary",
-    "private",
-    "profile",
-    "public",
-    "recent",
-    "residence",
-    "residential",
-    "update",
-    "upload",
-    "url",
-    "valid",
-    "work",
-    "attach",
-    "add",
-    "file",
-    "document",
-    "numero",
-    "number",
-    "actual",
-    "actuelle",
-    "actuel",
-    "completo",
-    "e",
-    "y",
-    "et",
-    "und",
-    "1",
-    "100",
-    "digits",
+    "account", "active", "address", "applicant", "best", "candidate", "complete", "contact", "desired", "details",
+    "field", "full", "here", "home", "information", "legal", "line", "link", "local", "main", "most", "mobile", "my",
+    "name", "number", "page", "personal", "preferred", "present", "primary", "private", "profile", "public", "recent",
+    "residence", "residential", "update", "upload", "url", "valid", "work", "attach", "add", "file", "document",
+    "numero", "number", "actual", "actuelle", "actuel", "completo", "e", "y", "et", "und", "1", "100", "digits",
 ];
 
 /// Words that show a parenthesis to be an instruction, not part of the question.
 const INSTRUCTION: &[&str] = &[
-    "mark",
-    "select",
-    "all",
-    "apply",
-    "optional",
-    "required",
-    "eg",
-    "format",
-    "mm",
-    "dd",
-    "yyyy",
-    "yy",
-    "digits",
-    "max",
-    "maximum",
-    "minimum",
-    "check",
-    "pdf",
-    "doc",
-    "docx",
-    "usd",
-    "eur",
-    "gbp",
-    "if",
-    "please",
-    "example",
-    "ex",
-    "city",
-    "include",
-    "including",
-    "actual",
-    "expected",
-    "characters",
-    "only",
-    "paste",
-    "opcional",
-    "facultatif",
+    "mark", "select", "all", "apply", "optional", "required", "eg", "format", "mm", "dd", "yyyy", "yy", "digits", "max",
+    "maximum", "minimum", "check", "pdf", "doc", "docx", "usd", "eur", "gbp", "if", "please", "example", "ex", "city",
+    "include", "including", "actual", "expected", "characters", "only", "paste", "opcional", "facultatif",
 ];
 
 /// What a field is about.
@@ -146,12 +59,15 @@ pub fn classify(field: &Field, form: &FormModel) -> Class {
     {
         best = hinted;
     }
-    let (kind, confidence) = best;
+    let (kind, confidence) = refined(best, field);
     let (kind, confidence) = in_context(kind, confidence, context, label, field);
     let (kind, confidence) = by_control(kind, confidence, field, form);
     let other = context == Context::Other || OTHERS.iter().any(|pattern| pattern.find(&words(label)).is_some());
     if other && is_personal(kind) {
         return Class { kind: OtherPerson, confidence: 0.9, context };
+    }
+    if confidence < KIND_MIN && !matches!(kind, Password | IdentityNumber | Payment) {
+        return Class { kind: Custom, confidence, context };
     }
     Class { kind, confidence, context }
 }
@@ -199,24 +115,11 @@ fn context_of(sources: &[&str]) -> Context {
         if has(&["reference", "references", "emergency", "referee", "guardian"]) {
             return Context::Other;
         }
-        if has(&[
-            "education",
-            "educations",
-            "educational",
-            "school",
-            "formacion",
-            "formation",
-            "ausbildung",
-            "educacao",
-            "studies",
-        ]) {
+        if has(&["education", "educations", "educational", "school", "formacion", "formation", "ausbildung", "educacao", "studies"]) {
             return Context::Education(number);
         }
-        let experience =
-            has(&["experience", "experiences", "employment", "employer", "experiencia", "berufserfahrung"]);
-        if experience && !has(&["years", "year"])
-            || (has(&["work", "job", "employment"]) && (number.is_some() || has(&["history"])))
-        {
+        let experience = has(&["experience", "experiences", "employment", "employer", "experiencia", "berufserfahrung"]);
+        if experience && !has(&["years", "year"]) || (has(&["work", "job", "employment"]) && (number.is_some() || has(&["history"]))) {
             return Context::Work(number);
         }
     }
@@ -313,13 +216,7 @@ fn by_hints(field: &Field, label: &str) -> Option<(Canonical, f32)> {
     let name = best_rule(&words(&split_name(&field.name)), fits);
     let hinted = if placeholder.1 >= name.1 { placeholder } else { name };
     // Behind a label of its own, a name or placeholder may give an example of something else.
-    let factor = if label.trim().is_empty() {
-        0.95
-    } else if long {
-        0.5
-    } else {
-        0.75
-    };
+    let factor = if label.trim().is_empty() { 0.95 } else if long { 0.5 } else { 0.75 };
     let by_kind = match field.kind {
         FieldKind::Email if !long => Some((Email, 0.93)),
         FieldKind::Tel if !long => Some((Phone, 0.93)),
@@ -329,30 +226,41 @@ fn by_hints(field: &Field, label: &str) -> Option<(Canonical, f32)> {
     by_kind.or_else(|| (hinted.1 > 0.0).then_some((hinted.0, hinted.1 * factor)))
 }
 
+/// A box within a labelled group ("Name", "Address") says by its placeholder or name which part it takes.
+fn refined(named: (Canonical, f32), field: &Field) -> (Canonical, f32) {
+    let parts: &[Canonical] = match named.0 {
+        FullName => &[FirstName, MiddleName, LastName],
+        Address => &[AddressLine2, City, State, PostalCode, Country],
+        Phone => &[PhoneCountry, PhoneExtension],
+        _ => return named,
+    };
+    let token = field.autocomplete.split_whitespace().last().unwrap_or_default();
+    let declared = AUTOCOMPLETE.iter().find(|(name, _)| *name == token).map(|(_, kind)| (*kind, 0.97));
+    let placeholder = Some(best_rule(&words(&field.placeholder), |_| true));
+    let name = Some(best_rule(&words(&split_name(&field.name)), |_| true)).map(|(kind, c)| (kind, c * 0.95));
+    [declared, placeholder, name]
+        .into_iter()
+        .flatten()
+        .find(|(kind, confidence)| parts.contains(kind) && *confidence >= 0.75)
+        .map_or(named, |(kind, confidence)| (kind, confidence.min(0.96)))
+}
+
 /// What the same words mean inside a job or a school entry.
 fn in_context(kind: Canonical, confidence: f32, context: Context, label: &str, field: &Field) -> (Canonical, f32) {
     let label_words = words(label);
     let starts = |list: &[&str]| label_words.iter().any(|word| list.contains(&word.as_str()));
-    let dated = (
-        starts(&["from", "start", "began", "begin", "desde", "von", "debut"]),
-        starts(&["to", "end", "until", "hasta", "bis", "fin"]),
-    );
+    let dated = (starts(&["from", "start", "began", "begin", "desde", "von", "debut"]), starts(&["to", "end", "until", "hasta", "bis", "fin"]));
     let by_name = normalise(&split_name(&field.name));
     let date_part = label_words.iter().any(|word| matches!(word.as_str(), "month" | "year" | "day"));
     let (from, to) = if dated == (false, false) && date_part {
-        (
-            by_name.contains("start") || by_name.contains("from") || by_name.contains("first"),
-            by_name.contains("end") || by_name.contains("last"),
-        )
+        (by_name.contains("start") || by_name.contains("from") || by_name.contains("first"), by_name.contains("end") || by_name.contains("last"))
     } else {
         dated
     };
     let short = content(label).len() <= 4;
     match context {
         Context::Work(_) if short => match kind {
-            JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if from => {
-                (JobStart, 0.95)
-            }
+            JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if from => (JobStart, 0.95),
             JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if to => (JobEnd, 0.95),
             NameTitle | Headline => (CurrentTitle, 0.95),
             Location | City => (JobLocation, 0.9),
@@ -361,17 +269,17 @@ fn in_context(kind: Canonical, confidence: f32, context: Context, label: &str, f
             _ => (kind, confidence),
         },
         Context::Education(_) if short => match kind {
-            JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if from => {
-                (EducationStart, 0.95)
-            }
-            JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if to => {
-                (EducationEnd, 0.95)
-            }
+            JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if from => (EducationStart, 0.95),
+            JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if to => (EducationEnd, 0.95),
             FullName => (School, 0.8),
             // Where the school is, what was taught there: not known, and not where the person lives.
             Location | City | State | Country | JobDescription | Summary => (Custom, 0.5),
             _ => (kind, confidence),
         },
+        _ if signs_below(&field.section) && matches!(kind, FullName | LegalName) => (Signature, 0.9),
+        _ if signs_below(&field.section) && short && starts(&["date", "month", "day", "year", "today", "todays"]) => {
+            (SignatureDate, 0.9)
+        }
         _ => match kind {
             JobStart | JobEnd => (Custom, 0.5),
             JobDescription => (Custom, 0.5),
@@ -380,13 +288,25 @@ fn in_context(kind: Canonical, confidence: f32, context: Context, label: &str, f
     }
 }
 
+/// Headings under which a name and a date sign a declaration.
+fn signs_below(section: &str) -> bool {
+    let words = words(section);
+    let has = |phrase: &str| super::text::has_phrase(&words, phrase);
+    has("self identify") || has("signature") || has("disability") || has("cc 305") || has("certification") && has("sign")
+        || has("acknowledgement") || has("acknowledgment") || has("declaration") || has("attestation")
+}
+
 /// The control itself says more than its words: a file box takes files, a list of dialling codes is the phone's.
 fn by_control(kind: Canonical, confidence: f32, field: &Field, form: &FormModel) -> (Canonical, f32) {
     if field.kind == FieldKind::Password {
         return (Password, 1.0);
     }
-    if field.kind == FieldKind::File && !matches!(kind, Resume | CoverLetter | OtherFile | ResumeImport) {
-        return (OtherFile, 0.5);
+    if field.kind == FieldKind::File && (confidence < KIND_MIN || !is_file_kind(kind)) {
+        return file_kind(field, form);
+    }
+    if kind == Phone && matches!(field.kind, FieldKind::Select | FieldKind::Combobox) {
+        // A list beside the number is its country; one without any options is the list's own search box.
+        return if field.options.is_empty() { (Custom, 0.5) } else { (PhoneCountry, 0.93) };
     }
     let with_code = field.options.iter().filter(|option| dial_in(&option.label)).count();
     if with_code * 2 > field.options.len() {
@@ -403,6 +323,26 @@ fn by_control(kind: Canonical, confidence: f32, field: &Field, form: &FormModel)
     (kind, confidence)
 }
 
+fn is_file_kind(kind: Canonical) -> bool {
+    matches!(kind, Resume | CoverLetter | OtherFile | ResumeImport)
+}
+
+/// A file box whose label only says "Choose a file": its heading, else what an application cannot do without.
+fn file_kind(field: &Field, form: &FormModel) -> (Canonical, f32) {
+    let fits = |kind: Canonical| is_file_kind(kind);
+    let heading = best_rule(&words(&field.section), fits);
+    if heading.1 >= KIND_MIN {
+        return (heading.0, heading.1.min(0.92));
+    }
+    let named = best_rule(&words(&split_name(&field.name)), fits);
+    if named.1 >= KIND_MIN {
+        return (named.0, named.1 * 0.9);
+    }
+    let files = form.fields.iter().filter(|other| other.kind == FieldKind::File).count();
+    let speaks_of_image = field.accept.contains("image/") || normalise(&field.label).contains("photo");
+    if files == 1 && field.required && !speaks_of_image { (Resume, 0.75) } else { (OtherFile, 0.8) }
+}
+
 fn dial_in(label: &str) -> bool {
     label.split('+').skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
@@ -410,9 +350,8 @@ fn dial_in(label: &str) -> bool {
 /// A country list directly before a phone box, and no address before it.
 fn precedes_phone(field: &Field, form: &FormModel) -> bool {
     let next = neighbour(field, form, 1).is_some_and(|next| next.kind == FieldKind::Tel);
-    let before = neighbour(field, form, -1).is_some_and(|before| {
-        matches!(best_rule(&words(&before.label), |_| true).0, City | State | PostalCode | Address)
-    });
+    let before = neighbour(field, form, -1)
+        .is_some_and(|before| matches!(best_rule(&words(&before.label), |_| true).0, City | State | PostalCode | Address));
     next && !before
 }
 
@@ -448,56 +387,18 @@ fn is_plain_fact(kind: Canonical) -> bool {
     is_typed_fact(kind)
         || matches!(
             kind,
-            State
-                | Country
-                | PhoneCountry
-                | PhoneType
-                | CurrentCompany
-                | CurrentTitle
-                | School
-                | Degree
-                | HighestDegree
-                | FieldOfStudy
-                | Skills
-                | Languages
-                | Certifications
-                | Location
-                | JobStart
-                | JobEnd
-                | StartDate
-                | NoticePeriod
-                | Salary
-                | SiteChrome
-                | Login
+            State | Country | PhoneCountry | PhoneType | CurrentCompany | CurrentTitle | School | Degree | HighestDegree
+                | FieldOfStudy | Skills | Languages | Certifications | Location | JobStart | JobEnd | StartDate
+                | NoticePeriod | Salary | SiteChrome | Login
         )
 }
 
 fn is_typed_fact(kind: Canonical) -> bool {
     matches!(
         kind,
-        FirstName
-            | MiddleName
-            | LastName
-            | FullName
-            | LegalName
-            | PreferredName
-            | NameSuffix
-            | Email
-            | Phone
-            | PhoneExtension
-            | Address
-            | AddressLine2
-            | City
-            | PostalCode
-            | Linkedin
-            | Github
-            | Portfolio
-            | OtherLink
-            | Headline
-            | Summary
-            | Password
-            | IdentityNumber
-            | Payment
+        FirstName | MiddleName | LastName | FullName | LegalName | PreferredName | NameSuffix | Email | Phone
+            | PhoneExtension | Address | AddressLine2 | City | PostalCode | Linkedin | Github | Portfolio | OtherLink
+            | Headline | Summary | Password | IdentityNumber | Payment
     )
 }
 

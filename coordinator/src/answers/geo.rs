@@ -1,6 +1,8 @@
 //! Countries, their dialling codes, and the states people write as codes. Tables, and how to read a place out of a
 //! text.
 
+use std::sync::LazyLock;
+
 use super::text::{has_phrase, normalise, words};
 
 /// A country: ISO code, common English name, dialling code, other names (normalised, `;` between them).
@@ -26,7 +28,11 @@ impl Country {
     pub fn named(text: &str) -> Option<&'static Self> {
         let text = normalise(text);
         let text = text.strip_prefix("the ").unwrap_or(&text);
-        COUNTRIES.iter().find(|country| country.is(text))
+        COUNTRIES
+            .iter()
+            .zip(NAMES.iter())
+            .find(|(country, names)| country.code.eq_ignore_ascii_case(text) || names.iter().any(|name| name == text))
+            .map(|(country, _)| country)
     }
 
     #[must_use]
@@ -34,16 +40,22 @@ impl Country {
         COUNTRIES.iter().find(|country| country.code == code)
     }
 
-    fn is(&self, text: &str) -> bool {
-        normalise(self.name) == text
-            || self.code.eq_ignore_ascii_case(text)
-            || self.aliases().any(|alias| alias == text)
-    }
-
     fn aliases(&self) -> impl Iterator<Item = &'static str> {
         self.aliases.split(';').filter(|alias| !alias.is_empty())
     }
 }
+
+/// The names of every country, normalised once: sentences are searched for them often.
+static NAMES: LazyLock<Vec<Vec<String>>> = LazyLock::new(|| {
+    COUNTRIES
+        .iter()
+        .map(|country| {
+            let mut names: Vec<String> = country.aliases().map(str::to_owned).collect();
+            names.push(normalise(country.name));
+            names
+        })
+        .collect()
+});
 
 /// Every country a sentence speaks of. Codes count only in capitals ("US" is a country, "us" is not).
 #[must_use]
@@ -52,28 +64,21 @@ pub fn countries_in(text: &str) -> Vec<&'static Country> {
     let capitals: Vec<String> = text
         .replace('.', "")
         .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| word.len() >= 2 && word.chars().all(|c| c.is_ascii_uppercase()))
-        .map(str::to_owned)
+        .filter(|word| matches!(*word, "US" | "USA" | "UK" | "UAE"))
+        .map(str::to_lowercase)
         .collect();
-    COUNTRIES
-        .iter()
-        .filter(|country| {
-            let long = |name: &str| name.len() > 3 && has_phrase(&all, name);
-            long(&normalise(country.name))
-                || country.aliases().any(long)
-                || capitals.iter().any(|word| {
-                    matches!(word.as_str(), "US" | "USA" | "UK" | "UAE" | "EU")
-                        && (country.code == word || country.aliases().any(|alias| alias.eq_ignore_ascii_case(word)))
-                })
-        })
-        // "Guinea" within "Papua New Guinea", "Georgia" the state: the longer name wins, below.
-        .filter(|country| !COUNTRIES.iter().any(|other| longer_name(other, country, &all)))
-        .collect()
-}
-
-fn longer_name(other: &Country, country: &Country, text: &[String]) -> bool {
-    let (long, short) = (normalise(other.name), normalise(country.name));
-    long.len() > short.len() && long.contains(&short) && has_phrase(text, &long)
+    // (country, its name as found)
+    let mut found: Vec<(&Country, &str)> = Vec::new();
+    for (country, names) in COUNTRIES.iter().zip(NAMES.iter()) {
+        let longest = names
+            .iter()
+            .filter(|name| (name.len() > 3 && has_phrase(&all, name)) || capitals.contains(name))
+            .max_by_key(|name| name.len());
+        found.extend(longest.map(|name| (country, name.as_str())));
+    }
+    // "Guinea" within "Papua New Guinea": the longer name is meant.
+    let within = |short: &str| found.iter().any(|(_, long)| long.len() > short.len() && long.contains(short));
+    found.iter().filter(|(_, name)| !within(name)).map(|(country, _)| *country).collect()
 }
 
 impl State {
@@ -123,8 +128,9 @@ impl Place {
             }
         }
         if parts.len() > 1
-            && let Some(state) =
-                parts.last().and_then(|last| State::named(last, place.country.map(|country| country.code)))
+            && let Some(state) = parts
+                .last()
+                .and_then(|last| State::named(last, place.country.map(|country| country.code)))
         {
             place.state = Some(state);
             place.country = place.country.or_else(|| Country::by_code(state.country));
