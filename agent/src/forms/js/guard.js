@@ -6,9 +6,9 @@
 // (validate, then submit by script) is part of it, until a form really goes or the watch ends.
 //
 // `form.submit()` fires no event: a wrapper in the page's own world asks us first (guard-page.js). A hostile page can
-// still get around both (a native `submit` taken from a frame it made, a request of its own making): such a page needs
-// no application form to send what it holds. The agent's second line is the network: document requests with a body
-// are refused there while the gate is closed.
+// still get around both (a native `submit` taken from a realm it made, a request of its own making), and can fake what
+// the recorder counts; such a page needs no click to send what it was given. So the counts are evidence beside the
+// browser's own network events, never instead of them.
 
 const PROBE = 'valet-submit-asked';
 const gate = { until: 0, watch: 0, clicked: false, gone: false, pass: null, seen: 0, blocked: 0, allowed: 0, late: 0, clicks: 0 };
@@ -67,11 +67,13 @@ function arm() {
 }
 
 // Opens the gate: the click must come within `ms`, what follows it within `watch` more.
-function openGate({ ms, watch }) {
+// `at` is the same deadline by the wall clock: a script that waited in the queue of a busy page opens it no later.
+function openGate({ ms, watch, at }) {
   arm();
   const now = performance.now();
+  ms = Math.min(ms, at - Date.now());
   Object.assign(gate, { until: now + ms, watch: now + ms + watch, clicked: false, gone: false, seen: 0, blocked: 0, allowed: 0, late: 0, clicks: 0 });
-  return { open: true };
+  return { open: ms > 0 };
 }
 
 function closeGate() {

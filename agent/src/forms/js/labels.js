@@ -260,5 +260,7 @@ function complaint(els) {
     }
   }
   if (found) return { text: cut(textOf(found)), el: found };
+  const native = els.find((e) => e.willValidate && e.matches(':user-invalid') && e.validationMessage);
+  if (native) return { text: cut(native.validationMessage), el: null };
   return flagged ? { text: 'marked as invalid', el: null } : null;
 }

@@ -89,10 +89,11 @@ function beforeOpen({ key }) {
 }
 
 // Waits for options: until the wanted one is there, or the list has come and stopped changing, or the time is over.
-async function awaitOptions({ key, wanted, ms, settle = 60 }) {
+async function awaitOptions({ key, wanted, ms, idle = ms, settle = 60 }) {
   const entry = find(key);
   if (!entry) return { missing: true };
-  let last = '', since = performance.now(), state = 'none';
+  const start = performance.now();
+  let last = '', since = start, state = 'none';
   const done = await until(() => {
     const options = openOptions(entry).filter((o) => !disabledOption(o));
     const labels = options.slice(0, OPTIONS_MAX + 1).map(optionText);
@@ -107,6 +108,7 @@ async function awaitOptions({ key, wanted, ms, settle = 60 }) {
     state = labels.length ? 'options' : notice || 'none';
     const still = performance.now() - since;
     if (labels.length && still > (wanted ? settle * 4 : settle)) return { at: -1, labels };
+    if (!labels.length && !notice && performance.now() - start > idle) return { at: -1, labels: [] };
     if (notice === 'nothing' && still > settle * 6) return { at: -1, labels: [] };
     return null;
   }, ms);
@@ -126,6 +128,15 @@ function optionPoint({ key, at }) {
   if (!option?.isConnected) return { missing: true };
   option.scrollIntoView({ block: 'nearest' });
   return pointOf(option);
+}
+
+// Shuts a list that was opened only to be read. Says whether it is still open, so that the agent may press its opener.
+async function closeList({ key }) {
+  const entry = entries.get(key);
+  if (!entry) return { open: false };
+  leave();
+  const gone = await until(() => !entry.shown.some((o) => visible(o, 1)), 60);
+  return { open: !gone };
 }
 
 // A search box that came with the list, for lists that are opened by a button.
