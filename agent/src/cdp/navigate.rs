@@ -1,0 +1,315 @@
+//! Going somewhere, and knowing what came of it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use chromiumoxide::cdp::CdpEvent;
+use chromiumoxide::cdp::browser_protocol::network::ResourceType;
+use chromiumoxide::cdp::browser_protocol::page::{EventLifecycleEvent, FrameId, NavigateParams, StopLoadingParams};
+use protocol::task::{ErrorCode, Failure, FailureClass};
+use tokio::time::Instant;
+use url::Url;
+
+use super::{Error, PageEvent, PageSession, RequestKind};
+
+/// Redirects of one document that are remembered; Chromium itself gives up at 20.
+const MAX_REDIRECTS: usize = 20;
+/// Requests whose answers are still waited for. Older ones are forgotten first.
+const MAX_TRACKED: usize = 256;
+
+/// Why a destination could not be reached, as the agent's own proxy saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathFailure {
+    /// Our rules forbid it.
+    Refused,
+    /// The name does not resolve.
+    Dns,
+    /// It resolves, but nobody accepts the connection.
+    Unreachable,
+    TimedOut,
+}
+
+/// Knows why connections failed: Chromium only learns that the proxy said no.
+pub trait NetworkPath: Send + Sync {
+    /// The latest failure for a destination since an instant.
+    fn failure(&self, host: &str, port: u16, since: Instant) -> Option<PathFailure>;
+}
+
+/// A document that was reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// Where the page ended up.
+    pub url: String,
+    /// `None` for documents that no server sent (`about:blank`).
+    pub status: Option<u16>,
+    /// The addresses that redirected, first to last.
+    pub redirects: Vec<String>,
+}
+
+/// Why a navigation failed. Messages name no address.
+#[derive(Debug, thiserror::Error)]
+pub enum NavigateError {
+    #[error("only http and https addresses can be opened")]
+    Scheme,
+    #[error("the address is not allowed")]
+    Refused,
+    #[error("the address does not exist")]
+    Dns,
+    #[error("the site cannot be reached")]
+    Unreachable,
+    #[error("the site did not answer in time")]
+    TimedOut,
+    #[error("the site's certificate is not valid")]
+    Certificate,
+    #[error("the site answered with status {0}")]
+    Status(u16),
+    #[error("the address is a download, not a page")]
+    Download,
+    #[error("the page could not be loaded ({0})")]
+    Other(String),
+    #[error(transparent)]
+    Browser(#[from] Error),
+}
+
+impl From<NavigateError> for Failure {
+    fn from(error: NavigateError) -> Self {
+        use NavigateError as E;
+        let (class, code) = match &error {
+            E::Scheme | E::Refused => (FailureClass::Refused, ErrorCode::UrlRefused),
+            E::Dns | E::Unreachable | E::Certificate | E::Other(_) => {
+                (FailureClass::Network, ErrorCode::PageUnreachable)
+            }
+            E::TimedOut => (FailureClass::Network, ErrorCode::PageTimeout),
+            E::Status(500..) => (FailureClass::Network, ErrorCode::PageUnreachable),
+            E::Status(_) => (FailureClass::Page, ErrorCode::PageNotFound),
+            E::Download => (FailureClass::Page, ErrorCode::NotAForm),
+            E::Browser(_) => {
+                let E::Browser(error) = error else { unreachable!("matched above") };
+                return error.into();
+            }
+        };
+        Self::new(class, code, error.to_string())
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Document {
+    loader: String,
+    url: String,
+    redirects: Vec<String>,
+    status: Option<u16>,
+}
+
+/// The main document being loaded, and the requests whose end is worth an event.
+#[derive(Debug, Default)]
+pub(super) struct Load {
+    document: Option<Document>,
+    /// The loader whose `DOMContentLoaded` came last.
+    ready: Option<String>,
+    tracked: VecDeque<(String, RequestKind)>,
+}
+
+impl Load {
+    pub(super) fn lifecycle(&mut self, event: &EventLifecycleEvent) {
+        if event.name == "DOMContentLoaded" {
+            self.ready = Some(event.loader_id.inner().clone());
+        }
+    }
+
+    fn tracked(&self, id: &str) -> Option<RequestKind> {
+        self.tracked.iter().find(|(known, _)| known == id).map(|(_, kind)| *kind)
+    }
+
+    fn untrack(&mut self, id: &str) {
+        self.tracked.retain(|(known, _)| known != id);
+    }
+
+    /// Takes a network event in; returns what listeners should hear of it.
+    pub(super) fn network(&mut self, main: &FrameId, event: &CdpEvent) -> Option<PageEvent> {
+        match event {
+            CdpEvent::NetworkRequestWillBeSent(sent) => {
+                let kind = match sent.r#type {
+                    Some(ResourceType::Document) => RequestKind::Document,
+                    Some(ResourceType::Fetch | ResourceType::Xhr) if sent.request.method != "GET" => {
+                        RequestKind::Script
+                    }
+                    _ => return None,
+                };
+                let id: &str = sent.request_id.as_ref();
+                let url = format!("{}{}", sent.request.url, sent.request.url_fragment.as_deref().unwrap_or_default());
+                if kind == RequestKind::Document && sent.frame_id.as_ref() == Some(main) {
+                    match &mut self.document {
+                        Some(document) if document.loader == id && sent.redirect_response.is_some() => {
+                            if document.redirects.len() < MAX_REDIRECTS {
+                                document.redirects.push(std::mem::take(&mut document.url));
+                            }
+                            document.url.clone_from(&url);
+                        }
+                        document => {
+                            let redirects = Vec::new();
+                            *document = Some(Document { loader: id.into(), url: url.clone(), redirects, status: None });
+                        }
+                    }
+                }
+                self.untrack(id);
+                if self.tracked.len() >= MAX_TRACKED {
+                    self.tracked.pop_front();
+                }
+                self.tracked.push_back((id.to_owned(), kind));
+                let (frame, method) = (sent.frame_id.clone(), sent.request.method.clone());
+                Some(PageEvent::Request { id: id.to_owned(), frame, kind, method, url })
+            }
+            CdpEvent::NetworkResponseReceived(received) => {
+                let id: &str = received.request_id.as_ref();
+                let kind = self.tracked(id)?;
+                self.untrack(id);
+                let status = u16::try_from(received.response.status).ok()?;
+                if let Some(document) = &mut self.document
+                    && document.loader == id
+                {
+                    document.status = Some(status);
+                }
+                let (frame, url) = (received.frame_id.clone(), received.response.url.clone());
+                Some(PageEvent::Response { id: id.to_owned(), frame, kind, status, url })
+            }
+            CdpEvent::NetworkLoadingFailed(failed) => {
+                let id: &str = failed.request_id.as_ref();
+                let kind = self.tracked(id)?;
+                self.untrack(id);
+                Some(PageEvent::RequestFailed { id: id.to_owned(), kind, error: failed.error_text.clone() })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl PageSession {
+    /// Opens an address in the main frame and waits until its document is parsed, redirects followed, for at most
+    /// `limit`.
+    ///
+    /// # Errors
+    /// See [`NavigateError`]. After [`NavigateError::Status`] the site's error page is there to be read.
+    pub async fn navigate(&self, address: &str, limit: Duration) -> Result<Arrival, NavigateError> {
+        let url = Url::parse(address).map_err(|_| NavigateError::Scheme)?;
+        if !matches!(url.scheme(), "http" | "https") && address != "about:blank" {
+            return Err(NavigateError::Scheme);
+        }
+        let started = Instant::now();
+        let arrived = tokio::time::timeout(limit, self.go(&url, started, limit)).await;
+        arrived
+            .unwrap_or(Err(NavigateError::Browser(Error::Timeout { method: "Page.navigate".into(), after: limit })))
+            .or_else(|error| match error {
+                NavigateError::Browser(Error::Timeout { .. }) => {
+                    // Whatever still trickles in must not surprise the next reader.
+                    let root = self.inner.root.clone();
+                    tokio::spawn(async move { root.run(StopLoadingParams::default()).await });
+                    Err(NavigateError::TimedOut)
+                }
+                error => Err(error),
+            })
+    }
+
+    async fn go(&self, url: &Url, started: Instant, limit: Duration) -> Result<Arrival, NavigateError> {
+        let answer = self.inner.root.run_within(NavigateParams::new(url.as_str()), limit).await?;
+        if answer.is_download == Some(true) {
+            return Err(NavigateError::Download);
+        }
+        if let Some(error) = answer.error_text.filter(|text| !text.is_empty()) {
+            let last = self.state(|s| s.load.document.clone());
+            if error == "net::ERR_HTTP_RESPONSE_CODE_FAILURE"
+                && let Some(status) = last.as_ref().and_then(|document| document.status)
+            {
+                return Err(self
+                    .refusal(&last.map(|d| d.url).unwrap_or_default(), started)
+                    .unwrap_or(NavigateError::Status(status)));
+            }
+            let at = last.map_or_else(|| url.to_string(), |document| document.url);
+            return Err(self.refusal(&at, started).unwrap_or_else(|| classify(&error)));
+        }
+        let Some(loader) = answer.loader_id else {
+            // Same document: nothing was loaded.
+            return Ok(Arrival { url: self.url(), status: None, redirects: Vec::new() });
+        };
+        let local = url.scheme() == "about";
+        let document = self
+            .wait_for(|s| {
+                if local {
+                    return (s.load.ready.as_deref() == Some(loader.inner())).then_some(None);
+                }
+                // A script may have sent the page elsewhere by now: then that document is the one to wait for.
+                let document = s.load.document.as_ref()?;
+                let ready = s.load.ready.as_deref() == Some(&document.loader) && document.status.is_some();
+                ready.then(|| Some(document.clone()))
+            })
+            .await?;
+        let Some(document) = document else {
+            return Ok(Arrival { url: self.url(), status: None, redirects: Vec::new() });
+        };
+        match document.status {
+            Some(status @ 400..) => Err(self.refusal(&document.url, started).unwrap_or(NavigateError::Status(status))),
+            status => Ok(Arrival { url: document.url, status, redirects: document.redirects }),
+        }
+    }
+
+    /// What our own proxy says about a destination, when the browser goes through it.
+    fn refusal(&self, address: &str, since: Instant) -> Option<NavigateError> {
+        let url = Url::parse(address).ok()?;
+        let failure = self.inner.path.as_ref()?.failure(url.host_str()?, url.port_or_known_default()?, since)?;
+        Some(match failure {
+            PathFailure::Refused => NavigateError::Refused,
+            PathFailure::Dns => NavigateError::Dns,
+            PathFailure::Unreachable => NavigateError::Unreachable,
+            PathFailure::TimedOut => NavigateError::TimedOut,
+        })
+    }
+}
+
+/// Sorts Chromium's network errors by what helps against them.
+fn classify(error: &str) -> NavigateError {
+    let name = error.strip_prefix("net::ERR_").unwrap_or(error);
+    match name {
+        "NAME_NOT_RESOLVED" | "NAME_RESOLUTION_FAILED" | "DNS_TIMED_OUT" | "ICANN_NAME_COLLISION" => NavigateError::Dns,
+        "TIMED_OUT" | "CONNECTION_TIMED_OUT" => NavigateError::TimedOut,
+        "CONNECTION_REFUSED"
+        | "CONNECTION_RESET"
+        | "CONNECTION_CLOSED"
+        | "CONNECTION_ABORTED"
+        | "CONNECTION_FAILED"
+        | "ADDRESS_UNREACHABLE"
+        | "EMPTY_RESPONSE"
+        | "INTERNET_DISCONNECTED"
+        | "NETWORK_CHANGED"
+        | "TUNNEL_CONNECTION_FAILED"
+        | "PROXY_CONNECTION_FAILED"
+        | "SOCKS_CONNECTION_FAILED" => NavigateError::Unreachable,
+        "UNSAFE_PORT"
+        | "UNSAFE_REDIRECT"
+        | "BLOCKED_BY_CLIENT"
+        | "BLOCKED_BY_ADMINISTRATOR"
+        | "DISALLOWED_URL_SCHEME"
+        | "UNKNOWN_URL_SCHEME" => NavigateError::Refused,
+        _ if name.starts_with("CERT_") || name.starts_with("SSL_") => NavigateError::Certificate,
+        _ => NavigateError::Other(error.chars().take(60).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn network_errors_are_sorted_by_what_helps() {
+        assert!(matches!(classify("net::ERR_NAME_NOT_RESOLVED"), NavigateError::Dns));
+        assert!(matches!(classify("net::ERR_CONNECTION_REFUSED"), NavigateError::Unreachable));
+        assert!(matches!(classify("net::ERR_CERT_AUTHORITY_INVALID"), NavigateError::Certificate));
+        assert!(matches!(classify("net::ERR_UNSAFE_PORT"), NavigateError::Refused));
+        assert!(matches!(classify("net::ERR_TOO_MANY_REDIRECTS"), NavigateError::Other(_)));
+    }
+
+    #[test]
+    fn statuses_become_failures_that_may_or_may_not_be_tried_again() {
+        let class = |status| Failure::from(NavigateError::Status(status)).class;
+        assert_eq!((class(404), class(503)), (FailureClass::Page, FailureClass::Network));
+        assert_eq!(Failure::from(NavigateError::Refused).code, ErrorCode::UrlRefused);
+    }
+}
