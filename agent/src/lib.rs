@@ -4,4 +4,5 @@
 //! listens, holds no keys but its own and forgets a job's data with the job.
 
 pub mod cdp;
+pub mod forms;
 pub mod page;

@@ -14,4 +14,5 @@ mod script;
 mod submit;
 mod verify;
 
-pub use engine::{Engine, FormPage, Host};
+pub use engine::Engine;
+pub use page::FormPage;

@@ -55,8 +55,6 @@ pub(super) struct Look {
     pub model: FormModel,
     pub can_apply: bool,
     pub apply_frame: FrameId,
-    /// The beginning of the page's text.
-    pub text: String,
 }
 
 fn foreign(frame: &FrameInfo) -> bool {
@@ -116,7 +114,6 @@ fn assemble(page: &PageSession, main: &FrameId, mut seen: Vec<Seen>, memory: &mu
         .filter(|(_, o, _)| o.page.can_submit || o.page.can_advance)
         .max_by_key(|(_, o, _)| o.fields.len())
         .map(|(id, ..)| id.clone());
-    let mut text = String::new();
     let mut pages = Vec::new();
     let mut apply_frame = main.clone();
     let mut counts: HashMap<String, usize> = HashMap::new();
@@ -135,10 +132,6 @@ fn assemble(page: &PageSession, main: &FrameId, mut seen: Vec<Seen>, memory: &mu
         if observation.page.can_apply && frame != *main {
             apply_frame = frame.clone();
         }
-        if text.len() < 4_000 {
-            text.push_str(&observation.page.text);
-            text.push('\n');
-        }
         pages.push((frame, observation.page));
     }
     if pages.iter().any(|(id, page)| id == main && page.can_apply) {
@@ -152,7 +145,7 @@ fn assemble(page: &PageSession, main: &FrameId, mut seen: Vec<Seen>, memory: &mu
     memory.fields.clone_from(&model.fields);
     memory.places.extend(places);
     memory.form_frame = form_frame;
-    Look { model, can_apply, apply_frame, text: cut(text.trim(), protocol::form::TEXT_MAX) }
+    Look { model, can_apply, apply_frame }
 }
 
 /// Adds what the page does not show (any more) but what is known: lists read earlier, files taken, choices shown in

@@ -96,8 +96,10 @@ function setNative({ key, labels, value }) {
     tell(el, 'input', 'change');
     return { ok: true };
   }
+  // `change` says to the agent that the box takes text and no value.
+  if (!/^(date|month|week|time|datetime-local|range|color)$/.test(el.type)) return { change: [0] };
   el.focus({ preventScroll: true });
-  nativeSetter(el, 'value').call(el, value);
+  nativeSetter(el, 'value').call(el, el.type === 'month' ? value.slice(0, 7) : value);
   tell(el, 'input', 'change');
   return { ok: true };
 }
@@ -135,6 +137,25 @@ function choicePoint({ key, at }) {
   const top = point.hit ? document.elementFromPoint(point.x, point.y) : null;
   if (top?.closest?.('a[href]') && choice.face !== top) return { ...point, hit: false };
   return point;
+}
+
+const pointAt = ({ key }) => { const entry = find(key); return entry ? pointOf(entry.els[0], entry.box) : { missing: true }; };
+
+// Selects what stands in the search box of an open list.
+function selectActive() {
+  const at = deepActive();
+  at?.select?.();
+  return { ok: Boolean(at) };
+}
+
+// Waits until a list shows a new choice; tells what it shows.
+async function awaitChosen({ key, before, label, ms }) {
+  const now = () => { const entry = find(key); return entry ? comboChosen(entry) : []; };
+  const changed = await until(() => {
+    const shown = now();
+    return shown.some((s) => fold(s) === fold(label)) || (shown.length && JSON.stringify(shown) !== JSON.stringify(before) && !deepActive()?.value) ? shown : null;
+  }, ms);
+  return changed ?? now();
 }
 
 // For what no mouse can reach: a click made by script.

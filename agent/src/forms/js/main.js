@@ -1,6 +1,6 @@
 // The way in: the agent calls `globalThis.__valet(name, argument)` in the engine's own world of a frame.
 
-const calls = { observe, glance, prepare, setNative, choices, choicePoint, press, awaitValue, read, awaitFile, leave, clearText, removeChip, beforeOpen, awaitOptions, optionPoint, closeList, listSearch, controlPoint, pressControl, cookieButton, arm, openGate, closeGate, gateReport };
+const calls = { observe, glance, prepare, pointAt, selectActive, awaitChosen, setNative, choices, choicePoint, press, awaitValue, read, awaitFile, leave, clearText, removeChip, beforeOpen, awaitOptions, optionPoint, closeList, listSearch, controlPoint, pressControl, cookieButton, arm, openGate, closeGate, gateReport };
 
 globalThis.__valet = async (name, argument) => {
   lookForRoots();
