@@ -3,6 +3,7 @@
 //! - [`ids`]: who is who; [`task`]: the states of an application; [`form`]: a page's form as the agent saw it
 //!   and the digests a permit names; [`plan`]: what is to be entered, why and how sure; [`event`]: what a person's
 //!   screen is told.
+//! - [`net`]: which addresses a browser may connect to.
 //! - [`wire`]: frames and messages between agent and coordinator; [`cluster`]: messages from gateways (and other
 //!   coordinators) to the coordinator that owns a user.
 
@@ -10,6 +11,7 @@ pub mod cluster;
 pub mod event;
 pub mod form;
 pub mod ids;
+pub mod net;
 pub mod plan;
 pub mod task;
 pub mod wire;

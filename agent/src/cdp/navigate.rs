@@ -198,14 +198,14 @@ impl PageSession {
         let arrived = tokio::time::timeout(limit, self.go(&url, started, limit)).await;
         arrived
             .unwrap_or(Err(NavigateError::Browser(Error::Timeout { method: "Page.navigate".into(), after: limit })))
-            .or_else(|error| match error {
+            .map_err(|error| match error {
                 NavigateError::Browser(Error::Timeout { .. }) => {
                     // Whatever still trickles in must not surprise the next reader.
                     let root = self.inner.root.clone();
                     tokio::spawn(async move { root.run(StopLoadingParams::default()).await });
-                    Err(NavigateError::TimedOut)
+                    NavigateError::TimedOut
                 }
-                error => Err(error),
+                error => error,
             })
     }
 

@@ -55,11 +55,12 @@ impl PageSession {
             width = width.max(metrics.css_content_size.width).min(f64::from(MAX_PICTURE_HEIGHT));
             height = height.max(metrics.css_content_size.height).min(f64::from(limit.min(MAX_PICTURE_HEIGHT)));
         }
-        let mut params = CaptureScreenshotParams::default();
-        params.format = Some(CaptureScreenshotFormat::Jpeg);
-        params.quality = Some(i64::from(quality.min(100)));
-        params.clip = Some(Viewport { x, y, width, height, scale: 1.0 });
-        params.capture_beyond_viewport = Some(max_height.is_some());
+        let params = CaptureScreenshotParams::builder()
+            .format(CaptureScreenshotFormat::Jpeg)
+            .quality(quality.min(100))
+            .clip(Viewport { x, y, width, height, scale: 1.0 })
+            .capture_beyond_viewport(max_height.is_some())
+            .build();
         let answer = root.run_within(params, PICTURE_TIMEOUT).await?;
         let malformed = || Error::Malformed { method: "Page.captureScreenshot".into() };
         let jpeg: Bytes = STANDARD.decode(AsRef::<[u8]>::as_ref(&answer.data)).map_err(|_| malformed())?.into();
@@ -74,10 +75,12 @@ impl PageSession {
     /// The page's end.
     pub async fn screencast(&self, quality: u8, max_width: u32, max_height: u32) -> Result<Screencast, Error> {
         let newest = self.inner.newest.subscribe();
-        let mut params = StartScreencastParams::default();
-        params.format = Some(StartScreencastFormat::Jpeg);
-        params.quality = Some(i64::from(quality.min(100)));
-        (params.max_width, params.max_height) = (Some(i64::from(max_width)), Some(i64::from(max_height)));
+        let params = StartScreencastParams::builder()
+            .format(StartScreencastFormat::Jpeg)
+            .quality(quality.min(100))
+            .max_width(max_width)
+            .max_height(max_height)
+            .build();
         self.inner.root.run(params).await?;
         Ok(Screencast { page: self.clone(), newest })
     }

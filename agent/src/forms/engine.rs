@@ -32,6 +32,6 @@ impl Browsers for Engine {
         let lease = self.pool.lease(LEASE).await?;
         tracing::debug!(%task, "a page was leased");
         let page = lease.page().clone();
-        Ok(FormPage::new(page, Box::new(lease)))
+        Ok(FormPage::new(page, Some(lease)))
     }
 }

@@ -1,6 +1,5 @@
 //! One job's page: opening the posting, finding the form, pictures.
 
-use std::any::Any;
 use std::time::Duration;
 
 use protocol::form::{Blocker, FieldKind, FormModel};
@@ -17,6 +16,7 @@ use super::model::Glance;
 use super::observe::{Look, Memory, frames_of, look};
 use super::script::{ENGINE, GUARD, call};
 use super::{combo, fill, submit};
+use crate::browser::Lease;
 use crate::cdp::{Error, NavigateError, PageEvent, PageSession, World};
 use crate::page::{Click, Files, Page, Photo};
 
@@ -45,7 +45,7 @@ pub struct FormPage {
     armed: bool,
     live: Option<JoinHandle<()>>,
     /// Keeps the browser context; dropping it disposes of everything the job left there.
-    lease: Option<Box<dyn Any + Send + Sync>>,
+    lease: Option<Lease>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -62,10 +62,10 @@ fn page_failure(code: ErrorCode, message: &str) -> Failure {
 }
 
 impl FormPage {
-    /// Takes over a blank page. `lease` is dropped when the page is closed.
+    /// Takes over a blank page; `lease`, when it came from the pool, is given back with it.
     #[must_use]
-    pub fn new(page: PageSession, lease: Box<dyn Any + Send + Sync>) -> Self {
-        Self { page, memory: Memory::default(), status: None, armed: false, live: None, lease: Some(lease) }
+    pub fn new(page: PageSession, lease: Option<Lease>) -> Self {
+        Self { page, memory: Memory::default(), status: None, armed: false, live: None, lease }
     }
 
     /// The present form, without touching the page.
@@ -318,7 +318,9 @@ impl Page for FormPage {
     async fn close(&mut self) {
         self.stop_watching();
         self.page.close().await;
-        self.lease = None;
+        if let Some(lease) = self.lease.take() {
+            lease.close().await;
+        }
     }
 }
 

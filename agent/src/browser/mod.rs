@@ -1,0 +1,9 @@
+//! Browsers on this host: started, kept warm, handed out page by page, ended without a trace.
+
+mod launch;
+mod pool;
+mod process;
+
+pub use launch::{Browser, LaunchError, LaunchOptions, sweep};
+pub use pool::{Lease, Pool, PoolError, PoolOptions, PoolStatus};
+pub use process::{NoRecorder, ProcessRecord, ProcessRecorder, alive, start_time};

@@ -1,0 +1,8 @@
+//! The browser layer against a real Chromium and a real proxy, on loopback sites of two origins.
+//! Without Chromium these tests fail and say so; nothing is skipped.
+
+mod egress;
+mod frames;
+mod pages;
+mod pool;
+mod site;
