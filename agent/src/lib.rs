@@ -6,4 +6,5 @@
 pub mod browser;
 pub mod cdp;
 pub mod egress;
+pub mod forms;
 pub mod page;

@@ -1,0 +1,292 @@
+//! Lists that open: comboboxes, typeaheads, buttons with a list behind them. They are opened by the mouse, searched by
+//! typing, and answered by clicking the option; Enter is never pressed.
+
+use std::time::Duration;
+
+use protocol::form::{Choice, OPTIONS_MAX, TEXT_MAX};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::fill::{Outcome, click, failed};
+use super::model::cut;
+use super::observe::Picked;
+use super::script::{Place, call};
+use super::verify::fold;
+use crate::cdp::{Error, Key, PageSession};
+
+/// How long a list that was opened by a click may take to show anything. One that shows a sign of loading gets
+/// [`SEARCH`].
+const OPEN: Duration = Duration::from_millis(350);
+/// How long a search may take: typeaheads ask a server after a pause of their own.
+const SEARCH: Duration = Duration::from_millis(2_500);
+/// A list opened only to be read; one that stays empty this long is a typeahead.
+const PEEK: Duration = Duration::from_millis(160);
+const PEEK_LOADING: Duration = Duration::from_millis(900);
+/// How long a widget may take to show what was picked.
+const SHOW: Duration = Duration::from_millis(600);
+/// Characters typed to narrow a list; more does not narrow it further, and some lists cap their input.
+const FILTER_MAX: usize = 60;
+
+#[derive(Debug, Deserialize)]
+struct Opening {
+    #[serde(default)]
+    missing: bool,
+    #[serde(default)]
+    x: f64,
+    #[serde(default)]
+    y: f64,
+    #[serde(default)]
+    hit: bool,
+    #[serde(default)]
+    open: bool,
+    /// Its own box takes text.
+    #[serde(default)]
+    types: bool,
+    #[serde(default)]
+    chosen: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Shown {
+    #[serde(default = "nowhere")]
+    at: i64,
+    #[serde(default)]
+    labels: Vec<String>,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    partial: bool,
+}
+
+const fn nowhere() -> i64 {
+    -1
+}
+
+#[derive(Debug, Deserialize)]
+struct Closed {
+    #[serde(default)]
+    open: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Flag {
+    #[serde(default)]
+    ok: bool,
+}
+
+async fn open(page: &PageSession, place: &Place) -> Result<Option<Opening>, Error> {
+    let opening: Opening = call(page, &place.frame, "beforeOpen", json!({"key": place.key}), Duration::ZERO).await?;
+    if opening.missing {
+        return Ok(None);
+    }
+    if !opening.open {
+        press(page, place, &opening).await?;
+    }
+    Ok(Some(opening))
+}
+
+async fn press(page: &PageSession, place: &Place, opening: &Opening) -> Result<(), Error> {
+    if opening.hit {
+        click(page, &place.frame, opening.x, opening.y).await
+    } else {
+        call::<serde_json::Value>(page, &place.frame, "press", json!({"key": place.key}), Duration::ZERO).await.map(|_| ())
+    }
+}
+
+async fn options(
+    page: &PageSession,
+    place: &Place,
+    wanted: Option<&str>,
+    limit: Duration,
+    idle: Duration,
+    settle: Duration,
+) -> Result<Shown, Error> {
+    let argument = json!({
+        "key": place.key, "wanted": wanted, "ms": limit.as_millis(), "idle": idle.as_millis(), "settle": settle.as_millis(),
+    });
+    call(page, &place.frame, "awaitOptions", argument, limit).await
+}
+
+/// Opens a list to read it, and shuts it again. `None` when it shows nothing before something is typed.
+pub(super) async fn peek(page: &PageSession, place: &Place) -> Result<Option<(Vec<Choice>, bool)>, Error> {
+    let Some(opening) = open(page, place).await? else { return Ok(None) };
+    let shown = options(page, place, None, PEEK_LOADING, PEEK, Duration::from_millis(15)).await?;
+    shut(page, place, &opening).await?;
+    if shown.labels.is_empty() {
+        return Ok(None);
+    }
+    let choices = shown.labels.iter().take(OPTIONS_MAX);
+    let choices = choices.map(|label| Choice { value: String::new(), label: cut(label, TEXT_MAX) }).collect();
+    Ok(Some((choices, !shown.partial && shown.labels.len() < OPTIONS_MAX)))
+}
+
+async fn shut(page: &PageSession, place: &Place, opening: &Opening) -> Result<(), Error> {
+    let closed: Closed = call(page, &place.frame, "closeList", json!({"key": place.key}), Duration::from_secs(1)).await?;
+    if !closed.open {
+        return Ok(());
+    }
+    // A button shuts its list the way it opened it; a box with a list does so for Escape.
+    if opening.types {
+        page.press(Key::Escape).await?;
+    } else {
+        press(page, place, opening).await?;
+    }
+    let _: Closed = call(page, &place.frame, "closeList", json!({"key": place.key}), Duration::from_secs(1)).await?;
+    Ok(())
+}
+
+/// Makes the list hold exactly these choices.
+pub(super) async fn fill(page: &PageSession, place: &Place, labels: &[String], multiple: bool) -> Result<(Outcome, Option<Picked>), Error> {
+    let mut picked = None;
+    if labels.is_empty() {
+        return Ok((clear(page, place).await?, None));
+    }
+    if multiple {
+        drop_others(page, place, labels).await?;
+    }
+    for label in labels {
+        let (outcome, choice) = pick(page, place, label, multiple).await?;
+        if !matches!(outcome, Outcome::Entered) {
+            return Ok((outcome, None));
+        }
+        picked = choice;
+    }
+    Ok((Outcome::Entered, picked.filter(|_| labels.len() == 1)))
+}
+
+async fn chosen(page: &PageSession, place: &Place) -> Result<Vec<String>, Error> {
+    let values: Vec<super::model::RawValue> =
+        call(page, &place.frame, "read", json!({"keys": [place.key]}), Duration::ZERO).await?;
+    Ok(match values.into_iter().next() {
+        Some(super::model::RawValue::Choices(labels)) => labels,
+        _ => Vec::new(),
+    })
+}
+
+/// Takes away what is chosen and not wanted, one by one.
+async fn drop_others(page: &PageSession, place: &Place, labels: &[String]) -> Result<(), Error> {
+    for present in chosen(page, place).await?.into_iter().take(50) {
+        if labels.iter().any(|label| fold(label) == fold(&present)) {
+            continue;
+        }
+        let at: Opening =
+            call(page, &place.frame, "removeChip", json!({"key": place.key, "label": present}), Duration::ZERO).await?;
+        if !at.missing && at.hit {
+            click(page, &place.frame, at.x, at.y).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn clear(page: &PageSession, place: &Place) -> Result<Outcome, Error> {
+    drop_others(page, place, &[]).await?;
+    let _: Flag = call(page, &place.frame, "clearText", json!({"key": place.key}), Duration::ZERO).await?;
+    Ok(if chosen(page, place).await?.is_empty() { Outcome::Entered } else { failed("the choice could not be taken away") })
+}
+
+async fn pick(
+    page: &PageSession,
+    place: &Place,
+    label: &str,
+    multiple: bool,
+) -> Result<(Outcome, Option<Picked>), Error> {
+    let Some(opening) = open(page, place).await? else { return Ok((Outcome::Missing, None)) };
+    if multiple && opening.chosen.iter().any(|present| fold(present) == fold(label)) {
+        shut(page, place, &opening).await?;
+        return Ok((Outcome::Entered, None));
+    }
+    let settle = Duration::from_millis(40);
+    let mut shown = options(page, place, Some(label), SEARCH, OPEN, settle).await?;
+    let mut listed = !shown.labels.is_empty();
+    if shown.at < 0 && may_type(page, place, &opening).await? {
+        for filter in filters(label) {
+            retype(page, place, &opening, &filter).await?;
+            shown = options(page, place, Some(label), SEARCH, SEARCH, settle).await?;
+            listed |= !shown.labels.is_empty();
+            if shown.at >= 0 {
+                break;
+            }
+        }
+    }
+    let Some(found) = usize::try_from(shown.at).ok().and_then(|at| shown.labels.get(at).map(|l| (at, l.clone()))) else {
+        // A box without any list keeps what was typed; one with a list must not keep half a search.
+        if !listed && opening.types && shown.state != "loading" {
+            let _: Flag = call(page, &place.frame, "leave", json!({}), Duration::ZERO).await?;
+            return Ok((Outcome::Entered, None));
+        }
+        shut(page, place, &opening).await?;
+        let _: Flag = call(page, &place.frame, "clearText", json!({"key": place.key}), Duration::ZERO).await?;
+        return Ok((failed("no option of the list matches"), None));
+    };
+    let (at, option) = found;
+    let point: Opening =
+        call(page, &place.frame, "optionPoint", json!({"key": place.key, "at": at}), Duration::ZERO).await?;
+    if point.missing {
+        return Ok((failed("the list closed before its option could be chosen"), None));
+    }
+    click(page, &place.frame, point.x, point.y).await?;
+    settle_choice(page, place, &opening, label, option, multiple).await
+}
+
+/// Waits until the widget shows the choice, and keeps what it shows for it.
+async fn settle_choice(
+    page: &PageSession,
+    place: &Place,
+    opening: &Opening,
+    label: &str,
+    option: String,
+    multiple: bool,
+) -> Result<(Outcome, Option<Picked>), Error> {
+    let argument = json!({"key": place.key, "before": opening.chosen, "label": option, "ms": SHOW.as_millis()});
+    let now: Vec<String> = call(page, &place.frame, "awaitChosen", argument, SHOW).await?;
+    let same = |a: &str, b: &str| fold(a) == fold(b);
+    if multiple || now.iter().any(|n| same(n, label)) {
+        return Ok((Outcome::Entered, None));
+    }
+    // Shown in other words: "+1" for a country. Only believed when the click changed what is shown.
+    let changed = now != opening.chosen && !now.is_empty();
+    Ok((Outcome::Entered, changed.then_some(Picked { label: option, shown: now })))
+}
+
+async fn may_type(page: &PageSession, place: &Place, opening: &Opening) -> Result<bool, Error> {
+    if opening.types {
+        return Ok(true);
+    }
+    let search: Flag = call(page, &place.frame, "listSearch", json!({"key": place.key}), Duration::ZERO).await?;
+    Ok(search.ok)
+}
+
+/// What to type to bring an option into the list: all of it, its part before a comma, its first word.
+fn filters(label: &str) -> Vec<String> {
+    let whole = cut(label.trim(), FILTER_MAX);
+    let first = label.split(',').next().unwrap_or_default().trim();
+    let word = label.split_whitespace().next().unwrap_or_default();
+    let mut out = vec![whole];
+    for shorter in [cut(first, FILTER_MAX), cut(word, FILTER_MAX)] {
+        if shorter.chars().count() >= 2 && !out.contains(&shorter) {
+            out.push(shorter);
+        }
+    }
+    out
+}
+
+async fn retype(page: &PageSession, place: &Place, opening: &Opening, filter: &str) -> Result<(), Error> {
+    let prepared = if opening.types {
+        call::<serde_json::Value>(page, &place.frame, "prepare", json!({"key": place.key}), Duration::from_secs(1)).await.map(|_| ())
+    } else {
+        call::<serde_json::Value>(page, &place.frame, "selectActive", json!({}), Duration::ZERO).await.map(|_| ())
+    };
+    prepared?;
+    page.insert_text(filter).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::filters;
+
+    #[test]
+    fn a_list_is_searched_with_ever_less() {
+        assert_eq!(filters("Oakland, CA, United States"), ["Oakland, CA, United States", "Oakland", "Oakland,"]);
+        assert_eq!(filters("No"), ["No"]);
+    }
+}

@@ -1,0 +1,337 @@
+//! One job's page: opening the posting, finding the form, pictures.
+
+use std::time::Duration;
+
+use protocol::form::{Blocker, FieldKind, FormModel};
+use protocol::plan::FillResult;
+use protocol::task::{ErrorCode, Failure, FailureClass, InteractionKind};
+use protocol::wire::message::{FillItem, Permit, Progress, ReturnReason};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::model::Glance;
+use super::observe::{Look, Memory, frames_of, look};
+use super::script::{ENGINE, GUARD, call};
+use super::{combo, fill, submit};
+use crate::browser::Lease;
+use crate::cdp::{Error, NavigateError, PageEvent, PageSession, World};
+use crate::page::{Click, Files, Page, Photo};
+
+/// For a site to answer and send its document.
+const NAVIGATE: Duration = Duration::from_secs(25);
+/// For a page that draws itself by script to show what it is.
+const READABLE: Duration = Duration::from_secs(12);
+/// A page whose document has not changed for this long is drawn.
+const QUIET: Duration = Duration::from_millis(60);
+/// A page that shows neither form nor posting may still be loading what it shows.
+const QUIET_EMPTY: Duration = Duration::from_millis(600);
+/// Clicks on "Apply" from a posting to its form: a posting, perhaps a page that asks how to apply.
+const HOPS_MAX: usize = 2;
+/// Pixels of the page in a picture: long forms have 3000 to 5000.
+const PHOTO_HEIGHT: u32 = 6_000;
+const PHOTO_QUALITY: u8 = 60;
+/// A live frame is for watching, not for reading small print.
+const LIVE: (u8, u32, u32) = (50, 1280, 960);
+
+/// A page leased for one job.
+pub struct FormPage {
+    page: PageSession,
+    memory: Memory,
+    /// Status of the document that was opened, when it was an error page worth reading.
+    status: Option<u16>,
+    armed: bool,
+    live: Option<JoinHandle<()>>,
+    /// Keeps the browser context; dropping it disposes of everything the job left there.
+    lease: Option<Lease>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Spot {
+    missing: bool,
+    hit: bool,
+    x: f64,
+    y: f64,
+}
+
+fn page_failure(code: ErrorCode, message: &str) -> Failure {
+    Failure::new(FailureClass::Page, code, message)
+}
+
+impl FormPage {
+    /// Takes over a blank page; `lease`, when it came from the pool, is given back with it.
+    #[must_use]
+    pub fn new(page: PageSession, lease: Option<Lease>) -> Self {
+        Self { page, memory: Memory::default(), status: None, armed: false, live: None, lease }
+    }
+
+    /// The present form, without touching the page.
+    async fn look(&mut self) -> Result<Look, Failure> {
+        let mut seen = look(&self.page, &mut self.memory).await?;
+        if seen.model.page.blocker.is_none() && self.status == Some(429) && seen.model.fields.is_empty() {
+            let message = "The site says that there were too many requests.".to_owned();
+            seen.model.page.blocker = Some(Blocker { kind: InteractionKind::RateLimited, message });
+        }
+        Ok(seen)
+    }
+
+    /// Waits until the page shows what it is, or has stopped changing.
+    async fn settle(&self) -> Result<(), Failure> {
+        let end = Instant::now() + READABLE;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let telling = self.tells().await?;
+            let quiet = if telling { QUIET } else { QUIET_EMPTY };
+            let still = self.page.wait_quiet(quiet, left.min(Duration::from_secs(2))).await?;
+            if left.is_zero() || (still && (telling || self.tells().await?)) {
+                return Ok(());
+            }
+            if still && !telling {
+                // Quiet for a while and still nothing: this is the page.
+                return Ok(());
+            }
+            if telling && left < READABLE - Duration::from_secs(3) {
+                // A page that never stops moving (a clock, an animation) is read as it is.
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether some frame shows a form, a way to it, or what stands in the way.
+    async fn tells(&self) -> Result<bool, Failure> {
+        for frame in frames_of(&self.page) {
+            match call::<Glance>(&self.page, &frame.id, "glance", json!({}), Duration::ZERO).await {
+                Ok(seen) => {
+                    let page = seen.page;
+                    if seen.fields > 1 || page.can_apply || page.closed || page.already_applied || page.blocker.is_some() {
+                        return Ok(true);
+                    }
+                }
+                Err(error) if error.is_fatal() => return Err(error.into()),
+                Err(_) => {}
+            }
+        }
+        Ok(false)
+    }
+
+    /// Closes a cookie notice that lies over the page.
+    async fn dismiss_cookies(&self) -> Result<(), Failure> {
+        for frame in frames_of(&self.page).into_iter().take(4) {
+            let Ok(spot) = call::<Spot>(&self.page, &frame.id, "cookieButton", json!({}), Duration::ZERO).await else {
+                continue;
+            };
+            if !spot.missing && spot.hit {
+                fill::click(&self.page, &frame.id, spot.x, spot.y).await?;
+                self.page.wait_quiet(QUIET, Duration::from_millis(500)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Clicks "Apply" and follows to wherever it leads: a new document, a new tab, or a form drawn in place.
+    async fn apply(&mut self, from: &Look) -> Result<(), Failure> {
+        let mut events = self.page.events();
+        let frame = from.apply_frame.clone();
+        let argument = json!({"which": "apply", "ms": 500});
+        let spot: Spot = call(&self.page, &frame, "controlPoint", argument, Duration::from_millis(500)).await?;
+        if spot.missing {
+            return Ok(());
+        }
+        if spot.hit {
+            fill::click(&self.page, &frame, spot.x, spot.y).await?;
+        } else {
+            let _: Value = call(&self.page, &frame, "pressControl", json!({"which": "apply"}), Duration::ZERO).await?;
+        }
+        let led = async {
+            loop {
+                tokio::select! {
+                    event = events.recv() => match event {
+                        Ok(PageEvent::Navigated { main: true, .. } | PageEvent::Popup { .. }) => return,
+                        Ok(_) | Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
+                        Err(_) => return,
+                    },
+                    () = tokio::time::sleep(Duration::from_millis(50)) => {
+                        let seen = call::<Glance>(&self.page, &frame, "glance", json!({}), Duration::ZERO).await;
+                        // A form in place; an error means that the document is on its way out.
+                        if seen.map_or(true, |seen| seen.fields > from.model.fields.len().max(1)) {
+                            return;
+                        }
+                    }
+                }
+            }
+        };
+        let _ = tokio::time::timeout(READABLE, led).await;
+        if let Some(popup) = self.page.take_popup().await {
+            let popup = popup?;
+            popup.bring_to_front().await?;
+            self.page = popup;
+            self.memory = Memory::default();
+        }
+        self.settle().await
+    }
+
+    /// Reads the lists that only show their options when they are open.
+    async fn peek(&mut self) -> Result<bool, Failure> {
+        let unread: Vec<_> = self
+            .memory
+            .fields
+            .iter()
+            .filter(|f| f.kind == FieldKind::Combobox && f.editable && f.options.is_empty())
+            .filter(|f| !self.memory.options.contains_key(&f.id))
+            .filter_map(|f| self.memory.places.get(&f.id).cloned())
+            .collect();
+        let found = !unread.is_empty();
+        for place in unread {
+            let read = match combo::peek(&self.page, &place).await {
+                Ok(read) => read,
+                Err(error) if error.is_fatal() => return Err(error.into()),
+                Err(_) => None,
+            };
+            self.memory.options.insert(place.id, read.unwrap_or_default());
+        }
+        Ok(found)
+    }
+
+    fn stop_watching(&mut self) {
+        if let Some(live) = self.live.take() {
+            live.abort();
+        }
+    }
+}
+
+/// A form worth filling, as against a search box or a newsletter on a posting.
+fn is_form(seen: &Look) -> bool {
+    let fields = &seen.model.fields;
+    fields.len() >= 3 || fields.iter().any(|f| f.kind == FieldKind::File) || (!fields.is_empty() && !seen.can_apply)
+}
+
+/// States in which there is nothing to look for.
+fn is_settled(model: &FormModel) -> bool {
+    let page = &model.page;
+    page.closed || page.already_applied || page.confirmation.is_some() || page.blocker.is_some()
+}
+
+impl Page for FormPage {
+    async fn open(&mut self, url: &str) -> Result<(), Failure> {
+        if !self.armed {
+            self.page.add_script(ENGINE, World::Isolated).await?;
+            self.page.add_script(GUARD, World::Main).await?;
+            self.armed = true;
+        }
+        self.memory = Memory::default();
+        self.status = None;
+        match self.page.navigate(url, NAVIGATE).await {
+            Ok(_) => {}
+            // What blocks the way is worth showing to the person; anything else of the kind is a dead link.
+            Err(NavigateError::Status(status @ (401 | 403 | 429 | 503))) => {
+                self.status = Some(status);
+                self.settle().await?;
+                if self.look().await?.model.page.blocker.is_none() {
+                    return Err(NavigateError::Status(status).into());
+                }
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.settle().await?;
+        self.dismiss_cookies().await
+    }
+
+    async fn observe(&mut self) -> Result<FormModel, Failure> {
+        let mut seen = self.look().await?;
+        for _ in 0..HOPS_MAX {
+            if is_settled(&seen.model) || is_form(&seen) || !seen.can_apply {
+                break;
+            }
+            self.apply(&seen).await?;
+            self.dismiss_cookies().await?;
+            seen = self.look().await?;
+        }
+        if seen.model.fields.is_empty() && !is_settled(&seen.model) {
+            return Err(page_failure(ErrorCode::NotAForm, "the page has no application form"));
+        }
+        if seen.model.page.blocker.is_none() && self.peek().await? {
+            seen = self.look().await?;
+        }
+        Ok(seen.model)
+    }
+
+    async fn fill(
+        &mut self,
+        items: &[FillItem],
+        files: &dyn Files,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Vec<FillResult>, Failure> {
+        Ok(fill::fill(&self.page, &mut self.memory, items, files, progress).await?)
+    }
+
+    async fn photo(&mut self) -> Result<Photo, Failure> {
+        let picture = self.page.screenshot_jpeg(PHOTO_QUALITY, Some(PHOTO_HEIGHT)).await?;
+        Ok(Photo { jpeg: picture.jpeg, width: picture.width, height: picture.height })
+    }
+
+    async fn check(&mut self, permit: &Permit) -> Result<(), ReturnReason> {
+        let seen = self.look().await.map_err(|_| ReturnReason::FormChanged)?;
+        if seen.model.form_digest() != permit.form {
+            return Err(ReturnReason::FormChanged);
+        }
+        if seen.model.values_digest() != permit.values {
+            return Err(ReturnReason::ValuesChanged);
+        }
+        Ok(())
+    }
+
+    async fn submit(&mut self, deadline: Instant, patience: Duration) -> Click {
+        submit::submit(&self.page, &mut self.memory, deadline, patience).await
+    }
+
+    async fn watch(&mut self, frames: Option<mpsc::Sender<Photo>>) {
+        self.stop_watching();
+        let Some(frames) = frames else { return };
+        let page = self.page.clone();
+        self.live = Some(tokio::spawn(async move {
+            let (quality, width, height) = LIVE;
+            let Ok(mut cast) = page.screencast(quality, width, height).await else { return };
+            loop {
+                let picture = tokio::select! {
+                    picture = cast.next() => picture,
+                    () = frames.closed() => return,
+                };
+                let Some(picture) = picture else { return };
+                let photo = Photo { jpeg: picture.jpeg.clone(), width: picture.width, height: picture.height };
+                // A slow watcher misses frames instead of delaying them.
+                if let Err(mpsc::error::TrySendError::Closed(_)) = frames.try_send(photo) {
+                    return;
+                }
+            }
+        }));
+    }
+
+    fn dead(&self) -> impl Future<Output = Failure> + Send + 'static {
+        let dead = self.page.dead();
+        async move { dead.await.into() }
+    }
+
+    async fn close(&mut self) {
+        self.stop_watching();
+        self.page.close().await;
+        if let Some(lease) = self.lease.take() {
+            lease.close().await;
+        }
+    }
+}
+
+impl Drop for FormPage {
+    fn drop(&mut self) {
+        self.stop_watching();
+    }
+}
+
+impl From<Error> for super::submit::Lost {
+    fn from(error: Error) -> Self {
+        Self { fatal: error.is_fatal() }
+    }
+}

@@ -1,0 +1,380 @@
+//! The one click that sends, and how it ended.
+//!
+//! Before the click: the control is found and usable, the guard is opened until the deadline, by two clocks. After it:
+//! the guard's recorder, the browser's network events and the page itself are watched until one of them tells the end.
+//! Whatever remains untold is unknown, never "not sent".
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use protocol::form::{FormModel, TEXT_MAX};
+use protocol::task::Confirmation;
+use protocol::wire::message::{Evidence, ReturnReason, SubmitOutcome};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::time::Instant;
+
+use super::fill::click;
+use super::model::{Glance, RawConfirmation, cut};
+use super::observe::{Memory, bare_url, blocker, frames_of, look};
+use super::script::call;
+use crate::cdp::{Error, FrameId, PageEvent, PageSession, RequestKind};
+use crate::page::Click;
+
+/// How often the page is looked at while nothing is heard of it.
+const GLANCE: Duration = Duration::from_millis(60);
+/// A form that complains and sends nothing for this long has refused.
+const REFUSED: Duration = Duration::from_millis(250);
+/// After an answer that says "no", what the page makes of it.
+const AFTERMATH: Duration = Duration::from_millis(1_500);
+/// How long the control may take to become usable, at most; never past the deadline.
+const USABLE: Duration = Duration::from_secs(2);
+/// Left of the deadline, below which no click is begun: the way to the page and back.
+const MARGIN: Duration = Duration::from_millis(30);
+/// Requests of one submission that are kept apart.
+const REQUESTS_MAX: usize = 64;
+
+/// The page could not be asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lost {
+    pub fatal: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Spot {
+    missing: bool,
+    hit: bool,
+    x: f64,
+    y: f64,
+}
+
+/// What the guard in the form's frame has counted since it was opened.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+struct Report {
+    seen: u32,
+    allowed: u32,
+    /// Clicks that reached the control while the gate was open.
+    clicks: u32,
+    /// Clicks and submit events that came after the deadline, and were stopped.
+    late: u32,
+}
+
+#[derive(Debug, Deserialize)]
+struct Opened {
+    open: bool,
+}
+
+/// Clicks the submit control and watches.
+pub(super) async fn submit(page: &PageSession, memory: &mut Memory, deadline: Instant, patience: Duration) -> Click {
+    let Some(frame) = memory.form_frame.clone() else { return Click::NotMade(ReturnReason::NoSubmit) };
+    let before = match call::<Glance>(page, &frame, "glance", json!({}), Duration::ZERO).await {
+        Ok(before) if before.page.can_submit => before,
+        _ => return Click::NotMade(ReturnReason::NoSubmit),
+    };
+    let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+    let wait = left(deadline).saturating_sub(MARGIN).min(USABLE);
+    if wait.is_zero() {
+        return Click::NotMade(ReturnReason::Expired);
+    }
+    let argument = json!({"which": "submit", "ms": wait.as_millis()});
+    let spot = match call::<Spot>(page, &frame, "controlPoint", argument, wait).await {
+        Ok(spot) if !spot.missing => spot,
+        _ if left(deadline) <= MARGIN => return Click::NotMade(ReturnReason::Expired),
+        _ => return Click::NotMade(ReturnReason::NoSubmit),
+    };
+    let mut watch = Watch::new(page, frame, before);
+    if left(deadline) <= MARGIN {
+        return Click::NotMade(ReturnReason::Expired);
+    }
+    match watch.open_gate(left(deadline), patience).await {
+        Ok(true) => {}
+        // The gate may have opened although nobody could say so; shut again, and nothing was clicked in between.
+        Ok(false) | Err(_) => {
+            watch.close_gate().await;
+            return Click::NotMade(ReturnReason::Expired);
+        }
+    }
+    let clicked = if spot.hit {
+        click(page, &watch.frame, spot.x, spot.y).await
+    } else {
+        watch.press().await
+    };
+    if let Ok(report) = watch.report().await
+        && let Some(reason) = watch.not_made(report, clicked.is_ok()).await
+    {
+        return Click::NotMade(reason);
+    }
+    let outcome = watch.end(memory, Instant::now() + patience).await;
+    watch.close_gate().await;
+    Click::Made(Box::new(outcome))
+}
+
+/// What is watched after the click.
+struct Watch<'a> {
+    page: &'a PageSession,
+    frame: FrameId,
+    before: Glance,
+    events: broadcast::Receiver<PageEvent>,
+    /// Requests since the click that may carry the form, with the status of their answer.
+    requests: HashMap<String, Request>,
+    report: Report,
+    status: Option<u16>,
+    sent: bool,
+    /// A request that may carry the form broke off.
+    broken: bool,
+    navigated: bool,
+    popups: Vec<PageSession>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Request {
+    document: bool,
+    answered: bool,
+}
+
+/// What the page says now.
+enum Sign {
+    Confirmed(RawConfirmation, String),
+    Blocked(protocol::form::Blocker),
+    /// The form is there, with complaints it did not have.
+    Complains,
+    /// The form is there as before.
+    Form,
+    /// Something else is there, and does not say what.
+    Other,
+}
+
+impl<'a> Watch<'a> {
+    fn new(page: &'a PageSession, frame: FrameId, before: Glance) -> Self {
+        Self {
+            events: page.events(),
+            page,
+            frame,
+            before,
+            requests: HashMap::new(),
+            report: Report::default(),
+            status: None,
+            sent: false,
+            broken: false,
+            navigated: false,
+            popups: Vec::new(),
+        }
+    }
+
+    async fn open_gate(&self, left: Duration, patience: Duration) -> Result<bool, Error> {
+        let at = std::time::SystemTime::now() + left;
+        let at = at.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis();
+        let argument = json!({"ms": left.as_millis(), "watch": patience.as_millis(), "at": at});
+        let opened: Opened = call(self.page, &self.frame, "openGate", argument, Duration::ZERO).await?;
+        Ok(opened.open)
+    }
+
+    async fn close_gate(&self) {
+        // A frame that is gone took its gate with it.
+        let _: Result<Report, _> = call(self.page, &self.frame, "closeGate", json!({}), Duration::ZERO).await;
+    }
+
+    async fn press(&self) -> Result<(), Error> {
+        let argument = json!({"which": "submit"});
+        call::<serde_json::Value>(self.page, &self.frame, "pressControl", argument, Duration::ZERO).await.map(|_| ())
+    }
+
+    async fn report(&mut self) -> Result<Report, Error> {
+        let report: Report = call(self.page, &self.frame, "gateReport", json!({}), Duration::ZERO).await?;
+        self.report = report;
+        Ok(report)
+    }
+
+    /// Why the click certainly sent nothing: it never reached an open gate, and the gate is shut again.
+    async fn not_made(&mut self, report: Report, delivered: bool) -> Option<ReturnReason> {
+        if report.clicks > 0 || report.allowed > 0 || !delivered {
+            return None;
+        }
+        let closed: Result<Report, _> = call(self.page, &self.frame, "closeGate", json!({}), Duration::ZERO).await;
+        self.listen();
+        match closed {
+            Ok(last) if last.clicks == 0 && last.allowed == 0 && !self.sent && !self.navigated => {
+                Some(if last.late > 0 { ReturnReason::Expired } else { ReturnReason::NoSubmit })
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes in what has happened, without waiting.
+    fn listen(&mut self) {
+        loop {
+            match self.events.try_recv() {
+                Ok(event) => self.heard(event),
+                Err(broadcast::error::TryRecvError::Lagged(_)) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn heard(&mut self, event: PageEvent) {
+        match event {
+            PageEvent::Request { id, kind, frame, .. } => {
+                let document = kind == RequestKind::Document;
+                // Documents of frames that have nothing to do with the form (ads, widgets) do not count.
+                let main = self.page.main_frame();
+                if document && frame.as_ref() != Some(&self.frame) && frame.as_ref() != Some(&main) {
+                    return;
+                }
+                self.sent = true;
+                if self.requests.len() < REQUESTS_MAX {
+                    self.requests.insert(id, Request { document, answered: false });
+                }
+            }
+            PageEvent::Response { id, status, .. } => {
+                if let Some(request) = self.requests.get_mut(&id) {
+                    request.answered = true;
+                    // The form's own answer outranks those of scripts beside it.
+                    if request.document || self.status.is_none_or(|known| status > known) {
+                        self.status = Some(status);
+                    }
+                }
+            }
+            PageEvent::RequestFailed { id, error, .. } => {
+                if let Some(request) = self.requests.get_mut(&id)
+                    && !request.answered
+                {
+                    request.answered = true;
+                    self.broken |= error != "net::ERR_ABORTED";
+                }
+            }
+            PageEvent::Navigated { main, frame, .. } => self.navigated |= main || frame == self.frame,
+            _ => {}
+        }
+    }
+
+    fn pending(&self) -> bool {
+        self.requests.values().any(|request| !request.answered)
+    }
+
+    /// Looks at the page: every frame that could say how it ended, and tabs it opened.
+    async fn sign(&mut self) -> Result<Sign, Lost> {
+        let mut frames: Vec<FrameId> = frames_of(self.page).into_iter().map(|frame| frame.id).collect();
+        frames.sort_by_key(|id| *id != self.frame);
+        let mut fields = 0;
+        let (mut complains, mut form, mut blocked) = (false, false, None);
+        let mut thanks = None;
+        for id in frames.into_iter().take(16) {
+            let seen = match call::<Glance>(self.page, &id, "glance", json!({}), Duration::ZERO).await {
+                Ok(seen) => seen,
+                Err(error) if error.is_fatal() => return Err(error.into()),
+                Err(_) => continue,
+            };
+            fields += seen.fields;
+            thanks = thanks.or(seen.page.confirmation);
+            let is_form = seen.page.can_submit && seen.fields * 2 >= self.before.fields;
+            form |= is_form;
+            let told = seen.page.errors.iter().any(|error| !self.before.page.errors.contains(error));
+            let more = seen.complaints > self.before.complaints || (seen.invalid > 0 && self.report.seen == 0);
+            complains |= is_form && (told || more || (self.navigated && !seen.page.errors.is_empty()));
+            let known = self.before.page.blocker.as_ref().map(|b| b.kind.clone());
+            if let Some(raw) = seen.page.blocker
+                && Some(&raw.kind) != known.as_ref()
+            {
+                blocked = blocked.or_else(|| blocker(&raw));
+            }
+        }
+        if let Some(Ok(popup)) = self.page.take_popup().await {
+            self.popups.push(popup);
+        }
+        for popup in &self.popups {
+            if let Ok(seen) = call::<Glance>(popup, &popup.main_frame(), "glance", json!({}), Duration::ZERO).await {
+                thanks = thanks.or(seen.page.confirmation);
+            }
+        }
+        if let Some(said) = thanks.filter(|_| fields <= 1 || !form) {
+            return Ok(Sign::Confirmed(said, bare_url(&self.page.url())));
+        }
+        if let Some(blocked) = blocked {
+            return Ok(Sign::Blocked(blocked));
+        }
+        Ok(match (form, complains) {
+            (true, true) => Sign::Complains,
+            (true, false) => Sign::Form,
+            _ => Sign::Other,
+        })
+    }
+
+    /// Waits for the end.
+    async fn end(&mut self, memory: &mut Memory, until: Instant) -> SubmitOutcome {
+        let mut complaining: Option<Instant> = None;
+        let mut sour: Option<Instant> = None;
+        loop {
+            self.listen();
+            if let Ok(report) = call::<Report>(self.page, &self.frame, "gateReport", json!({}), Duration::ZERO).await
+                && report.seen >= self.report.seen
+            {
+                self.report = report;
+            }
+            match self.sign().await {
+                Ok(Sign::Confirmed(said, url)) => return SubmitOutcome::Confirmed(confirmation(said, url)),
+                Ok(Sign::Blocked(blocker)) => return SubmitOutcome::Blocked { blocker },
+                Ok(Sign::Complains) => {
+                    let since = *complaining.get_or_insert_with(Instant::now);
+                    let answered = self.status.is_none_or(|status| status < 500) && !self.broken;
+                    if !self.pending() && answered && since.elapsed() >= REFUSED {
+                        return self.rejected(memory).await;
+                    }
+                }
+                Ok(Sign::Form | Sign::Other) => complaining = None,
+                Err(Lost { fatal: true }) => return self.unknown().await,
+                Err(_) => {}
+            }
+            // An answer that was no success, or none at all: the page has a moment to say what it makes of it.
+            let bad = self.broken || self.status.is_some_and(|status| status >= 400);
+            if bad && !self.pending() && sour.get_or_insert_with(Instant::now).elapsed() >= AFTERMATH {
+                let refused = self.status.is_some_and(|status| (400..500).contains(&status)) && !self.broken;
+                if refused && matches!(self.sign().await, Ok(Sign::Form | Sign::Complains)) {
+                    return self.rejected(memory).await;
+                }
+                return self.unknown().await;
+            }
+            if Instant::now() >= until {
+                return self.unknown().await;
+            }
+            tokio::select! {
+                event = self.events.recv() => match event {
+                    Ok(event) => self.heard(event),
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return self.unknown().await,
+                },
+                () = tokio::time::sleep(GLANCE) => {}
+            }
+        }
+    }
+
+    async fn rejected(&mut self, memory: &mut Memory) -> SubmitOutcome {
+        match look(self.page, memory).await {
+            Ok(seen) => SubmitOutcome::Rejected { form: FormModel { ..seen.model } },
+            Err(_) => self.unknown().await,
+        }
+    }
+
+    async fn unknown(&mut self) -> SubmitOutcome {
+        self.listen();
+        let text = match call::<Glance>(self.page, &self.page.main_frame(), "glance", json!({}), Duration::ZERO).await {
+            Ok(seen) => seen.page.text,
+            Err(_) => String::new(),
+        };
+        SubmitOutcome::Unknown {
+            evidence: Evidence {
+                submit_event_seen: self.report.allowed > 0 || self.sent,
+                request_sent: self.sent,
+                response_status: self.status,
+                page_url: bare_url(&self.page.url()),
+                page_text: cut(&text, TEXT_MAX),
+            },
+        }
+    }
+}
+
+fn confirmation(said: RawConfirmation, url: String) -> Confirmation {
+    Confirmation { text: cut(&said.text, TEXT_MAX), number: said.number.map(|number| cut(&number, 100)), url }
+}
