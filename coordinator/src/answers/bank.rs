@@ -183,8 +183,12 @@ fn in_scope(indexed: &Indexed<'_>, scope: &Scope, kind: Canonical, form: &FormMo
 }
 
 fn place_words(scope: &Scope) -> Vec<String> {
-    let mut names: Vec<String> =
-        scope.names.iter().filter(|name| !matches!(name.as_str(), "area" | "region" | "office" | "city" | "the")).cloned().collect();
+    let mut names: Vec<String> = scope
+        .names
+        .iter()
+        .filter(|name| !matches!(name.as_str(), "area" | "region" | "office" | "city" | "the"))
+        .cloned()
+        .collect();
     if let Where::Country(country) = scope.place {
         names.retain(|name| !normalise(country.name).contains(name.as_str()));
     }
@@ -211,16 +215,16 @@ fn same_particulars(indexed: &Indexed<'_>, field: &Field, scope: &Scope, form: &
     let theirs = &indexed.entry.entry.question;
     let (own_only, their_only) = (only_in(&field.label, theirs), only_in(theirs, &field.label));
     let company = words(form.page.company.as_deref().unwrap_or_default());
-    let named = |names: &[String], only: &[String]| {
-        names.iter().any(|name| only.contains(name) && !company.contains(name))
-    };
+    let named =
+        |names: &[String], only: &[String]| names.iter().any(|name| only.contains(name) && !company.contains(name));
     if named(&scope.names, &own_only) || named(&indexed.scope.names, &their_only) {
         return false;
     }
     if scope.numbers != indexed.scope.numbers || scope.place != indexed.scope.place {
         return false;
     }
-    let negated = |text: &str| words(text).iter().any(|w| matches!(w.as_str(), "not" | "dont" | "never" | "without" | "no"));
+    let negated =
+        |text: &str| words(text).iter().any(|w| matches!(w.as_str(), "not" | "dont" | "never" | "without" | "no"));
     if negated(&field.label) != negated(theirs) {
         return false;
     }

@@ -13,18 +13,105 @@ pub const KIND_MIN: f32 = 0.7;
 
 /// Qualifiers that do not change what a label asks for: "home phone number" is a phone.
 const BENIGN: &[&str] = &[
-    "account", "active", "address", "applicant", "best", "candidate", "complete", "contact", "desired", "details",
-    "field", "full", "here", "home", "information", "legal", "line", "link", "local", "main", "most", "mobile", "my",
-    "name", "number", "page", "personal", "preferred", "present", "primary", "private", "profile", "public", "recent",
-    "residence", "residential", "update", "upload", "url", "valid", "work", "attach", "add", "file", "document",
-    "numero", "number", "actual", "actuelle", "actuel", "completo", "e", "y", "et", "und", "1", "100", "digits",
+    "account",
+    "active",
+    "address",
+    "applicant",
+    "best",
+    "candidate",
+    "complete",
+    "contact",
+    "desired",
+    "details",
+    "field",
+    "full",
+    "here",
+    "home",
+    "information",
+    "legal",
+    "line",
+    "link",
+    "local",
+    "main",
+    "most",
+    "mobile",
+    "my",
+    "name",
+    "number",
+    "page",
+    "personal",
+    "preferred",
+    "present",
+    "primary",
+    "private",
+    "profile",
+    "public",
+    "recent",
+    "residence",
+    "residential",
+    "update",
+    "upload",
+    "url",
+    "valid",
+    "work",
+    "attach",
+    "add",
+    "file",
+    "document",
+    "numero",
+    "number",
+    "actual",
+    "actuelle",
+    "actuel",
+    "completo",
+    "e",
+    "y",
+    "et",
+    "und",
+    "1",
+    "100",
+    "digits",
 ];
 
 /// Words that show a parenthesis to be an instruction, not part of the question.
 const INSTRUCTION: &[&str] = &[
-    "mark", "select", "all", "apply", "optional", "required", "eg", "format", "mm", "dd", "yyyy", "yy", "digits", "max",
-    "maximum", "minimum", "check", "pdf", "doc", "docx", "usd", "eur", "gbp", "if", "please", "example", "ex", "city",
-    "include", "including", "actual", "expected", "characters", "only", "paste", "opcional", "facultatif",
+    "mark",
+    "select",
+    "all",
+    "apply",
+    "optional",
+    "required",
+    "eg",
+    "format",
+    "mm",
+    "dd",
+    "yyyy",
+    "yy",
+    "digits",
+    "max",
+    "maximum",
+    "minimum",
+    "check",
+    "pdf",
+    "doc",
+    "docx",
+    "usd",
+    "eur",
+    "gbp",
+    "if",
+    "please",
+    "example",
+    "ex",
+    "city",
+    "include",
+    "including",
+    "actual",
+    "expected",
+    "characters",
+    "only",
+    "paste",
+    "opcional",
+    "facultatif",
 ];
 
 /// What a field is about.
@@ -115,11 +202,24 @@ fn context_of(sources: &[&str]) -> Context {
         if has(&["reference", "references", "emergency", "referee", "guardian"]) {
             return Context::Other;
         }
-        if has(&["education", "educations", "educational", "school", "formacion", "formation", "ausbildung", "educacao", "studies"]) {
+        if has(&[
+            "education",
+            "educations",
+            "educational",
+            "school",
+            "formacion",
+            "formation",
+            "ausbildung",
+            "educacao",
+            "studies",
+        ]) {
             return Context::Education(number);
         }
-        let experience = has(&["experience", "experiences", "employment", "employer", "experiencia", "berufserfahrung"]);
-        if experience && !has(&["years", "year"]) || (has(&["work", "job", "employment"]) && (number.is_some() || has(&["history"]))) {
+        let experience =
+            has(&["experience", "experiences", "employment", "employer", "experiencia", "berufserfahrung"]);
+        if experience && !has(&["years", "year"])
+            || (has(&["work", "job", "employment"]) && (number.is_some() || has(&["history"])))
+        {
             return Context::Work(number);
         }
     }
@@ -216,7 +316,13 @@ fn by_hints(field: &Field, label: &str) -> Option<(Canonical, f32)> {
     let name = best_rule(&words(&split_name(&field.name)), fits);
     let hinted = if placeholder.1 >= name.1 { placeholder } else { name };
     // Behind a label of its own, a name or placeholder may give an example of something else.
-    let factor = if label.trim().is_empty() { 0.95 } else if long { 0.5 } else { 0.75 };
+    let factor = if label.trim().is_empty() {
+        0.95
+    } else if long {
+        0.5
+    } else {
+        0.75
+    };
     let by_kind = match field.kind {
         FieldKind::Email if !long => Some((Email, 0.93)),
         FieldKind::Tel if !long => Some((Phone, 0.93)),
@@ -249,18 +355,26 @@ fn refined(named: (Canonical, f32), field: &Field) -> (Canonical, f32) {
 fn in_context(kind: Canonical, confidence: f32, context: Context, label: &str, field: &Field) -> (Canonical, f32) {
     let label_words = words(label);
     let starts = |list: &[&str]| label_words.iter().any(|word| list.contains(&word.as_str()));
-    let dated = (starts(&["from", "start", "began", "begin", "desde", "von", "debut"]), starts(&["to", "end", "until", "hasta", "bis", "fin"]));
+    let dated = (
+        starts(&["from", "start", "began", "begin", "desde", "von", "debut"]),
+        starts(&["to", "end", "until", "hasta", "bis", "fin"]),
+    );
     let by_name = normalise(&split_name(&field.name));
     let date_part = label_words.iter().any(|word| matches!(word.as_str(), "month" | "year" | "day"));
     let (from, to) = if dated == (false, false) && date_part {
-        (by_name.contains("start") || by_name.contains("from") || by_name.contains("first"), by_name.contains("end") || by_name.contains("last"))
+        (
+            by_name.contains("start") || by_name.contains("from") || by_name.contains("first"),
+            by_name.contains("end") || by_name.contains("last"),
+        )
     } else {
         dated
     };
     let short = content(label).len() <= 4;
     match context {
         Context::Work(_) if short => match kind {
-            JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if from => (JobStart, 0.95),
+            JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if from => {
+                (JobStart, 0.95)
+            }
             JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if to => (JobEnd, 0.95),
             NameTitle | Headline => (CurrentTitle, 0.95),
             Location | City => (JobLocation, 0.9),
@@ -269,8 +383,12 @@ fn in_context(kind: Canonical, confidence: f32, context: Context, label: &str, f
             _ => (kind, confidence),
         },
         Context::Education(_) if short => match kind {
-            JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if from => (EducationStart, 0.95),
-            JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if to => (EducationEnd, 0.95),
+            JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if from => {
+                (EducationStart, 0.95)
+            }
+            JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if to => {
+                (EducationEnd, 0.95)
+            }
             FullName => (School, 0.8),
             // Where the school is, what was taught there: not known, and not where the person lives.
             Location | City | State | Country | JobDescription | Summary => (Custom, 0.5),
@@ -292,8 +410,15 @@ fn in_context(kind: Canonical, confidence: f32, context: Context, label: &str, f
 fn signs_below(section: &str) -> bool {
     let words = words(section);
     let has = |phrase: &str| super::text::has_phrase(&words, phrase);
-    has("self identify") || has("signature") || has("disability") || has("cc 305") || has("certification") && has("sign")
-        || has("acknowledgement") || has("acknowledgment") || has("declaration") || has("attestation")
+    has("self identify")
+        || has("signature")
+        || has("disability")
+        || has("cc 305")
+        || has("certification") && has("sign")
+        || has("acknowledgement")
+        || has("acknowledgment")
+        || has("declaration")
+        || has("attestation")
 }
 
 /// The control itself says more than its words: a file box takes files, a list of dialling codes is the phone's.
@@ -350,8 +475,9 @@ fn dial_in(label: &str) -> bool {
 /// A country list directly before a phone box, and no address before it.
 fn precedes_phone(field: &Field, form: &FormModel) -> bool {
     let next = neighbour(field, form, 1).is_some_and(|next| next.kind == FieldKind::Tel);
-    let before = neighbour(field, form, -1)
-        .is_some_and(|before| matches!(best_rule(&words(&before.label), |_| true).0, City | State | PostalCode | Address));
+    let before = neighbour(field, form, -1).is_some_and(|before| {
+        matches!(best_rule(&words(&before.label), |_| true).0, City | State | PostalCode | Address)
+    });
     next && !before
 }
 
@@ -387,18 +513,56 @@ fn is_plain_fact(kind: Canonical) -> bool {
     is_typed_fact(kind)
         || matches!(
             kind,
-            State | Country | PhoneCountry | PhoneType | CurrentCompany | CurrentTitle | School | Degree | HighestDegree
-                | FieldOfStudy | Skills | Languages | Certifications | Location | JobStart | JobEnd | StartDate
-                | NoticePeriod | Salary | SiteChrome | Login
+            State
+                | Country
+                | PhoneCountry
+                | PhoneType
+                | CurrentCompany
+                | CurrentTitle
+                | School
+                | Degree
+                | HighestDegree
+                | FieldOfStudy
+                | Skills
+                | Languages
+                | Certifications
+                | Location
+                | JobStart
+                | JobEnd
+                | StartDate
+                | NoticePeriod
+                | Salary
+                | SiteChrome
+                | Login
         )
 }
 
 fn is_typed_fact(kind: Canonical) -> bool {
     matches!(
         kind,
-        FirstName | MiddleName | LastName | FullName | LegalName | PreferredName | NameSuffix | Email | Phone
-            | PhoneExtension | Address | AddressLine2 | City | PostalCode | Linkedin | Github | Portfolio | OtherLink
-            | Headline | Summary | Password | IdentityNumber | Payment
+        FirstName
+            | MiddleName
+            | LastName
+            | FullName
+            | LegalName
+            | PreferredName
+            | NameSuffix
+            | Email
+            | Phone
+            | PhoneExtension
+            | Address
+            | AddressLine2
+            | City
+            | PostalCode
+            | Linkedin
+            | Github
+            | Portfolio
+            | OtherLink
+            | Headline
+            | Summary
+            | Password
+            | IdentityNumber
+            | Payment
     )
 }
 

@@ -128,9 +128,8 @@ impl Place {
             }
         }
         if parts.len() > 1
-            && let Some(state) = parts
-                .last()
-                .and_then(|last| State::named(last, place.country.map(|country| country.code)))
+            && let Some(state) =
+                parts.last().and_then(|last| State::named(last, place.country.map(|country| country.code)))
         {
             place.state = Some(state);
             place.country = place.country.or_else(|| Country::by_code(state.country));

@@ -29,7 +29,8 @@ mod text;
 pub use classify::{Class, Context, classify};
 pub use edit::{EditError, apply_edit, remember};
 pub use facts::{
-    Account, Address, AnswerSource, BankAnswer, BankEntry, Facts, Given, Position, Profile, Resume, Schooling, UsageMode,
+    Account, Address, AnswerSource, BankAnswer, BankEntry, Facts, Given, Position, Profile, Resume, Schooling,
+    UsageMode,
 };
 pub use gate::{Reason, autopilot_gate};
 pub use kind::Canonical;

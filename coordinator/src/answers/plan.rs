@@ -203,10 +203,15 @@ impl Planner<'_> {
         if let Some(why) = self.pay_differs(field, kind, &entry.answer) {
             return Err(why);
         }
-        let rendered = render::text(field, kind, &entry.answer).filter(|r| !kind.is_strict() || r.fit >= strict_fit(field, kind));
-        if kind.is_self_identification() && render::has_options(field) && rendered.as_ref().is_some_and(|r| r.fit < STRICT_FIT) {
+        let rendered =
+            render::text(field, kind, &entry.answer).filter(|r| !kind.is_strict() || r.fit >= strict_fit(field, kind));
+        if kind.is_self_identification()
+            && render::has_options(field)
+            && rendered.as_ref().is_some_and(|r| r.fit < STRICT_FIT)
+        {
             planned.ask = true;
-            "The form's choices differ from your answer: check that this one says the same".clone_into(&mut planned.note);
+            "The form's choices differ from your answer: check that this one says the same"
+                .clone_into(&mut planned.note);
         }
         match rendered {
             Some(rendered) if !ask || (!blank.sensitive && found.confidence >= 0.8) => {
@@ -227,7 +232,8 @@ impl Planner<'_> {
         }
         let text = format!("{} {}", field.label, field.description);
         let asked = currency_in(&text);
-        let told = currency_in(answer).or_else(|| self.known.place.country.and_then(|country| currency_of(country.code)));
+        let told =
+            currency_in(answer).or_else(|| self.known.place.country.and_then(|country| currency_of(country.code)));
         if asked.is_some() && told.is_some() && asked != told {
             return Some("The form asks for another currency than you answered in".to_owned());
         }
@@ -240,7 +246,8 @@ impl Planner<'_> {
                 _ => None,
             })
         };
-        (period(&text) != period(answer)).then(|| "The form asks for pay by another period than you answered for".to_owned())
+        (period(&text) != period(answer))
+            .then(|| "The form asks for pay by another period than you answered for".to_owned())
     }
 
     /// "Authorised to work without sponsorship": both of the person's answers for that country together.
@@ -260,7 +267,8 @@ impl Planner<'_> {
         };
         let authorised = answer(Canonical::WorkAuthorization)?;
         let needs_visa = answer(Canonical::Sponsorship)?;
-        let rendered = render::yes_no(field, authorised && !needs_visa).filter(|r| r.fit >= strict_fit(field, class.kind))?;
+        let rendered =
+            render::yes_no(field, authorised && !needs_visa).filter(|r| r.fit >= strict_fit(field, class.kind))?;
         Some(PlannedField {
             value: Some(rendered.value),
             source: Some(Source::Inferred),
@@ -280,7 +288,8 @@ impl Planner<'_> {
             .rev()
             .find(|given| given.field == field.id)
             .or_else(|| {
-                let same = |given: &&super::facts::Given| !question.is_empty() && normalise(&given.question) == question;
+                let same =
+                    |given: &&super::facts::Given| !question.is_empty() && normalise(&given.question) == question;
                 let repeated = self.form.fields.iter().filter(|other| normalise(&other.label) == question).count() > 1;
                 self.facts.given.iter().rev().find(|given| !repeated && same(given))
             })
@@ -344,7 +353,9 @@ impl Planner<'_> {
             FieldKind::Checkbox if yes || on => Some(Rendered { value: Value::Checked(yes), fit: 1.0 }),
             FieldKind::Checkbox => None,
             FieldKind::CheckboxGroup if !yes => None,
-            _ if yes || field.required || !is_blank(field) => render::yes_no(field, yes).or_else(|| yes.then(|| agree(field))?),
+            _ if yes || field.required || !is_blank(field) => {
+                render::yes_no(field, yes).or_else(|| yes.then(|| agree(field))?)
+            }
             _ => None,
         };
         match rendered {
@@ -430,10 +441,36 @@ fn is_own_fact(kind: Canonical) -> bool {
     use Canonical::*;
     matches!(
         kind,
-        FirstName | MiddleName | LastName | FullName | Email | Phone | PhoneCountry | Address | AddressLine2 | City | State
-            | PostalCode | Country | Location | Linkedin | Github | Portfolio | CurrentCompany | CurrentTitle | JobLocation
-            | JobDescription | JobCurrent | JobStart | JobEnd | School | Degree | FieldOfStudy | EducationStart
-            | EducationEnd | Resume
+        FirstName
+            | MiddleName
+            | LastName
+            | FullName
+            | Email
+            | Phone
+            | PhoneCountry
+            | Address
+            | AddressLine2
+            | City
+            | State
+            | PostalCode
+            | Country
+            | Location
+            | Linkedin
+            | Github
+            | Portfolio
+            | CurrentCompany
+            | CurrentTitle
+            | JobLocation
+            | JobDescription
+            | JobCurrent
+            | JobStart
+            | JobEnd
+            | School
+            | Degree
+            | FieldOfStudy
+            | EducationStart
+            | EducationEnd
+            | Resume
     )
 }
 
@@ -509,7 +546,9 @@ fn currency_of(country: &str) -> Option<&'static str> {
 /// What the form around each field says: siblings, and which job or school of several it belongs to.
 fn settings(form: &FormModel, classes: &[Class]) -> Vec<Setting> {
     let has = |kinds: &[Canonical]| {
-        classes.iter().any(|class| kinds.contains(&class.kind) && class.confidence >= KIND_MIN && class.context == Context::None)
+        classes
+            .iter()
+            .any(|class| kinds.contains(&class.kind) && class.confidence >= KIND_MIN && class.context == Context::None)
     };
     let has_city = has(&[Canonical::City, Canonical::PostalCode]);
     let has_phone_country = has(&[Canonical::PhoneCountry]);

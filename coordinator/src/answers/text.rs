@@ -124,7 +124,8 @@ pub(super) fn alike(a: &str, b: &str) -> bool {
 }
 
 fn stem(word: &str) -> &str {
-    for ending in ["ations", "ation", "ments", "ment", "ings", "ing", "ies", "ied", "ers", "er", "es", "ed", "s", "e", "y"]
+    for ending in
+        ["ations", "ation", "ments", "ment", "ings", "ing", "ies", "ied", "ers", "er", "es", "ed", "s", "e", "y"]
     {
         if let Some(stem) = word.strip_suffix(ending)
             && stem.len() >= 3
