@@ -325,10 +325,11 @@ mod tests {
                 let (plan, verdicts) = measure(&step.model, &facts, &expected, &step.map, &mut figures);
                 for (key, verdict) in &verdicts {
                     let expected = expected.iter().find(|expected| expected.key == *key).unwrap();
-                    let planned = plan.get(step.map[key].as_ref().unwrap()).unwrap();
+                    let Some(planned) = plan.get(step.map[key].as_ref().unwrap()) else { continue };
+                    let label = &step.model.field(&planned.field).unwrap().label;
                     if *verdict != Verdict::Right || std::env::var_os("VALET_ALL").is_some() {
                         println!(
-                            "{:8} {} {key} ({}{}): {:?} {:.2} {:?} [{}] ask={} want {}",
+                            "{:8} {} {key} “{label:.70}” ({}{}): {:?} {:.2} {:?} [{}] ask={} want {}",
                             format!("{verdict:?}"), dump.id, expected.policy, if expected.required { ", required" } else { "" },
                             planned.value, planned.confidence, planned.note, planned.source_detail, planned.ask, expected.expected_value,
                         );

@@ -9,7 +9,7 @@ use super::facts::{BankEntry, Facts};
 use super::kind::Canonical;
 use super::options::polarity;
 use super::scope::{Scope, Where};
-use super::text::{normalise, only_in, similarity, words};
+use super::text::{likeness, normalise, only_in, shared, unique_content, words};
 
 /// How alike two questions of no known kind must be for one's answer to serve the other.
 const ALIKE_MIN: f32 = 0.72;
@@ -30,6 +30,7 @@ struct Indexed<'a> {
     kind_confidence: f32,
     scope: Scope,
     question: String,
+    words: Vec<String>,
 }
 
 /// An entry that answers a field.
@@ -50,7 +51,8 @@ impl<'a> Bank<'a> {
                 let question = &entry.entry.question;
                 let (kind, kind_confidence) = classify_question(question);
                 let scope = Scope::of_question(question);
-                Indexed { entry, kind, kind_confidence, scope, question: normalise(question) }
+                let words = unique_content(question);
+                Indexed { entry, kind, kind_confidence, scope, question: normalise(question), words }
             })
             .collect();
         Self { entries }
@@ -60,16 +62,17 @@ impl<'a> Bank<'a> {
     #[must_use]
     pub fn find(&self, field: &Field, class: &Class, form: &FormModel, known: &Known<'_>) -> Option<Found<'a>> {
         let question = normalise(&field.label);
-        let scope = Scope::of_field(&field.label, form);
+        let asked = unique_content(&field.label);
+        let scope = Scope::of_field(field, form);
         let mut scored: Vec<(f32, f32, &Indexed<'a>)> = self
             .entries
             .iter()
             .filter_map(|indexed| {
-                let alike = similarity(&field.label, &indexed.entry.entry.question);
+                let alike = contained(&indexed.words, &asked).max(likeness(&asked, &indexed.words));
                 let confidence = if indexed.question == question && in_scope(indexed, &scope, class.kind, form, known) {
                     0.99
                 } else {
-                    self.score(indexed, field, class, &scope, alike, form, known)?
+                    self.score(indexed, &asked, class, &scope, alike, form, known)?
                 };
                 Some((confidence, alike, indexed))
             })
@@ -91,7 +94,7 @@ impl<'a> Bank<'a> {
     fn score(
         &self,
         indexed: &Indexed<'a>,
-        field: &Field,
+        asked: &[String],
         class: &Class,
         scope: &Scope,
         alike: f32,
@@ -122,11 +125,18 @@ impl<'a> Bank<'a> {
         if class.kind != Canonical::Custom && indexed.kind != Canonical::Custom && class.confidence >= 0.7 {
             return None;
         }
-        if alike < ALIKE_MIN || !same_particulars(indexed, field, scope, form) {
+        if alike < ALIKE_MIN || !same_particulars(indexed, asked, scope, form) {
             return None;
         }
         Some(0.6 + 0.35 * alike)
     }
+}
+
+/// A long question that says all of an earlier one, with more about it: less alike than the same words alone.
+fn contained(earlier: &[String], asked: &[String]) -> f32 {
+    const LONG: usize = 5;
+    const ALL_OF_IT: f32 = 0.8;
+    if earlier.len() >= LONG && shared(earlier, asked) == earlier.len() { ALL_OF_IT } else { 0.0 }
 }
 
 /// Kinds that gather many different questions.
@@ -207,12 +217,12 @@ fn is_place_name(name: &str, form: &FormModel) -> bool {
 
 /// Alike in words is not enough: names and numbers must be the same, and no single word may simply be exchanged
 /// ("Rust" for "Go").
-fn same_particulars(indexed: &Indexed<'_>, field: &Field, scope: &Scope, form: &FormModel) -> bool {
-    let theirs = &indexed.entry.entry.question;
-    let (own_only, their_only) = (only_in(&field.label, theirs), only_in(theirs, &field.label));
+fn same_particulars(indexed: &Indexed<'_>, asked: &[String], scope: &Scope, form: &FormModel) -> bool {
+    let theirs = &indexed.words;
+    let (own_only, their_only) = (only_in(asked, theirs), only_in(theirs, asked));
     let company = words(form.page.company.as_deref().unwrap_or_default());
-    let named = |names: &[String], only: &[String]| {
-        names.iter().any(|name| only.contains(name) && !company.contains(name))
+    let named = |names: &[String], only: &[&String]| {
+        names.iter().any(|name| only.contains(&name) && !company.contains(name))
     };
     if named(&scope.names, &own_only) || named(&indexed.scope.names, &their_only) {
         return false;
@@ -220,10 +230,10 @@ fn same_particulars(indexed: &Indexed<'_>, field: &Field, scope: &Scope, form: &
     if scope.numbers != indexed.scope.numbers || scope.place != indexed.scope.place {
         return false;
     }
-    let negated = |text: &str| words(text).iter().any(|w| matches!(w.as_str(), "not" | "dont" | "never" | "without" | "no"));
-    if negated(&field.label) != negated(theirs) {
+    let negated = |words: &[String]| words.iter().any(|w| matches!(w.as_str(), "not" | "dont" | "never" | "without" | "no"));
+    if negated(asked) != negated(theirs) {
         return false;
     }
     // One meaningful word against one other in a short question is another question.
-    !(own_only.len() == 1 && their_only.len() == 1 && super::text::content(theirs).len() <= 6)
+    !(own_only.len() == 1 && their_only.len() == 1 && theirs.len() <= 6)
 }

@@ -17,7 +17,7 @@ const BENIGN: &[&str] = &[
     "field", "full", "here", "home", "information", "legal", "line", "link", "local", "main", "most", "mobile", "my",
     "name", "number", "page", "personal", "preferred", "present", "primary", "private", "profile", "public", "recent",
     "residence", "residential", "update", "upload", "url", "valid", "work", "attach", "add", "file", "document",
-    "numero", "number", "actual", "actuelle", "actuel", "completo", "e", "y", "et", "und", "1", "100", "digits",
+    "numero", "confirm", "confirmation", "repeat", "retype", "again", "re", "verify", "actual", "actuelle", "actuel", "completo", "e", "y", "et", "und", "1", "100", "digits",
 ];
 
 /// Words that show a parenthesis to be an instruction, not part of the question.
@@ -315,12 +315,29 @@ fn by_control(kind: Canonical, confidence: f32, field: &Field, form: &FormModel)
     if kind == Country && field.kind != FieldKind::Text && precedes_phone(field, form) {
         return (PhoneCountry, 0.93);
     }
+    if confidence < KIND_MIN
+        && let Some(stated) = by_options(field)
+    {
+        return (stated, 0.9);
+    }
     let countries = field.options.iter().filter(|option| Country::named(&option.label).is_some()).count();
     if kind == Custom && field.options.len() > 20 && countries * 3 > field.options.len() * 2 {
         let phone = neighbour(field, form, 1).is_some_and(|next| next.kind == FieldKind::Tel);
         return if phone { (PhoneCountry, 0.9) } else { (Country, 0.75) };
     }
     (kind, confidence)
+}
+
+/// "Please check one of the boxes below": what the boxes say is the question.
+fn by_options(field: &Field) -> Option<Canonical> {
+    const READ: usize = 8;
+    if field.options.is_empty() || field.options.len() > READ {
+        return None;
+    }
+    field.options.iter().filter(|option| words(&option.label).len() > 3).find_map(|option| {
+        let (kind, confidence) = best_rule(&words(&option.label), |kind| matches!(kind, Disability | Veteran | Hispanic));
+        (confidence >= 0.9).then_some(kind)
+    })
 }
 
 fn is_file_kind(kind: Canonical) -> bool {
@@ -389,7 +406,7 @@ fn is_plain_fact(kind: Canonical) -> bool {
             kind,
             State | Country | PhoneCountry | PhoneType | CurrentCompany | CurrentTitle | School | Degree | HighestDegree
                 | FieldOfStudy | Skills | Languages | Certifications | Location | JobStart | JobEnd | StartDate
-                | NoticePeriod | Salary | SiteChrome | Login
+                | NoticePeriod | Salary
         )
 }
 

@@ -135,7 +135,7 @@ const NAMES: &[(Canonical, &[&str])] = &[
 /// Sentences; their weight is the confidence of a match.
 const SENTENCES: &[(Canonical, f32, &[&str])] = &[
     (WorkAuthorization, 0.95, &[
-        "authori* & work|employment|employed & !sponsor*", "authori* to work", "legally authori*|eligible|entitled|permitted|able|allowed & work|employ*",
+        "authori* & work|employment|employed & !sponsor*", "authori* to work", "legally work", "work legally", "legally authori*|eligible|entitled|permitted|able|allowed & work|employ*",
         "eligible|eligibility & work|employment & !rehire & !bonus", "right to work", "rights to work", "work|working permit|authorization|authorisation|rights", "legal right & work", "permitted|entitled|allowed to work & !remote*",
         "autorizado|autorizada|permiso para|de trabajar|trabajo", "autorise* a travailler", "permis de travail", "arbeitserlaubnis|arbeitsgenehmigung", "arbeiten & berechtigt|duerfen", "autorizacao & trabalh*", "autorizado|autorizada & trabalhar", "work without & sponsor*", "eligible to work & sponsor*", "right to work & sponsor*", "authori* to work & without",
     ]),

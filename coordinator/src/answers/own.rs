@@ -340,7 +340,7 @@ fn located_in(field: &Field, form: &FormModel, known: &Known<'_>) -> Option<Own>
     let home = known.place.country?;
     let countries = countries_in(&field.label);
     let states: Vec<_> = STATES.iter().filter(|state| has_phrase(&question, &normalise(state.name))).collect();
-    let names = Scope::of_field(&field.label, form).names;
+    let names = Scope::of_field(field, form).names;
     let here = if let [state] = states.as_slice() {
         // "New York" is a city too, and a name beside the state may be one.
         let only = names.iter().all(|name| normalise(state.name).split(' ').any(|part| part == name));

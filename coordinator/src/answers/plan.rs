@@ -245,10 +245,10 @@ impl Planner<'_> {
 
     /// "Authorised to work without sponsorship": both of the person's answers for that country together.
     fn combined_authorization(&self, field: &Field, class: &Class, blank: &PlannedField) -> Option<PlannedField> {
-        if class.kind != Canonical::WorkAuthorization || !Scope::of_field(&field.label, self.form).without_sponsorship {
+        if class.kind != Canonical::WorkAuthorization || !Scope::of_field(field, self.form).without_sponsorship {
             return None;
         }
-        let scope = Scope::of_field(&field.label, self.form);
+        let scope = Scope::of_field(field, self.form);
         let answer = |kind: Canonical| {
             self.facts.bank.iter().find_map(|entry| {
                 let question = &entry.entry.question;

@@ -1,10 +1,13 @@
 //! What a question is limited to: a country, a place, a company, a skill. An answer holds only within its scope.
 
-use protocol::form::FormModel;
+use protocol::form::{Field, FieldKind, FormModel};
 
 use super::geo::{Country, Place, countries_in};
 use super::options::numbers_in;
 use super::text::{alike, content, has_phrase, is_filler, normalise, words};
+
+/// Options are read for a question's scope only in short lists: a list of countries limits nothing.
+const CHOICES_READ: usize = 6;
 
 /// Words that leave a question about years of experience general.
 const GENERAL: &[&str] = &[
@@ -47,13 +50,24 @@ pub struct Scope {
 impl Scope {
     /// The scope of a question on a form.
     #[must_use]
-    pub fn of_field(text: &str, form: &FormModel) -> Self {
-        let mut scope = Self::of_question(text);
+    pub fn of_field(field: &Field, form: &FormModel) -> Self {
+        let mut scope = Self::of_question(&field.label);
+        // "Right to work", and only the choices say where: "Yes, in the advertised region".
+        let choices: Vec<&str> = match field.kind {
+            FieldKind::Radio | FieldKind::CheckboxGroup | FieldKind::Select if field.options.len() <= CHOICES_READ => {
+                field.options.iter().map(|option| option.label.as_str()).collect()
+            }
+            _ => Vec::new(),
+        };
+        let text = format!("{}. {}. {}", field.label, field.description, choices.join(". "));
+        if scope.place == Where::Home && choices.iter().any(|choice| words(choice).len() > 3) {
+            scope.place = Self::of_question(&choices.join(". ")).place;
+        }
         let job = form.page.job_location.as_deref().and_then(|place| Place::parse(place).country);
         if scope.place == Where::Home {
             scope.place = match job {
                 Some(country) => Where::Country(country),
-                None if speaks_of_job_location(text) => Where::Unclear,
+                None if speaks_of_job_location(&text) => Where::Unclear,
                 None => Where::Home,
             };
         }

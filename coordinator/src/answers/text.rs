@@ -19,8 +19,8 @@ pub fn normalise(text: &str) -> String {
         match c {
             '\'' | '’' | '‘' | '´' | '`' => {}
             '.' if abbreviation_dot(&chars, at) => {}
-            '+' | '#' if at > 0 && chars[at - 1].is_alphabetic() => out.push(c),
-            '+' if chars.get(at + 1).is_some_and(char::is_ascii_digit) => push_space(&mut out),
+            // "C++", "C#"; not the plus of "Canada+1".
+            '+' | '#' if follows_letter(&chars, at) && !chars.get(at + 1).is_some_and(char::is_ascii_digit) => out.push(c),
             c if c.is_alphanumeric() => c.to_lowercase().for_each(|c| fold(c, &mut out)),
             '\u{300}'..='\u{36f}' => {}
             _ => push_space(&mut out),
@@ -37,6 +37,10 @@ fn abbreviation_dot(chars: &[char], at: usize) -> bool {
     let after = letter(Some(at + 1)) && !letter(Some(at + 2));
     let closes = at >= 3 && chars[at - 2] == '.' && alone;
     alone && (after || closes)
+}
+
+fn follows_letter(chars: &[char], at: usize) -> bool {
+    at > 0 && (chars[at - 1].is_alphabetic() || chars[at - 1] == '+')
 }
 
 fn push_space(out: &mut String) {
@@ -94,25 +98,37 @@ pub fn has_phrase(text: &[String], phrase: &str) -> bool {
     text.windows(phrase.len()).any(|window| window.iter().zip(&phrase).all(|(word, want)| word == want))
 }
 
-/// How alike two questions are, 0..=1: shared meaningful words (Dice), words alike by stem counted as shared.
+/// How alike two texts are, 0..=1; see [`likeness`].
 #[must_use]
 pub fn similarity(a: &str, b: &str) -> f32 {
-    let (a, b) = (unique(content(a)), unique(content(b)));
+    likeness(&unique_content(a), &unique_content(b))
+}
+
+/// Shared meaningful words (Dice), words alike by stem counted as shared. Takes what [`unique_content`] gives.
+#[must_use]
+pub fn likeness(a: &[String], b: &[String]) -> f32 {
     if a.is_empty() || b.is_empty() {
         return 0.0;
     }
-    let shared = a.iter().filter(|word| b.iter().any(|other| alike(word, other))).count();
-    (2 * shared) as f32 / (a.len() + b.len()) as f32
+    (2 * shared(a, b)) as f32 / (a.len() + b.len()) as f32
 }
 
-/// The meaningful words of `a` that have no like in `b`.
+/// How many words of `a` have a like in `b`.
 #[must_use]
-pub fn only_in(a: &str, b: &str) -> Vec<String> {
-    let b = content(b);
-    unique(content(a)).into_iter().filter(|word| !b.iter().any(|other| alike(word, other))).collect()
+pub fn shared(a: &[String], b: &[String]) -> usize {
+    a.iter().filter(|word| b.iter().any(|other| alike(word, other))).count()
 }
 
-fn unique(mut words: Vec<String>) -> Vec<String> {
+/// The words of `a` that have no like in `b`.
+#[must_use]
+pub fn only_in<'a>(a: &'a [String], b: &[String]) -> Vec<&'a String> {
+    a.iter().filter(|word| !b.iter().any(|other| alike(word, other))).collect()
+}
+
+/// The meaningful words of a text, each once.
+#[must_use]
+pub fn unique_content(text: &str) -> Vec<String> {
+    let mut words = content(text);
     words.sort_unstable();
     words.dedup();
     words
