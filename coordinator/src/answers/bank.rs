@@ -119,6 +119,13 @@ impl<'a> Bank<'a> {
                 // "Not without sponsorship" does not say "not at all".
                 confidence = confidence.min(0.75);
             }
+            if class.kind == Canonical::Relocate
+                && !scope.names.is_empty()
+                && polarity(&indexed.entry.entry.answer) == Some(true)
+            {
+                // Willing to move is not yet willing to move there.
+                confidence = confidence.min(0.8);
+            }
             return Some(confidence);
         }
         // Questions of different kinds are different questions, however alike their words.
@@ -160,6 +167,7 @@ fn is_broad(kind: Canonical) -> bool {
 
 fn in_scope(indexed: &Indexed<'_>, scope: &Scope, kind: Canonical, form: &FormModel, known: &Known<'_>) -> bool {
     match kind {
+        Canonical::WorkAuthorization | Canonical::Sponsorship if asks_both(scope, kind) => false,
         Canonical::WorkAuthorization | Canonical::Sponsorship => {
             indexed.scope.same_country(scope, known.place.country)
                 && !(kind == Canonical::WorkAuthorization
@@ -178,18 +186,45 @@ fn in_scope(indexed: &Indexed<'_>, scope: &Scope, kind: Canonical, form: &FormMo
         Canonical::YearsExperience => indexed.scope.same_topic(scope),
         Canonical::Adult => indexed.scope.numbers.first() == scope.numbers.first() || scope.numbers.is_empty(),
         Canonical::PreviouslyEmployed => {
-            let company = words(form.page.company.as_deref().unwrap_or_default());
-            indexed.scope.names.iter().all(|name| scope.names.contains(name) || company.contains(name))
+            let here = of_this_employer(scope, form);
+            here && indexed.scope.names.iter().all(|name| scope.words.contains(name) || is_of_page(name, form))
         }
         Canonical::ConsentMarketing => {
             // Text messages are agreed to apart from e-mail.
             let sms = |question: &str| {
                 words(question).iter().any(|word| matches!(word.as_str(), "sms" | "text" | "texts" | "whatsapp"))
             };
-            sms(&indexed.question) == sms(&scope.topic.join(" "))
+            sms(&indexed.question) == sms(&scope.words.join(" "))
         }
         _ => true,
     }
+}
+
+/// "Are you authorised to work, or do you need sponsorship?": one yes would answer two opposite questions.
+fn asks_both(scope: &Scope, kind: Canonical) -> bool {
+    let first = |stems: &[&str]| scope.words.iter().position(|word| stems.iter().any(|stem| word.starts_with(stem)));
+    let (work, visa) = (first(&["authori", "eligible", "entitled", "permitted"]), first(&["sponsor", "visa"]));
+    match (kind, work, visa) {
+        (Canonical::WorkAuthorization, _, Some(_)) => !scope.without_sponsorship,
+        (Canonical::Sponsorship, Some(work), Some(visa)) => work < visa,
+        _ => false,
+    }
+}
+
+/// Whether a question about earlier work is about this employer, and not about work of some sort anywhere.
+fn of_this_employer(scope: &Scope, form: &FormModel) -> bool {
+    let generic = ["us", "here", "company", "organization", "organisation", "firm", "subsidiaries", "affiliates", "group", "employer"];
+    let named = scope.names.iter().any(|name| is_of_page(name, form) || form.page.company.is_none());
+    named || scope.words.iter().any(|word| generic.contains(&word.as_str()) || is_of_page(word, form))
+}
+
+/// A word of the company's name, as the page, its title or its address have it.
+fn is_of_page(name: &str, form: &FormModel) -> bool {
+    let title = words(&form.page.title);
+    name.len() > 2
+        && !super::text::is_filler(name)
+        && (words(form.page.company.as_deref().unwrap_or_default()).iter().any(|word| word == name)
+            || (name.len() > 4 && title.iter().any(|word| word == name) && form.page.company.is_none()))
 }
 
 fn place_words(scope: &Scope) -> Vec<String> {

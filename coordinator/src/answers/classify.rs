@@ -158,11 +158,16 @@ pub(super) fn without_instructions(label: &str) -> String {
 
 fn best_rule(words: &[String], fits: impl Fn(Canonical) -> bool) -> (Canonical, f32) {
     let mut best = (Custom, 0.0, 0);
+    if words.is_empty() {
+        return (Custom, 0.0);
+    }
     for rule in RULES.iter().filter(|rule| fits(rule.kind)) {
         let found = match rule.weight {
             Weight::Sentence(confidence) => {
                 rule.patterns.iter().filter_map(|pattern| pattern.find(words)).max().map(|n| (confidence, n))
             }
+            // "May we contact your current employer?" does not ask for the employer's name.
+            Weight::Name if asks_yes_or_no(words) && !rule.kind.is_never_filled() => None,
             Weight::Name => name_score(&rule.patterns, words),
         };
         if let Some((confidence, explained)) = found
@@ -172,6 +177,12 @@ fn best_rule(words: &[String], fits: impl Fn(Canonical) -> bool) -> (Canonical, 
         }
     }
     (best.0, best.1)
+}
+
+fn asks_yes_or_no(words: &[String]) -> bool {
+    const OPENINGS: &[&str] =
+        &["may", "can", "could", "are", "is", "do", "does", "did", "have", "has", "will", "would", "should"];
+    words.len() > 2 && OPENINGS.contains(&words[0].as_str())
 }
 
 /// How much of a label the patterns of one kind explain together.
@@ -315,6 +326,9 @@ fn by_control(kind: Canonical, confidence: f32, field: &Field, form: &FormModel)
     if kind == Country && field.kind != FieldKind::Text && precedes_phone(field, form) {
         return (PhoneCountry, 0.93);
     }
+    if kind == Race && lists_only_hispanic(field) {
+        return (Hispanic, confidence);
+    }
     if confidence < KIND_MIN
         && let Some(stated) = by_options(field)
     {
@@ -338,6 +352,14 @@ fn by_options(field: &Field) -> Option<Canonical> {
         let (kind, confidence) = best_rule(&words(&option.label), |kind| matches!(kind, Disability | Veteran | Hispanic));
         (confidence >= 0.9).then_some(kind)
     })
+}
+
+/// "Ethnicity" with the two choices of US reporting: the question is whether one is Hispanic.
+fn lists_only_hispanic(field: &Field) -> bool {
+    let stated = |kind: Canonical| {
+        field.options.iter().filter(|option| super::options::identity_of(kind, &option.label).is_some()).count()
+    };
+    stated(Hispanic) == 2 && stated(Race) <= 1
 }
 
 fn is_file_kind(kind: Canonical) -> bool {

@@ -135,12 +135,12 @@ const NAMES: &[(Canonical, &[&str])] = &[
 /// Sentences; their weight is the confidence of a match.
 const SENTENCES: &[(Canonical, f32, &[&str])] = &[
     (WorkAuthorization, 0.95, &[
-        "authori* & work|employment|employed & !sponsor*", "authori* to work", "legally work", "work legally", "legally authori*|eligible|entitled|permitted|able|allowed & work|employ*",
+        "authori* & work|employment|employed & !sponsor*", "authori* to work", "legally work & !require|requires|required|need|needs & !not", "work legally & !require|requires|required|need|needs", "legally authori*|eligible|entitled|permitted|able|allowed & work|employ*",
         "eligible|eligibility & work|employment & !rehire & !bonus", "right to work", "rights to work", "work|working permit|authorization|authorisation|rights", "legal right & work", "permitted|entitled|allowed to work & !remote*",
         "autorizado|autorizada|permiso para|de trabajar|trabajo", "autorise* a travailler", "permis de travail", "arbeitserlaubnis|arbeitsgenehmigung", "arbeiten & berechtigt|duerfen", "autorizacao & trabalh*", "autorizado|autorizada & trabalhar", "work without & sponsor*", "eligible to work & sponsor*", "right to work & sponsor*", "authori* to work & without",
     ]),
-    (Sponsorship, 0.95, &[
-        "sponsor* & require|requires|required|requiring|need|needs|visa|immigration|will|now & !without", "visa & require|need & !without", "^sponsorship", "^visa sponsorship", "immigration support|case|sponsor*", "visa status & !without",
+    (Sponsorship, 0.96, &[
+        "sponsor* & require|requires|required|requiring|need|needs|visa|immigration|will|now & !without & !not require|need", "visa & require|need & !without & !not require|need", "^sponsorship", "^visa sponsorship", "immigration support|case|sponsor*", "visa status & !without",
         "patrocinio & visa|visado", "visado|visa & necesit*|requier*", "parrainage", "visum & benoetig*|brauch*", "visumsponsoring", "patrocinio & visto", "h1b|h 1b & !without",
     ]),
     (UsPerson, 0.95, &["us person", "itar", "export control|controls|controlled|regulations|administration", "ear & citizen", "citizen & permanent resident & refugee|asylee|asylum", "u s person"]),
@@ -168,7 +168,7 @@ const SENTENCES: &[(Canonical, f32, &[&str])] = &[
     (DriverLicense, 0.95, &["driver|drivers|driving license|licence|licenses & !number", "licencia|carnet de conducir|manejo", "permis de conduire", "fuehrerschein", "carteira de motorista|habilitacao", "cnh"]),
     (SecurityClearance, 0.95, &["security clearance", "clearance & active|hold|level|obtain", "secret clearance"]),
     (CriminalRecord, 0.95, &["convicted", "felony|misdemeanor", "criminal & record|history|offense|conviction|charges", "pending charges"]),
-    (LocatedIn, 0.93, &["are|do you & located|based|live|living|reside|residing|resident & in|within|near|area|of & !relocat* & !where & !which & !what & !willing", "currently located|residing|based|live|reside|living in", "able to work from", "are you located|based|residing|living in", "do you live|reside in|within|near", "located in|within & are you|currently"]),
+    (LocatedIn, 0.93, &["are|do you & located|based|live|living|reside|residing|resident & in|within|near|area|of & !relocat* & !where & !which & !what & !willing", "currently located|residing|based|live|reside|living in & !what & !which & !where", "able to work from", "are you located|based|residing|living in & !what & !which & !where", "do you live|reside in|within|near & !what & !which", "located in|within & are you|currently"]),
     (Motivation, 0.95, &[
         "why & interested|want|apply*|join|work|role|position|company|excite*|excited|us & !leave & !leaving & !left", "what & excites|interests|attracts|attracted|motivat*|draws|drew|interested", "interest* & working|position|role|company|join* & tell|let|describe|share|know|express", "motivation", "por que & quiere|quieres|interesa|trabajar", "pourquoi & souhaitez|voulez|postul*|rejoindre", "warum & moechten|bewerben|wir|interessier*", "por que & quer|deseja|trabalhar", "why should we hire", "hiring manager & message|know|note", "message to & hiring|manager|team|recruiter|company", "what makes you & fit|candidate", "good fit & why|role", "tell us about yourself", "about you & tell",
     ]),
@@ -186,6 +186,7 @@ const SENTENCES: &[(Canonical, f32, &[&str])] = &[
     (PostalCode, 0.8, &["zip|postal code", "zipcode|postcode"]),
     (Country, 0.93, &["which|what country & live|reside|based|located|residing|current*|residence & !work* & !visa & !authori*", "country of residence"]),
     (Location, 0.88, &["where & located|based|live|living|reside|residing & !want & !willing & !job & !role & !position", "city & state|country & live|reside|based|located|currently", "from where & work* & intend|plan"]),
+    (City, 0.9, &["what|which city & live|living|based|reside|located|currently & !state & !country"]),
     (HighestDegree, 0.95, &["highest & education|degree|qualification|academic", "level of education|schooling"]),
     (LanguageFluency, 0.93, &["fluent|fluently|proficient|native|bilingual|conversational & english|spanish|french|german|portuguese|italian|dutch|swedish|norwegian|danish|finnish|polish|russian|ukrainian|turkish|arabic|hebrew|hindi|mandarin|cantonese|chinese|japanese|korean|vietnamese|thai|greek|czech|hungarian|romanian|catalan", "speak & english|spanish|french|german|portuguese|italian|dutch|swedish|norwegian|danish|finnish|polish|russian|ukrainian|turkish|arabic|hebrew|hindi|mandarin|cantonese|chinese|japanese|korean|vietnamese|thai|greek|czech|hungarian|romanian|catalan"]),
     (YearsExperience, 0.94, &["how many|much years & experience|work*|industry", "years of & experience & !least & !minimum & !do you have", "how much experience", "cuantos anos & experiencia", "combien d & annees & experience", "wie viele & jahre", "quantos anos & experiencia", "years & relevant|professional|total|overall & experience & !least"]),

@@ -2,7 +2,7 @@
 
 use protocol::form::{Field, FieldKind, FormModel};
 
-use super::geo::{Country, Place, countries_in};
+use super::geo::{Country, Place, countries_in, country_of_city};
 use super::options::numbers_in;
 use super::text::{alike, content, has_phrase, is_filler, normalise, words};
 
@@ -43,6 +43,8 @@ pub struct Scope {
     pub numbers: Vec<f64>,
     /// "… without sponsorship".
     pub without_sponsorship: bool,
+    /// All words of the question.
+    pub words: Vec<String>,
     /// What the years of experience are in; empty for experience in general.
     pub topic: Vec<String>,
 }
@@ -63,12 +65,10 @@ impl Scope {
         if scope.place == Where::Home && choices.iter().any(|choice| words(choice).len() > 3) {
             scope.place = Self::of_question(&choices.join(". ")).place;
         }
-        let job = form.page.job_location.as_deref().and_then(|place| Place::parse(place).country);
         if scope.place == Where::Home {
-            scope.place = match job {
-                Some(country) => Where::Country(country),
-                None if speaks_of_job_location(&text) => Where::Unclear,
-                None => Where::Home,
+            scope.place = match where_job_is(form) {
+                Where::Home if speaks_of_job_location(&text) => Where::Unclear,
+                place => place,
             };
         }
         scope
@@ -86,7 +86,7 @@ impl Scope {
         let without = ["without", "not require", "not need", "ohne", "sin", "sans"].iter().any(|w| has_phrase(&all, w));
         let without_sponsorship = without && all.iter().any(|w| w.starts_with("sponsor") || w == "visa" || w == "visum");
         let topic = content(text).into_iter().filter(|word| !GENERAL.contains(&word.as_str())).collect();
-        Self { place, names: names_in(text), numbers: numbers_in(text), without_sponsorship, topic }
+        Self { place, names: names_in(text), numbers: numbers_in(text), without_sponsorship, words: all, topic }
     }
 
     /// The same country, where "home" is the country the person lives in.
@@ -108,6 +108,24 @@ impl Scope {
     pub fn same_topic(&self, other: &Self) -> bool {
         let within = |a: &[String], b: &[String]| a.iter().all(|word| b.iter().any(|other| alike(word, other)));
         within(&self.topic, &other.topic) && within(&other.topic, &self.topic)
+    }
+}
+
+/// The country of the job as the page says it; home when it says nothing, or only that it is remote.
+fn where_job_is(form: &FormModel) -> Where {
+    let Some(text) = form.page.job_location.as_deref().filter(|text| !normalise(text).is_empty()) else {
+        return Where::Home;
+    };
+    if let Some(country) = Place::parse(text).country {
+        return Where::Country(country);
+    }
+    match countries_in(text).as_slice() {
+        [country] => Where::Country(country),
+        [] if words(text).iter().all(|word| matches!(word.as_str(), "remote" | "hybrid" | "anywhere" | "flexible")) => {
+            Where::Home
+        }
+        [] => country_of_city(text).map_or(Where::Unclear, Where::Country),
+        _ => Where::Unclear,
     }
 }
 

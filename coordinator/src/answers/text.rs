@@ -162,7 +162,25 @@ pub struct Pattern {
     none: Vec<Phrase>,
 }
 
-type Phrase = Vec<Vec<&'static str>>;
+/// The slots of a phrase, each with its alternatives.
+type Phrase = Vec<Vec<Stem>>;
+
+/// A word, or the beginning of one.
+#[derive(Debug)]
+struct Stem {
+    text: &'static str,
+    open: bool,
+}
+
+impl Stem {
+    fn parse(text: &'static str) -> Self {
+        text.strip_suffix('*').map_or(Self { text, open: false }, |text| Self { text, open: true })
+    }
+
+    fn is(&self, word: &str) -> bool {
+        if self.open { word.starts_with(self.text) } else { word == self.text }
+    }
+}
 
 impl Pattern {
     #[must_use]
@@ -174,7 +192,7 @@ impl Pattern {
                 Some(rest) => (&mut pattern.none, rest),
                 None => (&mut pattern.all, part),
             };
-            list.push(part.split(' ').map(|slot| slot.split('|').collect()).collect());
+            list.push(part.split(' ').map(|slot| slot.split('|').map(Stem::parse).collect()).collect());
         }
         pattern
     }
@@ -210,7 +228,7 @@ fn position(words: &[String], phrase: &Phrase) -> Option<usize> {
     }
     (0..=words.len() - phrase.len()).find(|&at| {
         phrase.iter().zip(&words[at..]).all(|(slot, word)| {
-            slot.iter().any(|want| want.strip_suffix('*').map_or(*want == word, |stem| word.starts_with(stem)))
+            slot.iter().any(|stem| stem.is(word))
         })
     })
 }

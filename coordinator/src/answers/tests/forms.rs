@@ -56,6 +56,9 @@ fn the_right_to_work_holds_in_one_country() {
     assert_eq!(ask("Do you require sponsorship to work in the UK?"), None);
     assert_eq!(ask("Are you authorized to work in the US or Canada?"), None);
     assert_eq!(ask("Will you require visa sponsorship?").as_deref(), Some("No"));
+    let h1b = "Do you now, or will you in the future, require sponsorship (e.g., H-1B) to work legally for our Company in the United States?";
+    assert_eq!(ask(h1b).as_deref(), Some("No"));
+    assert_eq!(ask("Are you authorized to work in the United States, or do you require sponsorship?"), None);
     // Both answers together.
     assert_eq!(ask("Can you legally work in the United States without visa sponsorship?").as_deref(), Some("Yes"));
     // The job's own country counts when the question names none.
@@ -262,6 +265,17 @@ fn follow_ups_and_other_people_stay_blank() {
     for label in ["If yes, please give your phone", "Emergency contact phone", "Reference e-mail"] {
         assert_eq!(decide(&facts, text(label)).value, None, "{label}");
     }
+}
+
+#[test]
+fn a_past_elsewhere_is_not_a_past_here() {
+    let facts = Facts { bank: vec![entry("Have you previously worked for this company?", "No")], ..person() };
+    let ask = |label: &str| shown(&decide(&facts, select(label, &["Yes", "No"])));
+    assert_eq!(ask("Have you ever worked for Fernhill or its subsidiaries?").as_deref(), Some("No"));
+    assert_eq!(ask("Have you previously been employed by us?").as_deref(), Some("No"));
+    assert_eq!(ask("Have you ever worked at a startup?"), None);
+    assert_eq!(ask("Have you ever worked for Globex?"), None);
+    assert_eq!(decide(&facts, text("May we contact your current employer?")).value, None);
 }
 
 /// Whatever a form asks, every text entered is one of the person's own, and nothing in a label becomes an answer.
