@@ -169,7 +169,13 @@ fn bank_entry(item: &Json) -> anyhow::Result<BankEntry> {
     let source = text("source").parse().unwrap_or(AnswerSource::UserInput);
     Ok(BankEntry {
         id: QaEntryId::new(),
-        entry: BankAnswer { category: text("category"), question: text("question"), answer: text("answer"), usage_mode, source },
+        entry: BankAnswer {
+            category: text("category"),
+            question: text("question"),
+            answer: text("answer"),
+            usage_mode,
+            source,
+        },
     })
 }
 
@@ -185,22 +191,24 @@ pub fn judge(expected: &Expected, form: &FormModel, planned: Option<&PlannedFiel
         value => value.display().into_iter().collect(),
     };
     // One box of a group that the form model holds as one field.
-    if let (Some(Json::Bool(_)), Some(field)) = (Some(&expected.expected_value), field)
-        && matches!(value, Value::Choices(_))
-    {
+    if matches!((&expected.expected_value, &value), (Json::Bool(_), Value::Choices(_))) {
         let said = |label: &String| {
             let label = label.to_lowercase();
             let asked = expected.label.to_lowercase();
-            asked.contains(&label[..label.len().min(14)])
+            let start: String = label.chars().take(14).collect();
+            asked.contains(&start)
         };
         got.retain(said);
-        let _ = field;
     }
     if expected.by.as_deref() == Some("value")
         && let Some(field) = field
     {
         let page_value = |label: &String| {
-            field.options.iter().find(|option| option.label == *label).map_or_else(|| label.clone(), |option| option.value.clone())
+            field
+                .options
+                .iter()
+                .find(|option| option.label == *label)
+                .map_or_else(|| label.clone(), |option| option.value.clone())
         };
         got = got.iter().map(page_value).collect();
     }
@@ -267,7 +275,8 @@ pub fn measure(
             let id = fields.get(&expected.key)?.as_ref()?;
             let planned = plan.get(id);
             let verdict = judge(expected, form, planned);
-            let sure = planned.is_some_and(|planned| planned.value.is_some() && !planned.ask && planned.confidence >= SURE);
+            let sure =
+                planned.is_some_and(|planned| planned.value.is_some() && !planned.ask && planned.confidence >= SURE);
             figures.add(expected, verdict, sure);
             Some((expected.key.clone(), verdict))
         })
@@ -309,7 +318,8 @@ mod tests {
         files.sort();
         for path in files {
             let dump: Dump = serde_json::from_str(&read(path)).unwrap();
-            let sheet: Json = serde_json::from_str(&read(dir.join("expected").join(format!("{}.json", dump.id)))).unwrap();
+            let sheet: Json =
+                serde_json::from_str(&read(dir.join("expected").join(format!("{}.json", dump.id)))).unwrap();
             let extra = sheet["qa_extra"].as_array().cloned().unwrap_or_default();
             let mut facts = facts_from_ats_profile(
                 &profile,
@@ -330,23 +340,44 @@ mod tests {
                     if *verdict != Verdict::Right || std::env::var_os("VALET_ALL").is_some() {
                         println!(
                             "{:8} {} {key} “{label:.70}” ({}{}): {:?} {:.2} {:?} [{}] ask={} want {}",
-                            format!("{verdict:?}"), dump.id, expected.policy, if expected.required { ", required" } else { "" },
-                            planned.value, planned.confidence, planned.note, planned.source_detail, planned.ask, expected.expected_value,
+                            format!("{verdict:?}"),
+                            dump.id,
+                            expected.policy,
+                            if expected.required { ", required" } else { "" },
+                            planned.value,
+                            planned.confidence,
+                            planned.note,
+                            planned.source_detail,
+                            planned.ask,
+                            expected.expected_value,
                         );
                     }
                 }
                 let mapped: Vec<_> = step.map.values().flatten().collect();
-                for planned in plan.fields.iter().filter(|planned| !mapped.contains(&&planned.field) && planned.value.is_some()) {
-                    println!("EXTRA    {} {:?}: {:?} {:.2}", dump.id, step.model.field(&planned.field).unwrap().label, planned.value, planned.confidence);
+                for planned in
+                    plan.fields.iter().filter(|planned| !mapped.contains(&&planned.field) && planned.value.is_some())
+                {
+                    println!(
+                        "EXTRA    {} {:?}: {:?} {:.2}",
+                        dump.id,
+                        step.model.field(&planned.field).unwrap().label,
+                        planned.value,
+                        planned.confidence
+                    );
                 }
             }
             println!("{}: {figures:?}", dump.id);
             for (sum, part) in [
-                (&mut total.fill, figures.fill), (&mut total.fill_right, figures.fill_right),
-                (&mut total.required, figures.required), (&mut total.required_right, figures.required_right),
-                (&mut total.leave, figures.leave), (&mut total.leave_right, figures.leave_right),
-                (&mut total.guessed, figures.guessed), (&mut total.wrong, figures.wrong),
-                (&mut total.sure, figures.sure), (&mut total.sure_wrong, figures.sure_wrong),
+                (&mut total.fill, figures.fill),
+                (&mut total.fill_right, figures.fill_right),
+                (&mut total.required, figures.required),
+                (&mut total.required_right, figures.required_right),
+                (&mut total.leave, figures.leave),
+                (&mut total.leave_right, figures.leave_right),
+                (&mut total.guessed, figures.guessed),
+                (&mut total.wrong, figures.wrong),
+                (&mut total.sure, figures.sure),
+                (&mut total.sure_wrong, figures.sure_wrong),
             ] {
                 *sum += part;
             }

@@ -213,7 +213,18 @@ fn asks_both(scope: &Scope, kind: Canonical) -> bool {
 
 /// Whether a question about earlier work is about this employer, and not about work of some sort anywhere.
 fn of_this_employer(scope: &Scope, form: &FormModel) -> bool {
-    let generic = ["us", "here", "company", "organization", "organisation", "firm", "subsidiaries", "affiliates", "group", "employer"];
+    let generic = [
+        "us",
+        "here",
+        "company",
+        "organization",
+        "organisation",
+        "firm",
+        "subsidiaries",
+        "affiliates",
+        "group",
+        "employer",
+    ];
     let named = scope.names.iter().any(|name| is_of_page(name, form) || form.page.company.is_none());
     named || scope.words.iter().any(|word| generic.contains(&word.as_str()) || is_of_page(word, form))
 }
@@ -228,8 +239,12 @@ fn is_of_page(name: &str, form: &FormModel) -> bool {
 }
 
 fn place_words(scope: &Scope) -> Vec<String> {
-    let mut names: Vec<String> =
-        scope.names.iter().filter(|name| !matches!(name.as_str(), "area" | "region" | "office" | "city" | "the")).cloned().collect();
+    let mut names: Vec<String> = scope
+        .names
+        .iter()
+        .filter(|name| !matches!(name.as_str(), "area" | "region" | "office" | "city" | "the"))
+        .cloned()
+        .collect();
     if let Where::Country(country) = scope.place {
         names.retain(|name| !normalise(country.name).contains(name.as_str()));
     }
@@ -256,16 +271,16 @@ fn same_particulars(indexed: &Indexed<'_>, asked: &[String], scope: &Scope, form
     let theirs = &indexed.words;
     let (own_only, their_only) = (only_in(asked, theirs), only_in(theirs, asked));
     let company = words(form.page.company.as_deref().unwrap_or_default());
-    let named = |names: &[String], only: &[&String]| {
-        names.iter().any(|name| only.contains(&name) && !company.contains(name))
-    };
+    let named =
+        |names: &[String], only: &[&String]| names.iter().any(|name| only.contains(&name) && !company.contains(name));
     if named(&scope.names, &own_only) || named(&indexed.scope.names, &their_only) {
         return false;
     }
     if scope.numbers != indexed.scope.numbers || scope.place != indexed.scope.place {
         return false;
     }
-    let negated = |words: &[String]| words.iter().any(|w| matches!(w.as_str(), "not" | "dont" | "never" | "without" | "no"));
+    let negated =
+        |words: &[String]| words.iter().any(|w| matches!(w.as_str(), "not" | "dont" | "never" | "without" | "no"));
     if negated(asked) != negated(theirs) {
         return false;
     }

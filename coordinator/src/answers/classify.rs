@@ -3,7 +3,7 @@
 
 use protocol::form::{Field, FieldKind, FormModel};
 
-use super::geo::Country;
+use super::control::{by_control, fits_control, is_typed_fact};
 use super::kind::Canonical::{self, *};
 use super::lexicon::{AUTOCOMPLETE, OTHERS, RULES, Weight};
 use super::text::{content, normalise, words};
@@ -13,18 +13,111 @@ pub const KIND_MIN: f32 = 0.7;
 
 /// Qualifiers that do not change what a label asks for: "home phone number" is a phone.
 const BENIGN: &[&str] = &[
-    "account", "active", "address", "applicant", "best", "candidate", "complete", "contact", "desired", "details",
-    "field", "full", "here", "home", "information", "legal", "line", "link", "local", "main", "most", "mobile", "my",
-    "name", "number", "page", "personal", "preferred", "present", "primary", "private", "profile", "public", "recent",
-    "residence", "residential", "update", "upload", "url", "valid", "work", "attach", "add", "file", "document",
-    "numero", "confirm", "confirmation", "repeat", "retype", "again", "re", "verify", "actual", "actuelle", "actuel", "completo", "e", "y", "et", "und", "1", "100", "digits",
+    "account",
+    "active",
+    "address",
+    "applicant",
+    "best",
+    "candidate",
+    "complete",
+    "contact",
+    "desired",
+    "details",
+    "field",
+    "full",
+    "here",
+    "home",
+    "information",
+    "legal",
+    "line",
+    "link",
+    "local",
+    "main",
+    "most",
+    "mobile",
+    "my",
+    "name",
+    "number",
+    "page",
+    "personal",
+    "preferred",
+    "present",
+    "primary",
+    "private",
+    "profile",
+    "public",
+    "recent",
+    "residence",
+    "residential",
+    "update",
+    "upload",
+    "url",
+    "valid",
+    "work",
+    "attach",
+    "add",
+    "file",
+    "document",
+    "numero",
+    "confirm",
+    "confirmation",
+    "repeat",
+    "retype",
+    "again",
+    "re",
+    "verify",
+    "actual",
+    "actuelle",
+    "actuel",
+    "completo",
+    "e",
+    "y",
+    "et",
+    "und",
+    "1",
+    "100",
+    "digits",
 ];
 
 /// Words that show a parenthesis to be an instruction, not part of the question.
 const INSTRUCTION: &[&str] = &[
-    "mark", "select", "all", "apply", "optional", "required", "eg", "format", "mm", "dd", "yyyy", "yy", "digits", "max",
-    "maximum", "minimum", "check", "pdf", "doc", "docx", "usd", "eur", "gbp", "if", "please", "example", "ex", "city",
-    "include", "including", "actual", "expected", "characters", "only", "paste", "opcional", "facultatif",
+    "mark",
+    "select",
+    "all",
+    "apply",
+    "optional",
+    "required",
+    "eg",
+    "format",
+    "mm",
+    "dd",
+    "yyyy",
+    "yy",
+    "digits",
+    "max",
+    "maximum",
+    "minimum",
+    "check",
+    "pdf",
+    "doc",
+    "docx",
+    "usd",
+    "eur",
+    "gbp",
+    "if",
+    "please",
+    "example",
+    "ex",
+    "city",
+    "include",
+    "including",
+    "actual",
+    "expected",
+    "characters",
+    "only",
+    "paste",
+    "opcional",
+    "facultatif",
 ];
 
 /// What a field is about.
@@ -115,11 +208,24 @@ fn context_of(sources: &[&str]) -> Context {
         if has(&["reference", "references", "emergency", "referee", "guardian"]) {
             return Context::Other;
         }
-        if has(&["education", "educations", "educational", "school", "formacion", "formation", "ausbildung", "educacao", "studies"]) {
+        if has(&[
+            "education",
+            "educations",
+            "educational",
+            "school",
+            "formacion",
+            "formation",
+            "ausbildung",
+            "educacao",
+            "studies",
+        ]) {
             return Context::Education(number);
         }
-        let experience = has(&["experience", "experiences", "employment", "employer", "experiencia", "berufserfahrung"]);
-        if experience && !has(&["years", "year"]) || (has(&["work", "job", "employment"]) && (number.is_some() || has(&["history"]))) {
+        let experience =
+            has(&["experience", "experiences", "employment", "employer", "experiencia", "berufserfahrung"]);
+        if experience && !has(&["years", "year"])
+            || (has(&["work", "job", "employment"]) && (number.is_some() || has(&["history"])))
+        {
             return Context::Work(number);
         }
     }
@@ -156,7 +262,7 @@ pub(super) fn without_instructions(label: &str) -> String {
     out.trim().to_owned()
 }
 
-fn best_rule(words: &[String], fits: impl Fn(Canonical) -> bool) -> (Canonical, f32) {
+pub(super) fn best_rule(words: &[String], fits: impl Fn(Canonical) -> bool) -> (Canonical, f32) {
     let mut best = (Custom, 0.0, 0);
     if words.is_empty() {
         return (Custom, 0.0);
@@ -227,7 +333,13 @@ fn by_hints(field: &Field, label: &str) -> Option<(Canonical, f32)> {
     let name = best_rule(&words(&split_name(&field.name)), fits);
     let hinted = if placeholder.1 >= name.1 { placeholder } else { name };
     // Behind a label of its own, a name or placeholder may give an example of something else.
-    let factor = if label.trim().is_empty() { 0.95 } else if long { 0.5 } else { 0.75 };
+    let factor = if label.trim().is_empty() {
+        0.95
+    } else if long {
+        0.5
+    } else {
+        0.75
+    };
     let by_kind = match field.kind {
         FieldKind::Email if !long => Some((Email, 0.93)),
         FieldKind::Tel if !long => Some((Phone, 0.93)),
@@ -260,18 +372,26 @@ fn refined(named: (Canonical, f32), field: &Field) -> (Canonical, f32) {
 fn in_context(kind: Canonical, confidence: f32, context: Context, label: &str, field: &Field) -> (Canonical, f32) {
     let label_words = words(label);
     let starts = |list: &[&str]| label_words.iter().any(|word| list.contains(&word.as_str()));
-    let dated = (starts(&["from", "start", "began", "begin", "desde", "von", "debut"]), starts(&["to", "end", "until", "hasta", "bis", "fin"]));
+    let dated = (
+        starts(&["from", "start", "began", "begin", "desde", "von", "debut"]),
+        starts(&["to", "end", "until", "hasta", "bis", "fin"]),
+    );
     let by_name = normalise(&split_name(&field.name));
     let date_part = label_words.iter().any(|word| matches!(word.as_str(), "month" | "year" | "day"));
     let (from, to) = if dated == (false, false) && date_part {
-        (by_name.contains("start") || by_name.contains("from") || by_name.contains("first"), by_name.contains("end") || by_name.contains("last"))
+        (
+            by_name.contains("start") || by_name.contains("from") || by_name.contains("first"),
+            by_name.contains("end") || by_name.contains("last"),
+        )
     } else {
         dated
     };
     let short = content(label).len() <= 4;
     match context {
         Context::Work(_) if short => match kind {
-            JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if from => (JobStart, 0.95),
+            JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if from => {
+                (JobStart, 0.95)
+            }
             JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if to => (JobEnd, 0.95),
             NameTitle | Headline => (CurrentTitle, 0.95),
             Location | City => (JobLocation, 0.9),
@@ -280,8 +400,12 @@ fn in_context(kind: Canonical, confidence: f32, context: Context, label: &str, f
             _ => (kind, confidence),
         },
         Context::Education(_) if short => match kind {
-            JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if from => (EducationStart, 0.95),
-            JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if to => (EducationEnd, 0.95),
+            JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if from => {
+                (EducationStart, 0.95)
+            }
+            JobStart | EducationStart | StartDate | JobEnd | EducationEnd | Custom | SiteChrome if to => {
+                (EducationEnd, 0.95)
+            }
             FullName => (School, 0.8),
             // Where the school is, what was taught there: not known, and not where the person lives.
             Location | City | State | Country | JobDescription | Summary => (Custom, 0.5),
@@ -303,142 +427,15 @@ fn in_context(kind: Canonical, confidence: f32, context: Context, label: &str, f
 fn signs_below(section: &str) -> bool {
     let words = words(section);
     let has = |phrase: &str| super::text::has_phrase(&words, phrase);
-    has("self identify") || has("signature") || has("disability") || has("cc 305") || has("certification") && has("sign")
-        || has("acknowledgement") || has("acknowledgment") || has("declaration") || has("attestation")
-}
-
-/// The control itself says more than its words: a file box takes files, a list of dialling codes is the phone's.
-fn by_control(kind: Canonical, confidence: f32, field: &Field, form: &FormModel) -> (Canonical, f32) {
-    if field.kind == FieldKind::Password {
-        return (Password, 1.0);
-    }
-    if field.kind == FieldKind::File && (confidence < KIND_MIN || !is_file_kind(kind)) {
-        return file_kind(field, form);
-    }
-    if kind == Phone && matches!(field.kind, FieldKind::Select | FieldKind::Combobox) {
-        // A list beside the number is its country; one without any options is the list's own search box.
-        return if field.options.is_empty() { (Custom, 0.5) } else { (PhoneCountry, 0.93) };
-    }
-    let with_code = field.options.iter().filter(|option| dial_in(&option.label)).count();
-    if with_code * 2 > field.options.len() {
-        return (PhoneCountry, confidence.max(0.95));
-    }
-    if kind == Country && field.kind != FieldKind::Text && precedes_phone(field, form) {
-        return (PhoneCountry, 0.93);
-    }
-    if kind == Race && lists_only_hispanic(field) {
-        return (Hispanic, confidence);
-    }
-    if confidence < KIND_MIN
-        && let Some(stated) = by_options(field)
-    {
-        return (stated, 0.9);
-    }
-    let countries = field.options.iter().filter(|option| Country::named(&option.label).is_some()).count();
-    if kind == Custom && field.options.len() > 20 && countries * 3 > field.options.len() * 2 {
-        let phone = neighbour(field, form, 1).is_some_and(|next| next.kind == FieldKind::Tel);
-        return if phone { (PhoneCountry, 0.9) } else { (Country, 0.75) };
-    }
-    (kind, confidence)
-}
-
-/// "Please check one of the boxes below": what the boxes say is the question.
-fn by_options(field: &Field) -> Option<Canonical> {
-    const READ: usize = 8;
-    if field.options.is_empty() || field.options.len() > READ {
-        return None;
-    }
-    field.options.iter().filter(|option| words(&option.label).len() > 3).find_map(|option| {
-        let (kind, confidence) = best_rule(&words(&option.label), |kind| matches!(kind, Disability | Veteran | Hispanic));
-        (confidence >= 0.9).then_some(kind)
-    })
-}
-
-/// "Ethnicity" with the two choices of US reporting: the question is whether one is Hispanic.
-fn lists_only_hispanic(field: &Field) -> bool {
-    let stated = |kind: Canonical| {
-        field.options.iter().filter(|option| super::options::identity_of(kind, &option.label).is_some()).count()
-    };
-    stated(Hispanic) == 2 && stated(Race) <= 1
-}
-
-fn is_file_kind(kind: Canonical) -> bool {
-    matches!(kind, Resume | CoverLetter | OtherFile | ResumeImport)
-}
-
-/// A file box whose label only says "Choose a file": its heading, else what an application cannot do without.
-fn file_kind(field: &Field, form: &FormModel) -> (Canonical, f32) {
-    let fits = |kind: Canonical| is_file_kind(kind);
-    let heading = best_rule(&words(&field.section), fits);
-    if heading.1 >= KIND_MIN {
-        return (heading.0, heading.1.min(0.92));
-    }
-    let named = best_rule(&words(&split_name(&field.name)), fits);
-    if named.1 >= KIND_MIN {
-        return (named.0, named.1 * 0.9);
-    }
-    let files = form.fields.iter().filter(|other| other.kind == FieldKind::File).count();
-    let speaks_of_image = field.accept.contains("image/") || normalise(&field.label).contains("photo");
-    if files == 1 && field.required && !speaks_of_image { (Resume, 0.75) } else { (OtherFile, 0.8) }
-}
-
-fn dial_in(label: &str) -> bool {
-    label.split('+').skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-}
-
-/// A country list directly before a phone box, and no address before it.
-fn precedes_phone(field: &Field, form: &FormModel) -> bool {
-    let next = neighbour(field, form, 1).is_some_and(|next| next.kind == FieldKind::Tel);
-    let before = neighbour(field, form, -1)
-        .is_some_and(|before| matches!(best_rule(&words(&before.label), |_| true).0, City | State | PostalCode | Address));
-    next && !before
-}
-
-fn neighbour<'a>(field: &Field, form: &'a FormModel, by: isize) -> Option<&'a Field> {
-    let at = form.fields.iter().position(|other| other.id == field.id)?;
-    form.fields.get(at.checked_add_signed(by)?)
-}
-
-/// Kinds that a control of this sort cannot be asking for.
-fn fits_control(kind: Canonical, control: FieldKind) -> bool {
-    let is_box = matches!(control, FieldKind::Checkbox);
-    let is_choice =
-        matches!(control, FieldKind::Radio | FieldKind::CheckboxGroup | FieldKind::Select | FieldKind::Combobox);
-    let is_file = control == FieldKind::File;
-    match kind {
-        Resume | CoverLetter | OtherFile | ResumeImport if is_file => true,
-        _ if is_file => false,
-        Resume | ResumeImport => false,
-        OtherFile | ResumeText => matches!(control, FieldKind::Textarea | FieldKind::Richtext | FieldKind::Text),
-        CoverLetter => !is_box && !is_choice && control != FieldKind::Url,
-        ConsentPrivacy | ConsentMarketing => is_box || is_choice,
-        Attestation => is_box || is_choice || control == FieldKind::Text,
-        Signature | SignatureDate => !is_choice,
-        Motivation | JobDescription | Summary => !is_box && !is_choice,
-        kind if is_box => !is_plain_fact(kind),
-        kind if matches!(control, FieldKind::Radio | FieldKind::CheckboxGroup) => !is_typed_fact(kind),
-        _ => true,
-    }
-}
-
-/// Facts that are typed or picked from a list, never ticked.
-fn is_plain_fact(kind: Canonical) -> bool {
-    is_typed_fact(kind)
-        || matches!(
-            kind,
-            State | Country | PhoneCountry | PhoneType | CurrentCompany | CurrentTitle | School | Degree | HighestDegree
-                | FieldOfStudy | Skills | Languages | Certifications | Location | JobStart | JobEnd | StartDate
-                | NoticePeriod | Salary
-        )
-}
-
-fn is_typed_fact(kind: Canonical) -> bool {
-    matches!(
-        kind,
-        FirstName | MiddleName | LastName | FullName | LegalName | PreferredName | NameSuffix | Email | Phone
-            | PhoneExtension | Address | AddressLine2 | City | PostalCode | Linkedin | Github | Portfolio | OtherLink
-            | Headline | Summary | Password | IdentityNumber | Payment
-    )
+    has("self identify")
+        || has("signature")
+        || has("disability")
+        || has("cc 305")
+        || has("certification") && has("sign")
+        || has("acknowledgement")
+        || has("acknowledgment")
+        || has("declaration")
+        || has("attestation")
 }
 
 /// Facts that would be wrong, not just odd, where someone else is asked about.

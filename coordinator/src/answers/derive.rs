@@ -67,7 +67,9 @@ impl DegreeLevel {
     pub fn of(text: &str) -> Option<Self> {
         let words = words(text);
         let has = |list: &[&str]| {
-            words.iter().any(|word| list.iter().any(|want| want.strip_suffix('*').map_or(*want == word, |s| word.starts_with(s))))
+            words.iter().any(|word| {
+                list.iter().any(|want| want.strip_suffix('*').map_or(*want == word, |s| word.starts_with(s)))
+            })
         };
         let pair = |a: &str, b: &str| words.windows(2).any(|pair| pair[0] == a && pair[1].starts_with(b));
         if has(&["phd", "doctor*", "dphil", "doutor*", "promotion"]) || pair("ph", "d") || pair("juris", "doctor") {
@@ -78,7 +80,9 @@ impl DegreeLevel {
             Some(Self::Bachelor)
         } else if has(&["associate", "associates", "aa", "aas"]) {
             Some(Self::Associate)
-        } else if has(&["ged", "abitur", "baccalaureat", "bachillerato", "secondary", "secundario"]) || pair("high", "school") {
+        } else if has(&["ged", "abitur", "baccalaureat", "bachillerato", "secondary", "secundario"])
+            || pair("high", "school")
+        {
             Some(Self::Secondary)
         } else {
             None
@@ -141,18 +145,21 @@ impl<'a> Known<'a> {
     pub fn new(facts: &'a Facts) -> Self {
         let resume = facts.resume.as_ref();
         let (jobs, jobs_from) = match (&facts.profile.work_history, resume.map(|resume| &resume.work_history)) {
-            (own, Some(theirs)) if own.is_empty() => (theirs.iter().collect(), (Source::Resume, "Resume: work history")),
+            (own, Some(theirs)) if own.is_empty() => {
+                (theirs.iter().collect(), (Source::Resume, "Resume: work history"))
+            }
             (own, _) => (own.iter().collect(), (Source::Profile, "Profile: work history")),
         };
         let (schools, schools_from) = match (&facts.profile.education, resume.map(|resume| &resume.education)) {
             (own, Some(theirs)) if own.is_empty() => (theirs.iter().collect(), (Source::Resume, "Resume: education")),
             (own, _) => (own.iter().collect(), (Source::Profile, "Profile: education")),
         };
-        let (mut place, place_from) = match (&facts.profile.location, resume.and_then(|resume| resume.location.as_ref())) {
-            (Some(own), _) => (Place::parse(own), (Source::Profile, "Profile: location")),
-            (None, Some(theirs)) => (Place::parse(theirs), (Source::Resume, "Resume: location")),
-            (None, None) => (Place::default(), (Source::Profile, "Profile: address")),
-        };
+        let (mut place, place_from) =
+            match (&facts.profile.location, resume.and_then(|resume| resume.location.as_ref())) {
+                (Some(own), _) => (Place::parse(own), (Source::Profile, "Profile: location")),
+                (None, Some(theirs)) => (Place::parse(theirs), (Source::Resume, "Resume: location")),
+                (None, None) => (Place::default(), (Source::Profile, "Profile: address")),
+            };
         let address = &facts.profile.address;
         if let Some(country) = address.country.as_deref().and_then(Country::named) {
             place.country = Some(country);
@@ -187,9 +194,7 @@ impl<'a> Known<'a> {
     pub fn full_name(&self) -> Option<Fact> {
         let profile = &self.facts.profile;
         match (&profile.first_name, &profile.last_name) {
-            (Some(first), Some(last)) => {
-                Some(Fact::new(format!("{first} {last}"), Source::Profile, "Profile: name"))
-            }
+            (Some(first), Some(last)) => Some(Fact::new(format!("{first} {last}"), Source::Profile, "Profile: name")),
             _ => self.name(),
         }
     }
@@ -299,7 +304,11 @@ impl<'a> Known<'a> {
     /// The highest degree, by level.
     #[must_use]
     pub fn highest_degree(&self) -> Option<Fact<&'a Schooling>> {
-        let best = self.schools.iter().filter(|school| !school.degree.is_empty()).max_by_key(|s| DegreeLevel::of(&s.degree))?;
+        let best = self
+            .schools
+            .iter()
+            .filter(|school| !school.degree.is_empty())
+            .max_by_key(|s| DegreeLevel::of(&s.degree))?;
         Some(Fact::new(*best, self.schools_from.0, self.schools_from.1))
     }
 
@@ -318,11 +327,14 @@ impl<'a> Known<'a> {
     /// A link whose host has one of these names, or, for `None`, one that is of no known network.
     #[must_use]
     pub fn link(&self, hosts: Option<&[&str]>) -> Option<Fact> {
-        const NETWORKS: &[&str] = &["linkedin", "github", "twitter", "x.com", "facebook", "instagram", "gitlab"];
+        const NETWORKS: &[&str] = &["linkedin", "github", "twitter", "x.com", "facebook", "instagram"];
         let sites = self.facts.resume.as_ref().map_or(&[][..], |resume| &resume.websites);
         let found = sites.iter().find(|site| {
             let host = host_of(site);
-            hosts.map_or_else(|| !NETWORKS.iter().any(|n| host.contains(n)), |hosts| hosts.iter().any(|h| host.contains(h)))
+            hosts.map_or_else(
+                || !NETWORKS.iter().any(|n| host.contains(n)),
+                |hosts| hosts.iter().any(|h| host.contains(h)),
+            )
         })?;
         let url = if found.contains("://") { found.clone() } else { format!("https://{found}") };
         Some(Fact::new(url, Source::Resume, "Resume: links"))
@@ -342,7 +354,8 @@ pub(super) fn filled(text: &Option<String>) -> Option<String> {
 /// First, middle and last name. "van", "de" and alike belong to the last name; suffixes are left out.
 #[must_use]
 pub fn split_name(name: &str) -> Option<(String, String, String)> {
-    const PARTICLES: &[&str] = &["van", "von", "de", "del", "della", "da", "di", "la", "le", "bin", "al", "el", "ter", "dos", "der", "den"];
+    const PARTICLES: &[&str] =
+        &["van", "von", "de", "del", "della", "da", "di", "la", "le", "bin", "al", "el", "ter", "dos", "der", "den"];
     const SUFFIXES: &[&str] = &["jr", "sr", "ii", "iii", "iv", "phd", "md"];
     let mut parts: Vec<&str> = name.split([' ', ',']).filter(|part| !part.is_empty()).collect();
     while parts.len() > 2 && parts.last().is_some_and(|last| SUFFIXES.contains(&normalise(last).as_str())) {

@@ -175,7 +175,9 @@ pub fn takes(field: &Field, value: &Value) -> bool {
         Value::Empty => true,
         Value::Checked(_) => field.kind == FieldKind::Checkbox,
         Value::File(_) => field.kind == FieldKind::File,
-        Value::Text(_) => !is_choice(field) && !matches!(field.kind, FieldKind::Checkbox | FieldKind::File | FieldKind::Password),
+        Value::Text(_) => {
+            !is_choice(field) && !matches!(field.kind, FieldKind::Checkbox | FieldKind::File | FieldKind::Password)
+        }
         Value::Choices(labels) => {
             is_choice(field)
                 && (!field.options_complete
@@ -237,9 +239,9 @@ fn category(kind: Canonical) -> &'static str {
         NoticePeriod | StartDate | Relocate | Onsite | Travel | LocatedIn => "availability",
         YearsExperience | YearsWithSkill | CurrentCompany | CurrentTitle | Skills | School | Degree | HighestDegree
         | FieldOfStudy | Certifications | Languages | LanguageFluency => "experience",
-        FirstName | MiddleName | LastName | FullName | LegalName | PreferredName | Email | Phone | Address | City | State
-        | PostalCode | Country | Location | Linkedin | Github | Portfolio | OtherLink | Gender | Race | Hispanic | Veteran
-        | Disability | Pronouns | SexualOrientation | Transgender | BirthDate | Age => "identity",
+        FirstName | MiddleName | LastName | FullName | LegalName | PreferredName | Email | Phone | Address | City
+        | State | PostalCode | Country | Location | Linkedin | Github | Portfolio | OtherLink | Gender | Race
+        | Hispanic | Veteran | Disability | Pronouns | SexualOrientation | Transgender | BirthDate | Age => "identity",
         _ => "custom",
     }
 }

@@ -55,7 +55,10 @@ pub fn autopilot_gate(form: &FormModel, plan: &FillPlan, results: &[FillResult])
             }
             continue;
         };
-        if field.required && planned.value.as_ref().is_some_and(Value::is_empty) && !answered_by_sibling(field, form, plan) {
+        if field.required
+            && planned.value.as_ref().is_some_and(Value::is_empty)
+            && !answered_by_sibling(field, form, plan)
+        {
             reasons.push(Reason::RequiredBlank { field: id, label });
         } else if !verified {
             reasons.push(Reason::NotVerified { field: id, label });
@@ -83,8 +86,8 @@ fn answered_by_sibling(field: &Field, form: &FormModel, plan: &FillPlan) -> bool
         && !field.section.is_empty()
         && super::groups::find(form).iter().any(|group| {
             group.holds(field, form)
-                && group.fields(form).any(|other| {
-                    plan.get(&other.id).is_some_and(|planned| planned.value == Some(Value::Checked(true)))
-                })
+                && group
+                    .fields(form)
+                    .any(|other| plan.get(&other.id).is_some_and(|planned| planned.value == Some(Value::Checked(true))))
         })
 }

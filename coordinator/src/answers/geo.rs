@@ -128,9 +128,8 @@ impl Place {
             }
         }
         if parts.len() > 1
-            && let Some(state) = parts
-                .last()
-                .and_then(|last| State::named(last, place.country.map(|country| country.code)))
+            && let Some(state) =
+                parts.last().and_then(|last| State::named(last, place.country.map(|country| country.code)))
         {
             place.state = Some(state);
             place.country = place.country.or_else(|| Country::by_code(state.country));
@@ -154,11 +153,38 @@ fn parts_allow_code(code: &[&str]) -> bool {
 
 /// Cities that postings name without their country.
 const CITIES: &[(&str, &[&str])] = &[
-    ("US", &[
-        "san francisco", "new york", "nyc", "los angeles", "seattle", "boston", "chicago", "austin", "denver", "atlanta",
-        "miami", "dallas", "houston", "philadelphia", "san diego", "san jose", "palo alto", "mountain view", "bay area",
-        "washington dc", "phoenix", "nashville", "salt lake city", "minneapolis", "detroit", "raleigh", "pittsburgh",
-    ]),
+    (
+        "US",
+        &[
+            "san francisco",
+            "new york",
+            "nyc",
+            "los angeles",
+            "seattle",
+            "boston",
+            "chicago",
+            "austin",
+            "denver",
+            "atlanta",
+            "miami",
+            "dallas",
+            "houston",
+            "philadelphia",
+            "san diego",
+            "san jose",
+            "palo alto",
+            "mountain view",
+            "bay area",
+            "washington dc",
+            "phoenix",
+            "nashville",
+            "salt lake city",
+            "minneapolis",
+            "detroit",
+            "raleigh",
+            "pittsburgh",
+        ],
+    ),
     ("GB", &["london", "manchester", "edinburgh", "bristol", "leeds", "glasgow", "belfast", "oxford"]),
     ("CA", &["toronto", "montreal", "ottawa", "calgary"]),
     ("DE", &["berlin", "munich", "muenchen", "hamburg", "cologne", "koeln", "frankfurt", "stuttgart", "duesseldorf"]),
@@ -166,12 +192,38 @@ const CITIES: &[(&str, &[&str])] = &[
     ("ES", &["madrid", "barcelona", "sevilla", "malaga"]),
     ("PT", &["lisbon", "lisboa", "porto"]),
     ("BR", &["sao paulo", "rio de janeiro"]),
-    ("IN", &["bangalore", "bengaluru", "hyderabad", "mumbai", "pune", "chennai", "new delhi", "gurgaon", "gurugram", "noida"]),
+    (
+        "IN",
+        &[
+            "bangalore",
+            "bengaluru",
+            "hyderabad",
+            "mumbai",
+            "pune",
+            "chennai",
+            "new delhi",
+            "gurgaon",
+            "gurugram",
+            "noida",
+        ],
+    ),
     ("NL", &["amsterdam", "rotterdam", "utrecht"]),
-    ("IE", &["dublin"]), ("SE", &["stockholm"]), ("DK", &["copenhagen"]), ("NO", &["oslo"]), ("FI", &["helsinki"]),
-    ("PL", &["warsaw", "krakow", "wroclaw"]), ("CH", &["zurich", "zuerich", "geneva"]), ("AT", &["vienna", "wien"]),
-    ("IT", &["milan", "rome"]), ("AU", &["sydney", "brisbane"]), ("JP", &["tokyo"]), ("IL", &["tel aviv"]),
-    ("MX", &["mexico city", "guadalajara"]), ("EE", &["tallinn"]), ("HU", &["budapest"]), ("CZ", &["prague"]),
+    ("IE", &["dublin"]),
+    ("SE", &["stockholm"]),
+    ("DK", &["copenhagen"]),
+    ("NO", &["oslo"]),
+    ("FI", &["helsinki"]),
+    ("PL", &["warsaw", "krakow", "wroclaw"]),
+    ("CH", &["zurich", "zuerich", "geneva"]),
+    ("AT", &["vienna", "wien"]),
+    ("IT", &["milan", "rome"]),
+    ("AU", &["sydney", "brisbane"]),
+    ("JP", &["tokyo"]),
+    ("IL", &["tel aviv"]),
+    ("MX", &["mexico city", "guadalajara"]),
+    ("EE", &["tallinn"]),
+    ("HU", &["budapest"]),
+    ("CZ", &["prague"]),
 ];
 
 /// The country of a large city that a text names; none when it names none, or cities of several countries.

@@ -11,6 +11,7 @@
 
 mod bank;
 mod classify;
+mod control;
 mod derive;
 mod edit;
 mod facts;
@@ -21,15 +22,18 @@ mod kind;
 mod lexicon;
 mod options;
 mod own;
+mod pay;
 mod plan;
 mod render;
 mod scope;
+mod setting;
 mod text;
 
 pub use classify::{Class, Context, classify};
 pub use edit::{EditError, apply_edit, remember};
 pub use facts::{
-    Account, Address, AnswerSource, BankAnswer, BankEntry, Facts, Given, Position, Profile, Resume, Schooling, UsageMode,
+    Account, Address, AnswerSource, BankAnswer, BankEntry, Facts, Given, Position, Profile, Resume, Schooling,
+    UsageMode,
 };
 pub use gate::{Reason, autopilot_gate};
 pub use kind::Canonical;

@@ -20,12 +20,18 @@ pub enum Want<'a> {
     /// "I prefer not to answer".
     Decline,
     /// The words themselves, or, unless `exact`, ones that mean the same.
-    Words { text: &'a str, exact: bool },
+    Words {
+        text: &'a str,
+        exact: bool,
+    },
     Country(&'static Country),
     /// The country of a phone number, possibly by its code alone.
     Dial(&'static Country),
     State(&'static State),
-    Degree { level: Option<DegreeLevel>, text: &'a str },
+    Degree {
+        level: Option<DegreeLevel>,
+        text: &'a str,
+    },
     /// A number that an option's range contains, or that it equals.
     Number(f64),
     /// A length of time in days.
@@ -62,7 +68,7 @@ pub fn pick(options: &[Choice], want: &Want<'_>) -> Option<Pick> {
         .collect();
     match want {
         Want::Yes(yes) => yes_no(&labels, *yes),
-        Want::Decline => unique(&labels, MEANING, |label| is_decline(label)),
+        Want::Decline => unique(&labels, MEANING, is_decline),
         Want::Words { text, exact: true } => same_words(&labels, text),
         Want::Words { text, exact: false } => by_words(&labels, text),
         Want::Country(country) => by_country(&labels, country),
@@ -81,9 +87,7 @@ pub fn pick(options: &[Choice], want: &Want<'_>) -> Option<Pick> {
         Want::Number(number) => ranges::number(&labels, *number),
         Want::Days(days) => ranges::days(&labels, *days),
         Want::Month(month) => ranges::month(&labels, *month),
-        Want::Identity(identity, text) => {
-            same_words(&labels, text).or_else(|| identity::pick(&labels, *identity))
-        }
+        Want::Identity(identity, text) => same_words(&labels, text).or_else(|| identity::pick(&labels, *identity)),
         Want::HeardFrom(text) => heard_from(&labels, text),
     }
 }
@@ -95,9 +99,24 @@ pub fn is_placeholder(label: &str) -> bool {
     text.is_empty()
         || matches!(
             text.as_str(),
-            "select" | "choose" | "please select" | "none selected" | "select one" | "no selection" | "choose one"
-                | "select an option" | "please choose" | "choose an option" | "not selected" | "make a selection"
-                | "bitte waehlen" | "seleccione" | "selectionner" | "selecione" | "seleccionar" | "pick one"
+            "select"
+                | "choose"
+                | "please select"
+                | "none selected"
+                | "select one"
+                | "no selection"
+                | "choose one"
+                | "select an option"
+                | "please choose"
+                | "choose an option"
+                | "not selected"
+                | "make a selection"
+                | "bitte waehlen"
+                | "seleccione"
+                | "selectionner"
+                | "selecione"
+                | "seleccionar"
+                | "pick one"
         )
         || (text.starts_with("select ") && text.len() < 30)
         || (text.starts_with("please select") && text.len() < 40)
@@ -109,13 +128,35 @@ pub fn is_placeholder(label: &str) -> bool {
 pub fn is_decline(label: &str) -> bool {
     let words = words(label);
     let has = |phrase: &str| has_phrase(&words, phrase);
-    has("decline") || has("declined") || has("choose not") || has("prefer not") || has("rather not")
-        || has("not wish to") || has("dont wish to") || has("not want to") || has("dont want to") || has("not to answer")
-        || has("not disclosed") || has("not specified") || has("do not wish") || has("not to disclose")
-        || has("not to say") || has("not to self identify") || has("not declared") || has("undisclosed")
-        || has("no deseo") || has("prefiero no") || has("prefere nao") || has("prefiro nao")
-        || has("ne souhaite pas") || has("prefere ne pas") || has("keine angabe") || has("moechte nicht")
-        || has("keine angaben") || has("nao quero") || has("dont care to")
+    has("decline")
+        || has("declined")
+        || has("choose not")
+        || has("prefer not")
+        || has("rather not")
+        || has("not wish to")
+        || has("dont wish to")
+        || has("not want to")
+        || has("dont want to")
+        || has("not to answer")
+        || has("not disclosed")
+        || has("not specified")
+        || has("do not wish")
+        || has("not to disclose")
+        || has("not to say")
+        || has("not to self identify")
+        || has("not declared")
+        || has("undisclosed")
+        || has("no deseo")
+        || has("prefiero no")
+        || has("prefere nao")
+        || has("prefiro nao")
+        || has("ne souhaite pas")
+        || has("prefere ne pas")
+        || has("keine angabe")
+        || has("moechte nicht")
+        || has("keine angaben")
+        || has("nao quero")
+        || has("dont care to")
 }
 
 /// Whether a text says yes or no; none when it says neither at its beginning nor by negation.
@@ -185,7 +226,9 @@ fn by_words(labels: &[(usize, &str)], text: &str) -> Option<Pick> {
         label.starts_with(&format!("{wanted} ")) || wanted.starts_with(&format!("{label} ")) && label.len() > 3
     })
     .or_else(|| unique(labels, LIKELY, |label| has_phrase(&words(label), &wanted)))
-    .or_else(|| unique(labels, LIKELY, |label| normalise(label).len() > 3 && has_phrase(&wanted_words, &normalise(label))))
+    .or_else(|| {
+        unique(labels, LIKELY, |label| normalise(label).len() > 3 && has_phrase(&wanted_words, &normalise(label)))
+    })
     .or_else(|| {
         let mut scored: Vec<(f32, usize)> =
             labels.iter().map(|(index, label)| (similarity(label, text), *index)).collect();
@@ -254,12 +297,25 @@ fn is_level_word(word: &str) -> bool {
 }
 
 fn heard_from(labels: &[(usize, &str)], text: &str) -> Option<Pick> {
-    const BOARDS: &[&str] = &["linkedin", "indeed", "glassdoor", "monster", "ziprecruiter", "stepstone", "xing", "infojobs", "dice", "wellfound"];
+    const BOARDS: &[&str] = &[
+        "linkedin",
+        "indeed",
+        "glassdoor",
+        "monster",
+        "ziprecruiter",
+        "stepstone",
+        "xing",
+        "infojobs",
+        "dice",
+        "wellfound",
+    ];
     let by_name = by_words(labels, text);
     if by_name.is_some() || !words(text).iter().any(|word| BOARDS.contains(&word.as_str())) {
         return by_name;
     }
-    for sort in ["job board|boards|site|sites|portal", "online job", "social media|network|networks", "internet|web|online"] {
+    for sort in
+        ["job board|boards|site|sites|portal", "online job", "social media|network|networks", "internet|web|online"]
+    {
         let pattern = super::text::Pattern::parse(sort);
         if let Some(pick) = unique(labels, LIKELY, |label| pattern.find(&words(label)).is_some()) {
             return Some(pick);

@@ -55,7 +55,7 @@ pub fn answer(field: &Field, class: &Class, setting: Setting, form: &FormModel, 
         PhoneType => phone_type(field, known),
         Address => address(field, setting, known),
         AddressLine2 => words_of(field, class.kind, of_profile(&profile.address.line2, "Profile: address")?),
-        City => city(field, setting, known),
+        City => city(field, known),
         State => {
             let state = known.place.state?;
             own(render::state(field, state)?, &known.place_fact(()))
@@ -169,11 +169,10 @@ fn address(field: &Field, setting: Setting, known: &Known<'_>) -> Option<Own> {
     }
 }
 
-fn city(field: &Field, setting: Setting, known: &Known<'_>) -> Option<Own> {
+fn city(field: &Field, known: &Known<'_>) -> Option<Own> {
     let city = known.place_fact(known.place.city.clone()?);
     if is_choice(field) && !field.options_complete {
         // A typeahead of places tells towns of one name apart by what follows.
-        let _ = setting;
         return location(field, known);
     }
     words_of(field, City, city)
@@ -183,14 +182,16 @@ fn location(field: &Field, known: &Known<'_>) -> Option<Own> {
     let location = known.location()?;
     if is_choice(field) && render::has_options(field) {
         let by_name = words_of(field, Location, location.clone());
-        return by_name.or_else(|| words_of(field, Location, known.place_fact(known.place.city.clone()?))).or_else(|| {
-            (!field.options_complete).then(|| Own {
-                value: Value::Choices(vec![location.value.clone()]),
-                source: location.source,
-                detail: location.detail.to_owned(),
-                fit: 0.85,
-            })
-        });
+        return by_name.or_else(|| words_of(field, Location, known.place_fact(known.place.city.clone()?))).or_else(
+            || {
+                (!field.options_complete).then(|| Own {
+                    value: Value::Choices(vec![location.value.clone()]),
+                    source: location.source,
+                    detail: location.detail.to_owned(),
+                    fit: 0.85,
+                })
+            },
+        );
     }
     at_most(words_of(field, Location, location), if is_choice(field) { 0.93 } else { 1.0 })
 }
@@ -282,7 +283,10 @@ fn school(field: &Field, class: &Class, setting: Setting, known: &Known<'_>) -> 
 fn degree(field: &Field, degree: &str) -> Option<Rendered> {
     if is_choice(field) && render::has_options(field) {
         let found = pick(&field.options, &Want::Degree { level: DegreeLevel::of(degree), text: degree })?;
-        return Some(Rendered { value: Value::Choices(vec![field.options[found.index].label.clone()]), fit: found.fit });
+        return Some(Rendered {
+            value: Value::Choices(vec![field.options[found.index].label.clone()]),
+            fit: found.fit,
+        });
     }
     render::text(field, Degree, degree)
 }
@@ -297,9 +301,36 @@ fn list(field: &Field, kind: Canonical, own_list: &[String], resume: Option<&Vec
 }
 
 const LANGUAGES: &[&str] = &[
-    "english", "spanish", "french", "german", "portuguese", "italian", "dutch", "swedish", "norwegian", "danish",
-    "finnish", "polish", "russian", "ukrainian", "turkish", "arabic", "hebrew", "hindi", "mandarin", "cantonese", "chinese",
-    "japanese", "korean", "vietnamese", "thai", "greek", "czech", "hungarian", "romanian", "catalan",
+    "english",
+    "spanish",
+    "french",
+    "german",
+    "portuguese",
+    "italian",
+    "dutch",
+    "swedish",
+    "norwegian",
+    "danish",
+    "finnish",
+    "polish",
+    "russian",
+    "ukrainian",
+    "turkish",
+    "arabic",
+    "hebrew",
+    "hindi",
+    "mandarin",
+    "cantonese",
+    "chinese",
+    "japanese",
+    "korean",
+    "vietnamese",
+    "thai",
+    "greek",
+    "czech",
+    "hungarian",
+    "romanian",
+    "catalan",
 ];
 
 /// "Are you fluent in English and Swedish?": yes when the list of languages has them all, well spoken.
@@ -319,10 +350,14 @@ fn fluency(field: &Field, known: &Known<'_>) -> Option<Own> {
     for language in asked {
         match spoken.iter().map(|entry| words(entry)).find(|entry| entry.iter().any(|word| word == language)) {
             None => all = false,
-            Some(entry) if entry.iter().any(|w| ["basic", "beginner", "elementary", "a1", "a2"].contains(&w.as_str())) => {
+            Some(entry)
+                if entry.iter().any(|w| ["basic", "beginner", "elementary", "a1", "a2"].contains(&w.as_str())) =>
+            {
                 all = false;
             }
-            Some(entry) if entry.iter().any(|w| ["intermediate", "conversational", "limited", "b1"].contains(&w.as_str())) => {
+            Some(entry)
+                if entry.iter().any(|w| ["intermediate", "conversational", "limited", "b1"].contains(&w.as_str())) =>
+            {
                 return None;
             }
             Some(_) => {}
@@ -347,7 +382,8 @@ fn located_in(field: &Field, form: &FormModel, known: &Known<'_>) -> Option<Own>
         let own = known.place.state?;
         if own == *state && !only { return None } else { own == *state }
     } else if states.is_empty() && !countries.is_empty() {
-        let known_names = |name: &String| countries.iter().any(|c| normalise(c.name).split(' ').any(|part| part == name));
+        let known_names =
+            |name: &String| countries.iter().any(|c| normalise(c.name).split(' ').any(|part| part == name));
         if !names.iter().all(known_names) && countries.contains(&home) {
             return None;
         }
@@ -373,7 +409,8 @@ fn file(field: &Field, file: &protocol::form::FileRef, detail: &str) -> Option<O
 #[must_use]
 pub fn accepts(accept: &str, name: &str) -> bool {
     let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_lowercase()).unwrap_or_default();
-    let types: Vec<String> = accept.split(',').map(|part| part.trim().to_lowercase()).filter(|p| !p.is_empty()).collect();
+    let types: Vec<String> =
+        accept.split(',').map(|part| part.trim().to_lowercase()).filter(|p| !p.is_empty()).collect();
     let mime: &[&str] = match extension.as_str() {
         "pdf" => &["application/pdf"],
         "doc" => &["application/msword"],
@@ -385,7 +422,10 @@ pub fn accepts(accept: &str, name: &str) -> bool {
     };
     types.is_empty()
         || types.iter().any(|t| {
-            t == "*/*" || t == "*" || t.trim_start_matches('.') == extension || mime.contains(&t.as_str()) || (t == "application/*" && !mime.is_empty())
+            t == "*/*"
+                || t == "*"
+                || t.trim_start_matches('.') == extension
+                || mime.contains(&t.as_str())
+                || (t == "application/*" && !mime.is_empty())
         })
 }
-

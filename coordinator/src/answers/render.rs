@@ -168,7 +168,11 @@ pub fn date_part(field: &Field) -> DatePart {
     for source in [&field.label, &super::classify::split_name(&field.name)] {
         let words = words(source);
         let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-        match (has(&["month", "mes", "mois", "monat"]), has(&["day", "dia", "jour", "tag"]), has(&["year", "ano", "annee", "jahr"])) {
+        match (
+            has(&["month", "mes", "mois", "monat"]),
+            has(&["day", "dia", "jour", "tag"]),
+            has(&["year", "ano", "annee", "jahr"]),
+        ) {
             (true, false, false) => return DatePart::Month,
             (false, true, false) => return DatePart::Day,
             (false, false, true) => return DatePart::Year,
@@ -200,7 +204,9 @@ pub fn month(field: &Field, date: Month) -> Option<Rendered> {
             let Some(month) = date.month else { return typed(field, &date.year.to_string()) };
             match (field.kind, field_format(field)) {
                 // A calendar wants a day where only the month is known: the first, for the person to look at.
-                (FieldKind::Date, _) => typed(field, &format!("{}-{month:02}-01", date.year)).map(|r| Rendered { fit: 0.8, ..r }),
+                (FieldKind::Date, _) => {
+                    typed(field, &format!("{}-{month:02}-01", date.year)).map(|r| Rendered { fit: 0.8, ..r })
+                }
                 (_, Some(Format::MonthYear)) => typed(field, &format!("{month:02}/{}", date.year)),
                 (_, Some(format)) => NaiveDate::from_ymd_opt(date.year, month, 1)
                     .and_then(|day| typed(field, &format.write(day)))
@@ -238,7 +244,9 @@ pub fn several(field: &Field, kind: Canonical, values: &[String]) -> Option<Rend
         return typed(field, &values.join(", "));
     }
     // A box to add skills to takes many, though it may not say so.
-    let many = field.multiple || field.kind == FieldKind::CheckboxGroup || (kind == Canonical::Skills && !field.options_complete);
+    let many = field.multiple
+        || field.kind == FieldKind::CheckboxGroup
+        || (kind == Canonical::Skills && !field.options_complete);
     if !many {
         return None;
     }
@@ -320,7 +328,9 @@ fn choose_one(options: &[Choice], kind: Canonical, answer: &str) -> Option<Pick>
         Canonical::YearsExperience | Canonical::YearsWithSkill => {
             number().and_then(|years| pick(options, &Want::Number(years.floor())))
         }
-        Canonical::Salary | Canonical::CurrentSalary => number().and_then(|amount| pick(options, &Want::Number(amount))),
+        Canonical::Salary | Canonical::CurrentSalary => {
+            number().and_then(|amount| pick(options, &Want::Number(amount)))
+        }
         Canonical::NoticePeriod => days_of(answer).and_then(|days| pick(options, &Want::Days(days))),
         Canonical::HowHeard => pick(options, &Want::HeardFrom(answer)),
         Canonical::Degree | Canonical::HighestDegree => {
@@ -401,7 +411,12 @@ impl Format {
 /// The format a form names: "MM/DD/YYYY", "dd.mm.yyyy".
 fn field_format(field: &Field) -> Option<Format> {
     for source in [&field.placeholder, &field.description, &field.label] {
-        let text = source.to_lowercase().replace("jjjj", "yyyy").replace("aaaa", "yyyy").replace("tt", "dd").replace("jj", "dd");
+        let text = source
+            .to_lowercase()
+            .replace("jjjj", "yyyy")
+            .replace("aaaa", "yyyy")
+            .replace("tt", "dd")
+            .replace("jj", "dd");
         for by in ['/', '-', '.'] {
             if text.contains(&format!("mm{by}dd{by}yy")) {
                 return Some(Format::MonthDayYear(by));

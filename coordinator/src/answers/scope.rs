@@ -11,16 +11,79 @@ const CHOICES_READ: usize = 6;
 
 /// Words that leave a question about years of experience general.
 const GENERAL: &[&str] = &[
-    "how", "many", "much", "year", "years", "experience", "total", "professional", "relevant", "overall", "work",
-    "working", "worked", "hands", "full", "time", "paid", "prior", "related", "number", "at", "least", "minimum",
-    "industry", "field", "role", "roles", "position", "similar", "job", "as", "relevante", "relevantes", "months",
-    "applicable", "area", "combined", "approximately", "about", "any", "using", "level", "post", "yoe",
+    "how",
+    "many",
+    "much",
+    "year",
+    "years",
+    "experience",
+    "total",
+    "professional",
+    "relevant",
+    "overall",
+    "work",
+    "working",
+    "worked",
+    "hands",
+    "full",
+    "time",
+    "paid",
+    "prior",
+    "related",
+    "number",
+    "at",
+    "least",
+    "minimum",
+    "industry",
+    "field",
+    "role",
+    "roles",
+    "position",
+    "similar",
+    "job",
+    "as",
+    "relevante",
+    "relevantes",
+    "months",
+    "applicable",
+    "area",
+    "combined",
+    "approximately",
+    "about",
+    "any",
+    "using",
+    "level",
+    "post",
+    "yoe",
 ];
 
 /// Names that are no scope: days, months and words often written with a capital.
 const NOT_NAMES: &[&str] = &[
-    "i", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "yes", "no", "na", "n", "a", "ai",
-    "company", "cv", "linkedin", "eg", "hr", "sms", "gdpr", "visa", "ok", "us", "if",
+    "i",
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+    "yes",
+    "no",
+    "na",
+    "n",
+    "a",
+    "ai",
+    "company",
+    "cv",
+    "linkedin",
+    "eg",
+    "hr",
+    "sms",
+    "gdpr",
+    "visa",
+    "ok",
+    "us",
+    "if",
 ];
 
 /// Which country a question on the right to work is about.
@@ -84,7 +147,8 @@ impl Scope {
         };
         let all = words(text);
         let without = ["without", "not require", "not need", "ohne", "sin", "sans"].iter().any(|w| has_phrase(&all, w));
-        let without_sponsorship = without && all.iter().any(|w| w.starts_with("sponsor") || w == "visa" || w == "visum");
+        let without_sponsorship =
+            without && all.iter().any(|w| w.starts_with("sponsor") || w == "visa" || w == "visum");
         let topic = content(text).into_iter().filter(|word| !GENERAL.contains(&word.as_str())).collect();
         Self { place, names: names_in(text), numbers: numbers_in(text), without_sponsorship, words: all, topic }
     }
@@ -133,9 +197,24 @@ fn where_job_is(form: &FormModel) -> Where {
 fn speaks_of_job_location(text: &str) -> bool {
     let all = words(text);
     [
-        "advertised region", "job is located", "role is located", "position is located", "job is based", "role is based",
-        "position is based", "you are applying", "youre applying", "country of employment", "this country", "this location",
-        "country of the job", "location of this", "location of the", "country in which", "country where", "this region",
+        "advertised region",
+        "job is located",
+        "role is located",
+        "position is located",
+        "job is based",
+        "role is based",
+        "position is based",
+        "you are applying",
+        "youre applying",
+        "country of employment",
+        "this country",
+        "this location",
+        "country of the job",
+        "location of this",
+        "location of the",
+        "country in which",
+        "country where",
+        "this region",
     ]
     .iter()
     .any(|phrase| has_phrase(&all, phrase))

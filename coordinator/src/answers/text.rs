@@ -20,7 +20,9 @@ pub fn normalise(text: &str) -> String {
             '\'' | '’' | '‘' | '´' | '`' => {}
             '.' if abbreviation_dot(&chars, at) => {}
             // "C++", "C#"; not the plus of "Canada+1".
-            '+' | '#' if follows_letter(&chars, at) && !chars.get(at + 1).is_some_and(char::is_ascii_digit) => out.push(c),
+            '+' | '#' if follows_letter(&chars, at) && !chars.get(at + 1).is_some_and(char::is_ascii_digit) => {
+                out.push(c)
+            }
             c if c.is_alphanumeric() => c.to_lowercase().for_each(|c| fold(c, &mut out)),
             '\u{300}'..='\u{36f}' => {}
             _ => push_space(&mut out),
@@ -140,7 +142,8 @@ pub(super) fn alike(a: &str, b: &str) -> bool {
 }
 
 fn stem(word: &str) -> &str {
-    for ending in ["ations", "ation", "ments", "ment", "ings", "ing", "ies", "ied", "ers", "er", "es", "ed", "s", "e", "y"]
+    for ending in
+        ["ations", "ation", "ments", "ment", "ings", "ing", "ies", "ied", "ers", "er", "es", "ed", "s", "e", "y"]
     {
         if let Some(stem) = word.strip_suffix(ending)
             && stem.len() >= 3
@@ -226,9 +229,6 @@ fn position(words: &[String], phrase: &Phrase) -> Option<usize> {
     if phrase.len() > words.len() {
         return None;
     }
-    (0..=words.len() - phrase.len()).find(|&at| {
-        phrase.iter().zip(&words[at..]).all(|(slot, word)| {
-            slot.iter().any(|stem| stem.is(word))
-        })
-    })
+    (0..=words.len() - phrase.len())
+        .find(|&at| phrase.iter().zip(&words[at..]).all(|(slot, word)| slot.iter().any(|stem| stem.is(word))))
 }

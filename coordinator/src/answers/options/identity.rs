@@ -42,7 +42,13 @@ pub fn identity_of(kind: Canonical, text: &str) -> Option<Identity> {
         Canonical::Disability => match polarity(text) {
             Some(true) => Some(Identity::Disabled),
             Some(false) => Some(Identity::NotDisabled),
-            None if has(&words, &["not disabled", "no disability", "do not have a disability", "dont have a disability"]) => Some(Identity::NotDisabled),
+            None if has(
+                &words,
+                &["not disabled", "no disability", "do not have a disability", "dont have a disability"],
+            ) =>
+            {
+                Some(Identity::NotDisabled)
+            }
             None if has(&words, &["i have a disability", "disabled"]) => Some(Identity::Disabled),
             None => None,
         },
@@ -92,7 +98,10 @@ fn gender(words: &[String]) -> Option<Identity> {
     }
     if has(words, &["non binary", "nonbinary", "enby", "no binario", "nao binario", "non binaire", "divers"]) {
         Some(Identity::NonBinary)
-    } else if has(words, &["female", "woman", "f", "mujer", "femenino", "femme", "frau", "weiblich", "mulher", "feminino", "women"]) {
+    } else if has(
+        words,
+        &["female", "woman", "f", "mujer", "femenino", "femme", "frau", "weiblich", "mulher", "feminino", "women"],
+    ) {
         Some(Identity::Female)
     } else if has(words, &["male", "man", "m", "hombre", "masculino", "homme", "mann", "maennlich", "homem", "men"]) {
         Some(Identity::Male)
@@ -112,7 +121,10 @@ fn race(words: &[String]) -> Option<Identity> {
             found.push(identity);
         }
     };
-    add(Identity::NativeAmerican, &["american indian", "alaska native", "alaskan native", "native american", "indigenous"]);
+    add(
+        Identity::NativeAmerican,
+        &["american indian", "alaska native", "alaskan native", "native american", "indigenous"],
+    );
     add(Identity::PacificIslander, &["pacific islander", "native hawaiian"]);
     add(Identity::Black, &["black", "african american"]);
     add(Identity::Asian, &["asian"]);
@@ -133,7 +145,9 @@ fn hispanic(text: &str, words: &[String]) -> Option<Identity> {
     match polarity(text) {
         Some(true) => Some(Identity::Hispanic),
         Some(false) => Some(Identity::NotHispanic),
-        None if has(words, &["not hispanic", "non hispanic", "not of hispanic", "not latino"]) => Some(Identity::NotHispanic),
+        None if has(words, &["not hispanic", "non hispanic", "not of hispanic", "not latino"]) => {
+            Some(Identity::NotHispanic)
+        }
         None if has(words, &["hispanic", "latino", "latina", "latinx"]) => Some(Identity::Hispanic),
         None => None,
     }
@@ -143,15 +157,26 @@ fn veteran(text: &str, words: &[String]) -> Option<Identity> {
     if is_unprotected_veteran(text) {
         return None;
     }
-    let denies = has(words, &[
-        "not a veteran", "not a protected veteran", "not protected veteran", "no military service", "non veteran",
-        "not a us veteran", "not veteran", "never served", "have not served", "not served",
-    ]);
+    let denies = has(
+        words,
+        &[
+            "not a veteran",
+            "not a protected veteran",
+            "not protected veteran",
+            "no military service",
+            "non veteran",
+            "not a us veteran",
+            "not veteran",
+            "never served",
+            "have not served",
+            "not served",
+        ],
+    );
     if denies || polarity(text) == Some(false) {
         return Some(Identity::NotVeteran);
     }
-    let states = polarity(text) == Some(true)
-        || has(words, &["veteran", "veterans", "one or more of the classifications"]);
+    let states =
+        polarity(text) == Some(true) || has(words, &["veteran", "veterans", "one or more of the classifications"]);
     states.then_some(Identity::Veteran)
 }
 
@@ -159,5 +184,15 @@ fn veteran(text: &str, words: &[String]) -> Option<Identity> {
 fn is_unprotected_veteran(text: &str) -> bool {
     let words = words(text);
     has(&words, &["not a protected", "not protected", "but not", "just not"])
-        && has(&words, &["i am a veteran", "a veteran but", "am a us veteran", "veteran but not", "as a veteran just not", "veteran just not"])
+        && has(
+            &words,
+            &[
+                "i am a veteran",
+                "a veteran but",
+                "am a us veteran",
+                "veteran but not",
+                "as a veteran just not",
+                "veteran just not",
+            ],
+        )
 }

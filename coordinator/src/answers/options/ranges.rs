@@ -33,7 +33,9 @@ pub(super) fn number(labels: &[(usize, &str)], number: f64) -> Option<Pick> {
 pub(super) fn days(labels: &[(usize, &str)], days: f64) -> Option<Pick> {
     containing(labels, days, |label| {
         let words = words(label);
-        if words.iter().any(|word| word == "immediately" || word == "immediate") && !label.chars().any(|c| c.is_ascii_digit()) {
+        if words.iter().any(|word| word == "immediately" || word == "immediate")
+            && !label.chars().any(|c| c.is_ascii_digit())
+        {
             return Some(Range { from: 0.0, to: 0.0 });
         }
         let unit = unit_days(&words)?;
@@ -46,8 +48,7 @@ pub(super) fn month(labels: &[(usize, &str)], month: u32) -> Option<Pick> {
     let names = MONTHS.get(usize::try_from(month).ok()?.checked_sub(1)?)?;
     unique(labels, MEANING, |label| {
         let words = words(label);
-        words.len() <= 3
-            && words.iter().any(|word| names.contains(&word.as_str()) || word.parse::<u32>() == Ok(month))
+        words.len() <= 3 && words.iter().any(|word| names.contains(&word.as_str()) || word.parse::<u32>() == Ok(month))
     })
 }
 
@@ -90,21 +91,62 @@ fn range_of(label: &str) -> Option<Range> {
     let text = normalise(label);
     let words = words(label);
     let says = |list: &[&str]| list.iter().any(|phrase| super::has_phrase(&words, phrase));
-    let above = says(&["more than", "over", "above", "at least", "or more", "and above", "and over", "plus", "or above", "greater than", "mas de", "plus de", "mehr als", "ueber", "mais de", "and up", "or over", "minimum"])
-        || label.contains('+') && !text.is_empty()
+    let above = says(&[
+        "more than",
+        "over",
+        "above",
+        "at least",
+        "or more",
+        "and above",
+        "and over",
+        "plus",
+        "or above",
+        "greater than",
+        "mas de",
+        "plus de",
+        "mehr als",
+        "ueber",
+        "mais de",
+        "and up",
+        "or over",
+        "minimum",
+    ]) || label.contains('+') && !text.is_empty()
         || label.trim_start().starts_with('>');
-    let below = says(&["less than", "under", "up to", "below", "fewer than", "menos de", "moins de", "weniger als", "unter", "or less", "or fewer", "bis zu"])
-        || label.trim_start().starts_with('<');
+    let below = says(&[
+        "less than",
+        "under",
+        "up to",
+        "below",
+        "fewer than",
+        "menos de",
+        "moins de",
+        "weniger als",
+        "unter",
+        "or less",
+        "or fewer",
+        "bis zu",
+    ]) || label.trim_start().starts_with('<');
     match numbers.as_slice() {
         [] if says(&["none", "no experience", "zero"]) => Some(Range { from: 0.0, to: 0.0 }),
         [low] if above => {
             // "More than 5" leaves five out; "5+" does not.
-            let open = says(&["more than", "over", "above", "greater than", "mas de", "plus de", "mehr als", "ueber", "mais de"]);
+            let open = says(&[
+                "more than",
+                "over",
+                "above",
+                "greater than",
+                "mas de",
+                "plus de",
+                "mehr als",
+                "ueber",
+                "mais de",
+            ]);
             Some(Range { from: if open { low + 0.001 } else { *low }, to: f64::INFINITY })
         }
         [high] if below => {
-            let open = says(&["less than", "under", "below", "fewer than", "menos de", "moins de", "weniger als", "unter"])
-                || label.trim_start().starts_with('<');
+            let open =
+                says(&["less than", "under", "below", "fewer than", "menos de", "moins de", "weniger als", "unter"])
+                    || label.trim_start().starts_with('<');
             Some(Range { from: 0.0, to: if open { high - 0.001 } else { *high } })
         }
         [only] => Some(Range { from: *only, to: *only }),

@@ -47,12 +47,14 @@ fn edits_are_checked_for_their_field() {
 fn answers_are_remembered_for_their_use() {
     let kept = |field: Field, value: Value| remember(&field, &form(vec![field.clone()]), &value);
     let text_of = |value: &str| Value::Text(value.into());
-    let visa = kept(select("Do you require visa sponsorship?", &["Yes", "No"]), Value::Choices(vec!["No".into()])).unwrap();
+    let visa =
+        kept(select("Do you require visa sponsorship?", &["Yes", "No"]), Value::Choices(vec!["No".into()])).unwrap();
     assert_eq!((visa.category.as_str(), visa.answer.as_str()), ("work_authorization", "No"));
     assert_eq!((visa.usage_mode, visa.source), (UsageMode::AlwaysUse, AnswerSource::ApplicationLearned));
     let why = kept(text("Why do you want to work here?"), text_of("Because.")).unwrap();
     assert_eq!(why.usage_mode, UsageMode::AskEachTime);
-    let declined = kept(select("Gender", &["Man", "Prefer not to say"]), Value::Choices(vec!["Prefer not to say".into()]));
+    let declined =
+        kept(select("Gender", &["Man", "Prefer not to say"]), Value::Choices(vec!["Prefer not to say".into()]));
     assert_eq!(declined.unwrap().usage_mode, UsageMode::DeclineToAnswer);
     assert_eq!(kept(field(FieldKind::Checkbox, "I certify that this is true"), Value::Checked(true)), None);
     assert_eq!(kept(text("Signature"), text_of("T. R.")), None);
@@ -107,9 +109,6 @@ fn autopilot_sends_only_what_is_complete_sure_and_seen() {
     let asked = form(vec![text("First name"), field(FieldKind::Checkbox, "I certify this"), text("Shoe size")]);
     let planned = plan(&asked, &facts);
     let reasons = autopilot_gate(&asked, &planned, &verified(&planned)).unwrap_err();
-    assert!(
-        matches!(reasons.as_slice(), [Reason::MustBeSeen { .. }, Reason::RequiredBlank { .. }]),
-        "{reasons:?}"
-    );
+    assert!(matches!(reasons.as_slice(), [Reason::MustBeSeen { .. }, Reason::RequiredBlank { .. }]), "{reasons:?}");
     assert_eq!(autopilot_gate(&form(vec![]), &FillPlan::default(), &[]), Err(vec![Reason::NothingEntered]));
 }

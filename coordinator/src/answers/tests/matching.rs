@@ -18,7 +18,11 @@ fn yes_and_no_in_many_words() {
         (&["Yes", "N0"], Some("Yes"), Some("N0")),
         (&["Select...", "Sí", "No"], Some("Sí"), Some("No")),
         (&["Ja", "Nein"], Some("Ja"), Some("Nein")),
-        (&["Yes, I am authorized", "No, I am not", "Prefer not to say"], Some("Yes, I am authorized"), Some("No, I am not")),
+        (
+            &["Yes, I am authorized", "No, I am not", "Prefer not to say"],
+            Some("Yes, I am authorized"),
+            Some("No, I am not"),
+        ),
         (
             &["I am authorized to work", "I am not authorized to work"],
             Some("I am authorized to work"),
@@ -36,7 +40,9 @@ fn yes_and_no_in_many_words() {
 #[test]
 fn ranges_hold_their_numbers() {
     let years = &["Less than 1 year", "1-2 years", "3-5 years", "6-9 years", "10+ years"][..];
-    for (number, wanted) in [(0.0, "Less than 1 year"), (2.0, "1-2 years"), (5.0, "3-5 years"), (8.0, "6-9 years"), (25.0, "10+ years")] {
+    for (number, wanted) in
+        [(0.0, "Less than 1 year"), (2.0, "1-2 years"), (5.0, "3-5 years"), (8.0, "6-9 years"), (25.0, "10+ years")]
+    {
         assert_eq!(found(years, &Want::Number(number)).as_deref(), Some(wanted));
     }
     let pay = &["Under $80,000", "$80,000 - $100,000", "$100k–$150k", "Over $150k"][..];
@@ -44,7 +50,10 @@ fn ranges_hold_their_numbers() {
     assert_eq!(found(pay, &Want::Number(150_000.0)).as_deref(), Some("$100k–$150k"));
     assert_eq!(found(pay, &Want::Number(185_000.0)).as_deref(), Some("Over $150k"));
     assert_eq!(found(&["0-1", "2-4"], &Want::Number(9.0)), None);
-    assert_eq!(found(&["Immediately", "Up to 2 weeks", "1 month"], &Want::Days(14.0)).as_deref(), Some("Up to 2 weeks"));
+    assert_eq!(
+        found(&["Immediately", "Up to 2 weeks", "1 month"], &Want::Days(14.0)).as_deref(),
+        Some("Up to 2 weeks")
+    );
 }
 
 #[test]
@@ -60,7 +69,11 @@ fn places_by_name_and_code() {
         &["US", "GB"],
     ] {
         let label = found(options, &Want::Country(us)).unwrap();
-        assert!(label.contains("nited States") && !label.contains("Minor") || matches!(label.as_str(), "USA" | "US" | "Estados Unidos"), "{label}");
+        assert!(
+            label.contains("nited States") && !label.contains("Minor")
+                || matches!(label.as_str(), "USA" | "US" | "Estados Unidos"),
+            "{label}"
+        );
     }
     assert_eq!(found(&["+44", "+1"], &Want::Dial(us)).as_deref(), Some("+1"));
     let oregon = State::named("or", Some("US")).unwrap();
@@ -75,14 +88,21 @@ fn self_identification_by_class() {
     assert_eq!(pick(&["Woman", "Man", "Non-binary"], Identity::Female).as_deref(), Some("Woman"));
     assert_eq!(pick(&["Male", "Female"], Identity::Male).as_deref(), Some("Male"));
     assert_eq!(
-        pick(&["Hispanic or Latino", "White (Not Hispanic or Latino)", "Asian (Not Hispanic or Latino)"], Identity::White).as_deref(),
+        pick(
+            &["Hispanic or Latino", "White (Not Hispanic or Latino)", "Asian (Not Hispanic or Latino)"],
+            Identity::White
+        )
+        .as_deref(),
         Some("White (Not Hispanic or Latino)")
     );
     assert_eq!(
         pick(&["No, not of Hispanic origin", "Yes, of Hispanic origin"], Identity::NotHispanic).as_deref(),
         Some("No, not of Hispanic origin")
     );
-    assert_eq!(pick(&["0 Decline", "1 Not a Veteran", "2 Veteran"], Identity::NotVeteran).as_deref(), Some("1 Not a Veteran"));
+    assert_eq!(
+        pick(&["0 Decline", "1 Not a Veteran", "2 Veteran"], Identity::NotVeteran).as_deref(),
+        Some("1 Not a Veteran")
+    );
     // Two options of one class: ask.
     assert_eq!(pick(&["East Asian", "South Asian", "White"], Identity::Asian), None);
 }
@@ -90,8 +110,15 @@ fn self_identification_by_class() {
 #[test]
 fn declining_in_many_words() {
     for label in [
-        "I don't wish to answer", "Decline to self-identify", "Prefer not to say", "I do not want to answer",
-        "Choose not to disclose", "Not declared", "Prefiero no decirlo", "Keine Angabe", "Je ne souhaite pas répondre",
+        "I don't wish to answer",
+        "Decline to self-identify",
+        "Prefer not to say",
+        "I do not want to answer",
+        "Choose not to disclose",
+        "Not declared",
+        "Prefiero no decirlo",
+        "Keine Angabe",
+        "Je ne souhaite pas répondre",
     ] {
         assert!(is_decline(label), "{label}");
     }
@@ -108,14 +135,18 @@ fn degrees_months_and_sources() {
     assert_eq!(found(levels, &degree("MBA")).as_deref(), Some("Master's Degree"));
     assert_eq!(found(levels, &degree("Ph.D. in Physics")).as_deref(), Some("Doctorate"));
     assert_eq!(
-        found(&["College - Bachelor of Arts", "College - Bachelor of Science"], &degree("Bachelor of Science")).as_deref(),
+        found(&["College - Bachelor of Arts", "College - Bachelor of Science"], &degree("Bachelor of Science"))
+            .as_deref(),
         Some("College - Bachelor of Science")
     );
     assert_eq!(found(&["Jan", "Feb", "Mar"], &Want::Month(3)).as_deref(), Some("Mar"));
     assert_eq!(found(&["01", "02", "03"], &Want::Month(2)).as_deref(), Some("02"));
     assert_eq!(found(&["März", "Mai"], &Want::Month(5)).as_deref(), Some("Mai"));
     assert_eq!(found(&["Job Boards", "Friend"], &Want::HeardFrom("LinkedIn")).as_deref(), Some("Job Boards"));
-    assert_eq!(found(&["Glassdoor", "LinkedIn", "LinkedIn Recruiter"], &Want::HeardFrom("LinkedIn")).as_deref(), Some("LinkedIn"));
+    assert_eq!(
+        found(&["Glassdoor", "LinkedIn", "LinkedIn Recruiter"], &Want::HeardFrom("LinkedIn")).as_deref(),
+        Some("LinkedIn")
+    );
 }
 
 #[test]

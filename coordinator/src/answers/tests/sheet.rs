@@ -19,11 +19,44 @@ fn coarse(kind: Canonical) -> &'static str {
         ResumeImport | OtherFile | PhoneExtension | OtherLink => "custom",
         kind => {
             const NAMED: &[&str] = &[
-                "address", "city", "consent_marketing", "consent_privacy", "country", "cover_letter", "current_company",
-                "current_title", "degree", "disability", "education_end", "education_start", "email", "field_of_study",
-                "first_name", "full_name", "gender", "github", "how_heard", "last_name", "linkedin", "location", "phone",
-                "phone_country", "portfolio", "postal_code", "preferred_name", "pronouns", "race", "resume", "salary",
-                "school", "sponsorship", "start_date", "state", "veteran", "work_authorization", "years_experience",
+                "address",
+                "city",
+                "consent_marketing",
+                "consent_privacy",
+                "country",
+                "cover_letter",
+                "current_company",
+                "current_title",
+                "degree",
+                "disability",
+                "education_end",
+                "education_start",
+                "email",
+                "field_of_study",
+                "first_name",
+                "full_name",
+                "gender",
+                "github",
+                "how_heard",
+                "last_name",
+                "linkedin",
+                "location",
+                "phone",
+                "phone_country",
+                "portfolio",
+                "postal_code",
+                "preferred_name",
+                "pronouns",
+                "race",
+                "resume",
+                "salary",
+                "school",
+                "sponsorship",
+                "start_date",
+                "state",
+                "veteran",
+                "work_authorization",
+                "years_experience",
             ];
             if NAMED.contains(&kind.as_str()) { kind.as_str() } else { "custom" }
         }
@@ -34,7 +67,8 @@ fn coarse(kind: Canonical) -> &'static str {
 fn kinds_of_the_sheet_of_real_labels() {
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/ats");
     let dir = std::env::var_os("VALET_ATS_DIR").map_or(beside, PathBuf::from);
-    let Some(sheet) = [dir.join("labels.json"), dir.join("dev/labels.json")].into_iter().find(|path| path.exists()) else {
+    let Some(sheet) = [dir.join("labels.json"), dir.join("dev/labels.json")].into_iter().find(|path| path.exists())
+    else {
         println!("skipped: no sheet of labels (set VALET_ATS_DIR)");
         return;
     };
