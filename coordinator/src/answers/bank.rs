@@ -9,7 +9,7 @@ use super::facts::{BankEntry, Facts};
 use super::kind::Canonical;
 use super::options::polarity;
 use super::scope::{Scope, Where};
-use super::text::{normalise, only_in, similarity, words};
+use super::text::{likeness, normalise, only_in, shared, unique_content, words};
 
 /// How alike two questions of no known kind must be for one's answer to serve the other.
 const ALIKE_MIN: f32 = 0.72;
@@ -30,6 +30,7 @@ struct Indexed<'a> {
     kind_confidence: f32,
     scope: Scope,
     question: String,
+    words: Vec<String>,
 }
 
 /// An entry that answers a field.
@@ -50,7 +51,8 @@ impl<'a> Bank<'a> {
                 let question = &entry.entry.question;
                 let (kind, kind_confidence) = classify_question(question);
                 let scope = Scope::of_question(question);
-                Indexed { entry, kind, kind_confidence, scope, question: normalise(question) }
+                let words = unique_content(question);
+                Indexed { entry, kind, kind_confidence, scope, question: normalise(question), words }
             })
             .collect();
         Self { entries }
@@ -60,16 +62,17 @@ impl<'a> Bank<'a> {
     #[must_use]
     pub fn find(&self, field: &Field, class: &Class, form: &FormModel, known: &Known<'_>) -> Option<Found<'a>> {
         let question = normalise(&field.label);
-        let scope = Scope::of_field(&field.label, form);
+        let asked = unique_content(&field.label);
+        let scope = Scope::of_field(field, form);
         let mut scored: Vec<(f32, f32, &Indexed<'a>)> = self
             .entries
             .iter()
             .filter_map(|indexed| {
-                let alike = similarity(&field.label, &indexed.entry.entry.question);
+                let alike = contained(&indexed.words, &asked).max(likeness(&asked, &indexed.words));
                 let confidence = if indexed.question == question && in_scope(indexed, &scope, class.kind, form, known) {
                     0.99
                 } else {
-                    self.score(indexed, field, class, &scope, alike, form, known)?
+                    self.score(indexed, &asked, class, &scope, alike, form, known)?
                 };
                 Some((confidence, alike, indexed))
             })
@@ -91,7 +94,7 @@ impl<'a> Bank<'a> {
     fn score(
         &self,
         indexed: &Indexed<'a>,
-        field: &Field,
+        asked: &[String],
         class: &Class,
         scope: &Scope,
         alike: f32,
@@ -116,17 +119,31 @@ impl<'a> Bank<'a> {
                 // "Not without sponsorship" does not say "not at all".
                 confidence = confidence.min(0.75);
             }
+            if class.kind == Canonical::Relocate
+                && !scope.names.is_empty()
+                && polarity(&indexed.entry.entry.answer) == Some(true)
+            {
+                // Willing to move is not yet willing to move there.
+                confidence = confidence.min(0.8);
+            }
             return Some(confidence);
         }
         // Questions of different kinds are different questions, however alike their words.
         if class.kind != Canonical::Custom && indexed.kind != Canonical::Custom && class.confidence >= 0.7 {
             return None;
         }
-        if alike < ALIKE_MIN || !same_particulars(indexed, field, scope, form) {
+        if alike < ALIKE_MIN || !same_particulars(indexed, asked, scope, form) {
             return None;
         }
         Some(0.6 + 0.35 * alike)
     }
+}
+
+/// A long question that says all of an earlier one, with more about it: less alike than the same words alone.
+fn contained(earlier: &[String], asked: &[String]) -> f32 {
+    const LONG: usize = 5;
+    const ALL_OF_IT: f32 = 0.8;
+    if earlier.len() >= LONG && shared(earlier, asked) == earlier.len() { ALL_OF_IT } else { 0.0 }
 }
 
 /// Kinds that gather many different questions.
@@ -150,6 +167,7 @@ fn is_broad(kind: Canonical) -> bool {
 
 fn in_scope(indexed: &Indexed<'_>, scope: &Scope, kind: Canonical, form: &FormModel, known: &Known<'_>) -> bool {
     match kind {
+        Canonical::WorkAuthorization | Canonical::Sponsorship if asks_both(scope, kind) => false,
         Canonical::WorkAuthorization | Canonical::Sponsorship => {
             indexed.scope.same_country(scope, known.place.country)
                 && !(kind == Canonical::WorkAuthorization
@@ -168,18 +186,56 @@ fn in_scope(indexed: &Indexed<'_>, scope: &Scope, kind: Canonical, form: &FormMo
         Canonical::YearsExperience => indexed.scope.same_topic(scope),
         Canonical::Adult => indexed.scope.numbers.first() == scope.numbers.first() || scope.numbers.is_empty(),
         Canonical::PreviouslyEmployed => {
-            let company = words(form.page.company.as_deref().unwrap_or_default());
-            indexed.scope.names.iter().all(|name| scope.names.contains(name) || company.contains(name))
+            let here = of_this_employer(scope, form);
+            here && indexed.scope.names.iter().all(|name| scope.words.contains(name) || is_of_page(name, form))
         }
         Canonical::ConsentMarketing => {
             // Text messages are agreed to apart from e-mail.
             let sms = |question: &str| {
                 words(question).iter().any(|word| matches!(word.as_str(), "sms" | "text" | "texts" | "whatsapp"))
             };
-            sms(&indexed.question) == sms(&scope.topic.join(" "))
+            sms(&indexed.question) == sms(&scope.words.join(" "))
         }
         _ => true,
     }
+}
+
+/// "Are you authorised to work, or do you need sponsorship?": one yes would answer two opposite questions.
+fn asks_both(scope: &Scope, kind: Canonical) -> bool {
+    let first = |stems: &[&str]| scope.words.iter().position(|word| stems.iter().any(|stem| word.starts_with(stem)));
+    let (work, visa) = (first(&["authori", "eligible", "entitled", "permitted"]), first(&["sponsor", "visa"]));
+    match (kind, work, visa) {
+        (Canonical::WorkAuthorization, _, Some(_)) => !scope.without_sponsorship,
+        (Canonical::Sponsorship, Some(work), Some(visa)) => work < visa,
+        _ => false,
+    }
+}
+
+/// Whether a question about earlier work is about this employer, and not about work of some sort anywhere.
+fn of_this_employer(scope: &Scope, form: &FormModel) -> bool {
+    let generic = [
+        "us",
+        "here",
+        "company",
+        "organization",
+        "organisation",
+        "firm",
+        "subsidiaries",
+        "affiliates",
+        "group",
+        "employer",
+    ];
+    let named = scope.names.iter().any(|name| is_of_page(name, form) || form.page.company.is_none());
+    named || scope.words.iter().any(|word| generic.contains(&word.as_str()) || is_of_page(word, form))
+}
+
+/// A word of the company's name, as the page, its title or its address have it.
+fn is_of_page(name: &str, form: &FormModel) -> bool {
+    let title = words(&form.page.title);
+    name.len() > 2
+        && !super::text::is_filler(name)
+        && (words(form.page.company.as_deref().unwrap_or_default()).iter().any(|word| word == name)
+            || (name.len() > 4 && title.iter().any(|word| word == name) && form.page.company.is_none()))
 }
 
 fn place_words(scope: &Scope) -> Vec<String> {
@@ -211,12 +267,12 @@ fn is_place_name(name: &str, form: &FormModel) -> bool {
 
 /// Alike in words is not enough: names and numbers must be the same, and no single word may simply be exchanged
 /// ("Rust" for "Go").
-fn same_particulars(indexed: &Indexed<'_>, field: &Field, scope: &Scope, form: &FormModel) -> bool {
-    let theirs = &indexed.entry.entry.question;
-    let (own_only, their_only) = (only_in(&field.label, theirs), only_in(theirs, &field.label));
+fn same_particulars(indexed: &Indexed<'_>, asked: &[String], scope: &Scope, form: &FormModel) -> bool {
+    let theirs = &indexed.words;
+    let (own_only, their_only) = (only_in(asked, theirs), only_in(theirs, asked));
     let company = words(form.page.company.as_deref().unwrap_or_default());
     let named =
-        |names: &[String], only: &[String]| names.iter().any(|name| only.contains(name) && !company.contains(name));
+        |names: &[String], only: &[&String]| names.iter().any(|name| only.contains(&name) && !company.contains(name));
     if named(&scope.names, &own_only) || named(&indexed.scope.names, &their_only) {
         return false;
     }
@@ -224,10 +280,10 @@ fn same_particulars(indexed: &Indexed<'_>, field: &Field, scope: &Scope, form: &
         return false;
     }
     let negated =
-        |text: &str| words(text).iter().any(|w| matches!(w.as_str(), "not" | "dont" | "never" | "without" | "no"));
-    if negated(&field.label) != negated(theirs) {
+        |words: &[String]| words.iter().any(|w| matches!(w.as_str(), "not" | "dont" | "never" | "without" | "no"));
+    if negated(asked) != negated(theirs) {
         return false;
     }
     // One meaningful word against one other in a short question is another question.
-    !(own_only.len() == 1 && their_only.len() == 1 && super::text::content(theirs).len() <= 6)
+    !(own_only.len() == 1 && their_only.len() == 1 && theirs.len() <= 6)
 }

@@ -3,7 +3,7 @@
 
 use protocol::form::{Field, FieldKind, FormModel};
 
-use super::geo::Country;
+use super::control::{by_control, fits_control, is_typed_fact};
 use super::kind::Canonical::{self, *};
 use super::lexicon::{AUTOCOMPLETE, OTHERS, RULES, Weight};
 use super::text::{content, normalise, words};
@@ -59,7 +59,13 @@ const BENIGN: &[&str] = &[
     "file",
     "document",
     "numero",
-    "number",
+    "confirm",
+    "confirmation",
+    "repeat",
+    "retype",
+    "again",
+    "re",
+    "verify",
     "actual",
     "actuelle",
     "actuel",
@@ -256,13 +262,18 @@ pub(super) fn without_instructions(label: &str) -> String {
     out.trim().to_owned()
 }
 
-fn best_rule(words: &[String], fits: impl Fn(Canonical) -> bool) -> (Canonical, f32) {
+pub(super) fn best_rule(words: &[String], fits: impl Fn(Canonical) -> bool) -> (Canonical, f32) {
     let mut best = (Custom, 0.0, 0);
+    if words.is_empty() {
+        return (Custom, 0.0);
+    }
     for rule in RULES.iter().filter(|rule| fits(rule.kind)) {
         let found = match rule.weight {
             Weight::Sentence(confidence) => {
                 rule.patterns.iter().filter_map(|pattern| pattern.find(words)).max().map(|n| (confidence, n))
             }
+            // "May we contact your current employer?" does not ask for the employer's name.
+            Weight::Name if asks_yes_or_no(words) && !rule.kind.is_never_filled() => None,
             Weight::Name => name_score(&rule.patterns, words),
         };
         if let Some((confidence, explained)) = found
@@ -272,6 +283,12 @@ fn best_rule(words: &[String], fits: impl Fn(Canonical) -> bool) -> (Canonical, 
         }
     }
     (best.0, best.1)
+}
+
+fn asks_yes_or_no(words: &[String]) -> bool {
+    const OPENINGS: &[&str] =
+        &["may", "can", "could", "are", "is", "do", "does", "did", "have", "has", "will", "would", "should"];
+    words.len() > 2 && OPENINGS.contains(&words[0].as_str())
 }
 
 /// How much of a label the patterns of one kind explain together.
@@ -419,151 +436,6 @@ fn signs_below(section: &str) -> bool {
         || has("acknowledgment")
         || has("declaration")
         || has("attestation")
-}
-
-/// The control itself says more than its words: a file box takes files, a list of dialling codes is the phone's.
-fn by_control(kind: Canonical, confidence: f32, field: &Field, form: &FormModel) -> (Canonical, f32) {
-    if field.kind == FieldKind::Password {
-        return (Password, 1.0);
-    }
-    if field.kind == FieldKind::File && (confidence < KIND_MIN || !is_file_kind(kind)) {
-        return file_kind(field, form);
-    }
-    if kind == Phone && matches!(field.kind, FieldKind::Select | FieldKind::Combobox) {
-        // A list beside the number is its country; one without any options is the list's own search box.
-        return if field.options.is_empty() { (Custom, 0.5) } else { (PhoneCountry, 0.93) };
-    }
-    let with_code = field.options.iter().filter(|option| dial_in(&option.label)).count();
-    if with_code * 2 > field.options.len() {
-        return (PhoneCountry, confidence.max(0.95));
-    }
-    if kind == Country && field.kind != FieldKind::Text && precedes_phone(field, form) {
-        return (PhoneCountry, 0.93);
-    }
-    let countries = field.options.iter().filter(|option| Country::named(&option.label).is_some()).count();
-    if kind == Custom && field.options.len() > 20 && countries * 3 > field.options.len() * 2 {
-        let phone = neighbour(field, form, 1).is_some_and(|next| next.kind == FieldKind::Tel);
-        return if phone { (PhoneCountry, 0.9) } else { (Country, 0.75) };
-    }
-    (kind, confidence)
-}
-
-fn is_file_kind(kind: Canonical) -> bool {
-    matches!(kind, Resume | CoverLetter | OtherFile | ResumeImport)
-}
-
-/// A file box whose label only says "Choose a file": its heading, else what an application cannot do without.
-fn file_kind(field: &Field, form: &FormModel) -> (Canonical, f32) {
-    let fits = |kind: Canonical| is_file_kind(kind);
-    let heading = best_rule(&words(&field.section), fits);
-    if heading.1 >= KIND_MIN {
-        return (heading.0, heading.1.min(0.92));
-    }
-    let named = best_rule(&words(&split_name(&field.name)), fits);
-    if named.1 >= KIND_MIN {
-        return (named.0, named.1 * 0.9);
-    }
-    let files = form.fields.iter().filter(|other| other.kind == FieldKind::File).count();
-    let speaks_of_image = field.accept.contains("image/") || normalise(&field.label).contains("photo");
-    if files == 1 && field.required && !speaks_of_image { (Resume, 0.75) } else { (OtherFile, 0.8) }
-}
-
-fn dial_in(label: &str) -> bool {
-    label.split('+').skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-}
-
-/// A country list directly before a phone box, and no address before it.
-fn precedes_phone(field: &Field, form: &FormModel) -> bool {
-    let next = neighbour(field, form, 1).is_some_and(|next| next.kind == FieldKind::Tel);
-    let before = neighbour(field, form, -1).is_some_and(|before| {
-        matches!(best_rule(&words(&before.label), |_| true).0, City | State | PostalCode | Address)
-    });
-    next && !before
-}
-
-fn neighbour<'a>(field: &Field, form: &'a FormModel, by: isize) -> Option<&'a Field> {
-    let at = form.fields.iter().position(|other| other.id == field.id)?;
-    form.fields.get(at.checked_add_signed(by)?)
-}
-
-/// Kinds that a control of this sort cannot be asking for.
-fn fits_control(kind: Canonical, control: FieldKind) -> bool {
-    let is_box = matches!(control, FieldKind::Checkbox);
-    let is_choice =
-        matches!(control, FieldKind::Radio | FieldKind::CheckboxGroup | FieldKind::Select | FieldKind::Combobox);
-    let is_file = control == FieldKind::File;
-    match kind {
-        Resume | CoverLetter | OtherFile | ResumeImport if is_file => true,
-        _ if is_file => false,
-        Resume | ResumeImport => false,
-        OtherFile | ResumeText => matches!(control, FieldKind::Textarea | FieldKind::Richtext | FieldKind::Text),
-        CoverLetter => !is_box && !is_choice && control != FieldKind::Url,
-        ConsentPrivacy | ConsentMarketing => is_box || is_choice,
-        Attestation => is_box || is_choice || control == FieldKind::Text,
-        Signature | SignatureDate => !is_choice,
-        Motivation | JobDescription | Summary => !is_box && !is_choice,
-        kind if is_box => !is_plain_fact(kind),
-        kind if matches!(control, FieldKind::Radio | FieldKind::CheckboxGroup) => !is_typed_fact(kind),
-        _ => true,
-    }
-}
-
-/// Facts that are typed or picked from a list, never ticked.
-fn is_plain_fact(kind: Canonical) -> bool {
-    is_typed_fact(kind)
-        || matches!(
-            kind,
-            State
-                | Country
-                | PhoneCountry
-                | PhoneType
-                | CurrentCompany
-                | CurrentTitle
-                | School
-                | Degree
-                | HighestDegree
-                | FieldOfStudy
-                | Skills
-                | Languages
-                | Certifications
-                | Location
-                | JobStart
-                | JobEnd
-                | StartDate
-                | NoticePeriod
-                | Salary
-                | SiteChrome
-                | Login
-        )
-}
-
-fn is_typed_fact(kind: Canonical) -> bool {
-    matches!(
-        kind,
-        FirstName
-            | MiddleName
-            | LastName
-            | FullName
-            | LegalName
-            | PreferredName
-            | NameSuffix
-            | Email
-            | Phone
-            | PhoneExtension
-            | Address
-            | AddressLine2
-            | City
-            | PostalCode
-            | Linkedin
-            | Github
-            | Portfolio
-            | OtherLink
-            | Headline
-            | Summary
-            | Password
-            | IdentityNumber
-            | Payment
-    )
 }
 
 /// Facts that would be wrong, not just odd, where someone else is asked about.

@@ -327,7 +327,7 @@ impl<'a> Known<'a> {
     /// A link whose host has one of these names, or, for `None`, one that is of no known network.
     #[must_use]
     pub fn link(&self, hosts: Option<&[&str]>) -> Option<Fact> {
-        const NETWORKS: &[&str] = &["linkedin", "github", "twitter", "x.com", "facebook", "instagram", "gitlab"];
+        const NETWORKS: &[&str] = &["linkedin", "github", "twitter", "x.com", "facebook", "instagram"];
         let sites = self.facts.resume.as_ref().map_or(&[][..], |resume| &resume.websites);
         let found = sites.iter().find(|site| {
             let host = host_of(site);

@@ -151,6 +151,90 @@ fn parts_allow_code(code: &[&str]) -> bool {
     (4..=8).contains(&joined.len()) && joined.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
+/// Cities that postings name without their country.
+const CITIES: &[(&str, &[&str])] = &[
+    (
+        "US",
+        &[
+            "san francisco",
+            "new york",
+            "nyc",
+            "los angeles",
+            "seattle",
+            "boston",
+            "chicago",
+            "austin",
+            "denver",
+            "atlanta",
+            "miami",
+            "dallas",
+            "houston",
+            "philadelphia",
+            "san diego",
+            "san jose",
+            "palo alto",
+            "mountain view",
+            "bay area",
+            "washington dc",
+            "phoenix",
+            "nashville",
+            "salt lake city",
+            "minneapolis",
+            "detroit",
+            "raleigh",
+            "pittsburgh",
+        ],
+    ),
+    ("GB", &["london", "manchester", "edinburgh", "bristol", "leeds", "glasgow", "belfast", "oxford"]),
+    ("CA", &["toronto", "montreal", "ottawa", "calgary"]),
+    ("DE", &["berlin", "munich", "muenchen", "hamburg", "cologne", "koeln", "frankfurt", "stuttgart", "duesseldorf"]),
+    ("FR", &["paris", "lyon", "toulouse", "marseille"]),
+    ("ES", &["madrid", "barcelona", "sevilla", "malaga"]),
+    ("PT", &["lisbon", "lisboa", "porto"]),
+    ("BR", &["sao paulo", "rio de janeiro"]),
+    (
+        "IN",
+        &[
+            "bangalore",
+            "bengaluru",
+            "hyderabad",
+            "mumbai",
+            "pune",
+            "chennai",
+            "new delhi",
+            "gurgaon",
+            "gurugram",
+            "noida",
+        ],
+    ),
+    ("NL", &["amsterdam", "rotterdam", "utrecht"]),
+    ("IE", &["dublin"]),
+    ("SE", &["stockholm"]),
+    ("DK", &["copenhagen"]),
+    ("NO", &["oslo"]),
+    ("FI", &["helsinki"]),
+    ("PL", &["warsaw", "krakow", "wroclaw"]),
+    ("CH", &["zurich", "zuerich", "geneva"]),
+    ("AT", &["vienna", "wien"]),
+    ("IT", &["milan", "rome"]),
+    ("AU", &["sydney", "brisbane"]),
+    ("JP", &["tokyo"]),
+    ("IL", &["tel aviv"]),
+    ("MX", &["mexico city", "guadalajara"]),
+    ("EE", &["tallinn"]),
+    ("HU", &["budapest"]),
+    ("CZ", &["prague"]),
+];
+
+/// The country of a large city that a text names; none when it names none, or cities of several countries.
+#[must_use]
+pub fn country_of_city(text: &str) -> Option<&'static Country> {
+    let all = words(text);
+    let mut found = CITIES.iter().filter(|(_, cities)| cities.iter().any(|city| has_phrase(&all, city)));
+    let (code, _) = found.next()?;
+    if found.next().is_some() { None } else { Country::by_code(code) }
+}
+
 macro_rules! countries {
     ($($code:literal $name:literal $dial:literal $aliases:literal;)*) => {
         /// Countries that application forms list.

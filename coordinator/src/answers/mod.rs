@@ -11,6 +11,7 @@
 
 mod bank;
 mod classify;
+mod control;
 mod derive;
 mod edit;
 mod facts;
@@ -21,9 +22,11 @@ mod kind;
 mod lexicon;
 mod options;
 mod own;
+mod pay;
 mod plan;
 mod render;
 mod scope;
+mod setting;
 mod text;
 
 pub use classify::{Class, Context, classify};

@@ -68,7 +68,7 @@ pub fn pick(options: &[Choice], want: &Want<'_>) -> Option<Pick> {
         .collect();
     match want {
         Want::Yes(yes) => yes_no(&labels, *yes),
-        Want::Decline => unique(&labels, MEANING, |label| is_decline(label)),
+        Want::Decline => unique(&labels, MEANING, is_decline),
         Want::Words { text, exact: true } => same_words(&labels, text),
         Want::Words { text, exact: false } => by_words(&labels, text),
         Want::Country(country) => by_country(&labels, country),

@@ -55,7 +55,7 @@ pub fn answer(field: &Field, class: &Class, setting: Setting, form: &FormModel, 
         PhoneType => phone_type(field, known),
         Address => address(field, setting, known),
         AddressLine2 => words_of(field, class.kind, of_profile(&profile.address.line2, "Profile: address")?),
-        City => city(field, setting, known),
+        City => city(field, known),
         State => {
             let state = known.place.state?;
             own(render::state(field, state)?, &known.place_fact(()))
@@ -169,11 +169,10 @@ fn address(field: &Field, setting: Setting, known: &Known<'_>) -> Option<Own> {
     }
 }
 
-fn city(field: &Field, setting: Setting, known: &Known<'_>) -> Option<Own> {
+fn city(field: &Field, known: &Known<'_>) -> Option<Own> {
     let city = known.place_fact(known.place.city.clone()?);
     if is_choice(field) && !field.options_complete {
         // A typeahead of places tells towns of one name apart by what follows.
-        let _ = setting;
         return location(field, known);
     }
     words_of(field, City, city)
@@ -376,7 +375,7 @@ fn located_in(field: &Field, form: &FormModel, known: &Known<'_>) -> Option<Own>
     let home = known.place.country?;
     let countries = countries_in(&field.label);
     let states: Vec<_> = STATES.iter().filter(|state| has_phrase(&question, &normalise(state.name))).collect();
-    let names = Scope::of_field(&field.label, form).names;
+    let names = Scope::of_field(field, form).names;
     let here = if let [state] = states.as_slice() {
         // "New York" is a city too, and a name beside the state may be one.
         let only = names.iter().all(|name| normalise(state.name).split(' ').any(|part| part == name));

@@ -8,7 +8,7 @@ use protocol::form::{Field, FieldKind, FormModel, Value};
 use protocol::plan::{FillPlan, PlannedField, Source};
 
 use super::bank::{Bank, Found};
-use super::classify::{Class, Context, KIND_MIN, classify};
+use super::classify::{Class, KIND_MIN, classify};
 use super::derive::Known;
 use super::facts::{Facts, UsageMode};
 use super::groups;
@@ -35,7 +35,7 @@ pub fn plan(form: &FormModel, facts: &Facts) -> FillPlan {
     let bank = Bank::new(facts);
     let classes: Vec<Class> = form.fields.iter().map(|field| classify(field, form)).collect();
     let planner = Planner { form, facts, known: &known, bank: &bank };
-    let settings = settings(form, &classes);
+    let settings = super::setting::settings(form, &classes);
     let mut fields: Vec<PlannedField> = form
         .fields
         .iter()
@@ -107,7 +107,7 @@ impl Planner<'_> {
         let own_first = is_own_fact(kind);
         let mut note = String::new();
         if !own_first && let Some(found) = found {
-            match self.from_bank(field, class, found, blank) {
+            match self.bank_value(field, class, found, blank) {
                 Ok(planned) => return planned,
                 Err(why) => note = why,
             }
@@ -125,7 +125,7 @@ impl Planner<'_> {
             };
         }
         if own_first && let Some(found) = found {
-            match self.from_bank(field, class, found, blank) {
+            match self.bank_value(field, class, found, blank) {
                 Ok(planned) => return planned,
                 Err(why) => note = why,
             }
@@ -157,7 +157,7 @@ impl Planner<'_> {
     }
 
     /// An entry of the bank as a value; `Err` says why it could not be used, when that should stop other sources.
-    fn from_bank(
+    fn bank_value(
         &self,
         field: &Field,
         class: &Class,
@@ -200,7 +200,7 @@ impl Planner<'_> {
             planned.ask = true;
             "A consent in your name: check it before it is sent".clone_into(&mut planned.note);
         }
-        if let Some(why) = self.pay_differs(field, kind, &entry.answer) {
+        if let Some(why) = super::pay::differs(field, kind, &entry.answer, self.known.place.country) {
             return Err(why);
         }
         let rendered =
@@ -225,37 +225,12 @@ impl Planner<'_> {
         }
     }
 
-    /// Pay in another currency or for another time than the person answered for is not the same figure.
-    fn pay_differs(&self, field: &Field, kind: Canonical, answer: &str) -> Option<String> {
-        if !matches!(kind, Canonical::Salary | Canonical::CurrentSalary) {
-            return None;
-        }
-        let text = format!("{} {}", field.label, field.description);
-        let asked = currency_in(&text);
-        let told =
-            currency_in(answer).or_else(|| self.known.place.country.and_then(|country| currency_of(country.code)));
-        if asked.is_some() && told.is_some() && asked != told {
-            return Some("The form asks for another currency than you answered in".to_owned());
-        }
-        let period = |text: &str| {
-            words(text).iter().find_map(|word| match word.as_str() {
-                "hourly" | "hour" | "hr" => Some("hour"),
-                "daily" | "day" => Some("day"),
-                "weekly" | "week" => Some("week"),
-                "monthly" | "month" | "mensual" | "mensuel" | "monatlich" | "mensal" => Some("month"),
-                _ => None,
-            })
-        };
-        (period(&text) != period(answer))
-            .then(|| "The form asks for pay by another period than you answered for".to_owned())
-    }
-
     /// "Authorised to work without sponsorship": both of the person's answers for that country together.
     fn combined_authorization(&self, field: &Field, class: &Class, blank: &PlannedField) -> Option<PlannedField> {
-        if class.kind != Canonical::WorkAuthorization || !Scope::of_field(&field.label, self.form).without_sponsorship {
+        if class.kind != Canonical::WorkAuthorization || !Scope::of_field(field, self.form).without_sponsorship {
             return None;
         }
-        let scope = Scope::of_field(&field.label, self.form);
+        let scope = Scope::of_field(field, self.form);
         let answer = |kind: Canonical| {
             self.facts.bank.iter().find_map(|entry| {
                 let question = &entry.entry.question;
@@ -500,97 +475,4 @@ fn short(question: &str) -> String {
         return question.to_owned();
     }
     question.chars().take(SHOWN).chain(std::iter::once('…')).collect()
-}
-
-fn currency_in(text: &str) -> Option<&'static str> {
-    let found = words(text).iter().find_map(|word| match word.as_str() {
-        "usd" | "dollar" | "dollars" => Some("USD"),
-        "eur" | "euro" | "euros" => Some("EUR"),
-        "gbp" | "pounds" | "sterling" => Some("GBP"),
-        "inr" | "rupees" | "lpa" | "lakh" | "lakhs" => Some("INR"),
-        "cad" => Some("CAD"),
-        "aud" => Some("AUD"),
-        "chf" => Some("CHF"),
-        "brl" | "reais" => Some("BRL"),
-        "sek" => Some("SEK"),
-        "sgd" => Some("SGD"),
-        "mxn" => Some("MXN"),
-        _ => None,
-    });
-    found.or_else(|| {
-        [("$", "USD"), ("€", "EUR"), ("£", "GBP"), ("₹", "INR"), ("R$", "BRL")]
-            .iter()
-            .rev()
-            .find(|(sign, _)| text.contains(sign))
-            .map(|(_, code)| *code)
-    })
-}
-
-fn currency_of(country: &str) -> Option<&'static str> {
-    Some(match country {
-        "US" | "PR" => "USD",
-        "GB" => "GBP",
-        "IN" => "INR",
-        "CA" => "CAD",
-        "AU" => "AUD",
-        "CH" => "CHF",
-        "BR" => "BRL",
-        "SE" => "SEK",
-        "SG" => "SGD",
-        "MX" => "MXN",
-        "DE" | "FR" | "ES" | "IT" | "PT" | "NL" | "BE" | "AT" | "IE" | "FI" | "GR" | "LU" => "EUR",
-        _ => return None,
-    })
-}
-
-/// What the form around each field says: siblings, and which job or school of several it belongs to.
-fn settings(form: &FormModel, classes: &[Class]) -> Vec<Setting> {
-    let has = |kinds: &[Canonical]| {
-        classes
-            .iter()
-            .any(|class| kinds.contains(&class.kind) && class.confidence >= KIND_MIN && class.context == Context::None)
-    };
-    let has_city = has(&[Canonical::City, Canonical::PostalCode]);
-    let has_phone_country = has(&[Canonical::PhoneCountry]);
-    let mut work = Counter::default();
-    let mut education = Counter::default();
-    form.fields
-        .iter()
-        .zip(classes)
-        .map(|(field, class)| {
-            let nth = match class.context {
-                Context::Work(number) => work.count(field, class.kind, number),
-                Context::Education(number) => education.count(field, class.kind, number),
-                _ => 0,
-            };
-            Setting { nth, has_city, has_phone_country }
-        })
-        .collect()
-}
-
-/// Numbers the entries of a repeated section: by the page's own numbers, else by the return of its first field.
-#[derive(Default)]
-struct Counter {
-    numbers: Vec<usize>,
-    anchor: Option<(Canonical, String)>,
-    entries: usize,
-}
-
-impl Counter {
-    fn count(&mut self, field: &Field, kind: Canonical, number: Option<usize>) -> usize {
-        if let Some(number) = number {
-            let at = self.numbers.iter().position(|seen| *seen == number);
-            return at.unwrap_or_else(|| {
-                self.numbers.push(number);
-                self.numbers.len() - 1
-            });
-        }
-        let this = (kind, normalise(&field.label));
-        match &self.anchor {
-            None => self.anchor = Some(this),
-            Some(anchor) if *anchor == this => self.entries += 1,
-            Some(_) => {}
-        }
-        self.entries
-    }
 }

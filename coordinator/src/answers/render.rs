@@ -64,6 +64,7 @@ pub fn text(field: &Field, kind: Canonical, answer: &str) -> Option<Rendered> {
         FieldKind::Number => number_of(answer, kind, field).map(|text| Rendered::new(Value::Text(text), 1.0)),
         FieldKind::Date | FieldKind::File | FieldKind::Password | FieldKind::Other => None,
         FieldKind::Email if !answer.contains('@') => None,
+        FieldKind::Url if !answer.contains('.') => None,
         FieldKind::Url => typed(field, &with_scheme(answer)),
         _ => typed(field, answer),
     }

@@ -1,10 +1,13 @@
 //! What a question is limited to: a country, a place, a company, a skill. An answer holds only within its scope.
 
-use protocol::form::FormModel;
+use protocol::form::{Field, FieldKind, FormModel};
 
-use super::geo::{Country, Place, countries_in};
+use super::geo::{Country, Place, countries_in, country_of_city};
 use super::options::numbers_in;
 use super::text::{alike, content, has_phrase, is_filler, normalise, words};
+
+/// Options are read for a question's scope only in short lists: a list of countries limits nothing.
+const CHOICES_READ: usize = 6;
 
 /// Words that leave a question about years of experience general.
 const GENERAL: &[&str] = &[
@@ -103,6 +106,8 @@ pub struct Scope {
     pub numbers: Vec<f64>,
     /// "… without sponsorship".
     pub without_sponsorship: bool,
+    /// All words of the question.
+    pub words: Vec<String>,
     /// What the years of experience are in; empty for experience in general.
     pub topic: Vec<String>,
 }
@@ -110,14 +115,23 @@ pub struct Scope {
 impl Scope {
     /// The scope of a question on a form.
     #[must_use]
-    pub fn of_field(text: &str, form: &FormModel) -> Self {
-        let mut scope = Self::of_question(text);
-        let job = form.page.job_location.as_deref().and_then(|place| Place::parse(place).country);
+    pub fn of_field(field: &Field, form: &FormModel) -> Self {
+        let mut scope = Self::of_question(&field.label);
+        // "Right to work", and only the choices say where: "Yes, in the advertised region".
+        let choices: Vec<&str> = match field.kind {
+            FieldKind::Radio | FieldKind::CheckboxGroup | FieldKind::Select if field.options.len() <= CHOICES_READ => {
+                field.options.iter().map(|option| option.label.as_str()).collect()
+            }
+            _ => Vec::new(),
+        };
+        let text = format!("{}. {}. {}", field.label, field.description, choices.join(". "));
+        if scope.place == Where::Home && choices.iter().any(|choice| words(choice).len() > 3) {
+            scope.place = Self::of_question(&choices.join(". ")).place;
+        }
         if scope.place == Where::Home {
-            scope.place = match job {
-                Some(country) => Where::Country(country),
-                None if speaks_of_job_location(text) => Where::Unclear,
-                None => Where::Home,
+            scope.place = match where_job_is(form) {
+                Where::Home if speaks_of_job_location(&text) => Where::Unclear,
+                place => place,
             };
         }
         scope
@@ -136,7 +150,7 @@ impl Scope {
         let without_sponsorship =
             without && all.iter().any(|w| w.starts_with("sponsor") || w == "visa" || w == "visum");
         let topic = content(text).into_iter().filter(|word| !GENERAL.contains(&word.as_str())).collect();
-        Self { place, names: names_in(text), numbers: numbers_in(text), without_sponsorship, topic }
+        Self { place, names: names_in(text), numbers: numbers_in(text), without_sponsorship, words: all, topic }
     }
 
     /// The same country, where "home" is the country the person lives in.
@@ -158,6 +172,24 @@ impl Scope {
     pub fn same_topic(&self, other: &Self) -> bool {
         let within = |a: &[String], b: &[String]| a.iter().all(|word| b.iter().any(|other| alike(word, other)));
         within(&self.topic, &other.topic) && within(&other.topic, &self.topic)
+    }
+}
+
+/// The country of the job as the page says it; home when it says nothing, or only that it is remote.
+fn where_job_is(form: &FormModel) -> Where {
+    let Some(text) = form.page.job_location.as_deref().filter(|text| !normalise(text).is_empty()) else {
+        return Where::Home;
+    };
+    if let Some(country) = Place::parse(text).country {
+        return Where::Country(country);
+    }
+    match countries_in(text).as_slice() {
+        [country] => Where::Country(country),
+        [] if words(text).iter().all(|word| matches!(word.as_str(), "remote" | "hybrid" | "anywhere" | "flexible")) => {
+            Where::Home
+        }
+        [] => country_of_city(text).map_or(Where::Unclear, Where::Country),
+        _ => Where::Unclear,
     }
 }
 

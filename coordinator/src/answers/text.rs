@@ -19,8 +19,10 @@ pub fn normalise(text: &str) -> String {
         match c {
             '\'' | '’' | '‘' | '´' | '`' => {}
             '.' if abbreviation_dot(&chars, at) => {}
-            '+' | '#' if at > 0 && chars[at - 1].is_alphabetic() => out.push(c),
-            '+' if chars.get(at + 1).is_some_and(char::is_ascii_digit) => push_space(&mut out),
+            // "C++", "C#"; not the plus of "Canada+1".
+            '+' | '#' if follows_letter(&chars, at) && !chars.get(at + 1).is_some_and(char::is_ascii_digit) => {
+                out.push(c)
+            }
             c if c.is_alphanumeric() => c.to_lowercase().for_each(|c| fold(c, &mut out)),
             '\u{300}'..='\u{36f}' => {}
             _ => push_space(&mut out),
@@ -37,6 +39,10 @@ fn abbreviation_dot(chars: &[char], at: usize) -> bool {
     let after = letter(Some(at + 1)) && !letter(Some(at + 2));
     let closes = at >= 3 && chars[at - 2] == '.' && alone;
     alone && (after || closes)
+}
+
+fn follows_letter(chars: &[char], at: usize) -> bool {
+    at > 0 && (chars[at - 1].is_alphabetic() || chars[at - 1] == '+')
 }
 
 fn push_space(out: &mut String) {
@@ -94,25 +100,37 @@ pub fn has_phrase(text: &[String], phrase: &str) -> bool {
     text.windows(phrase.len()).any(|window| window.iter().zip(&phrase).all(|(word, want)| word == want))
 }
 
-/// How alike two questions are, 0..=1: shared meaningful words (Dice), words alike by stem counted as shared.
+/// How alike two texts are, 0..=1; see [`likeness`].
 #[must_use]
 pub fn similarity(a: &str, b: &str) -> f32 {
-    let (a, b) = (unique(content(a)), unique(content(b)));
+    likeness(&unique_content(a), &unique_content(b))
+}
+
+/// Shared meaningful words (Dice), words alike by stem counted as shared. Takes what [`unique_content`] gives.
+#[must_use]
+pub fn likeness(a: &[String], b: &[String]) -> f32 {
     if a.is_empty() || b.is_empty() {
         return 0.0;
     }
-    let shared = a.iter().filter(|word| b.iter().any(|other| alike(word, other))).count();
-    (2 * shared) as f32 / (a.len() + b.len()) as f32
+    (2 * shared(a, b)) as f32 / (a.len() + b.len()) as f32
 }
 
-/// The meaningful words of `a` that have no like in `b`.
+/// How many words of `a` have a like in `b`.
 #[must_use]
-pub fn only_in(a: &str, b: &str) -> Vec<String> {
-    let b = content(b);
-    unique(content(a)).into_iter().filter(|word| !b.iter().any(|other| alike(word, other))).collect()
+pub fn shared(a: &[String], b: &[String]) -> usize {
+    a.iter().filter(|word| b.iter().any(|other| alike(word, other))).count()
 }
 
-fn unique(mut words: Vec<String>) -> Vec<String> {
+/// The words of `a` that have no like in `b`.
+#[must_use]
+pub fn only_in<'a>(a: &'a [String], b: &[String]) -> Vec<&'a String> {
+    a.iter().filter(|word| !b.iter().any(|other| alike(word, other))).collect()
+}
+
+/// The meaningful words of a text, each once.
+#[must_use]
+pub fn unique_content(text: &str) -> Vec<String> {
+    let mut words = content(text);
     words.sort_unstable();
     words.dedup();
     words
@@ -147,7 +165,25 @@ pub struct Pattern {
     none: Vec<Phrase>,
 }
 
-type Phrase = Vec<Vec<&'static str>>;
+/// The slots of a phrase, each with its alternatives.
+type Phrase = Vec<Vec<Stem>>;
+
+/// A word, or the beginning of one.
+#[derive(Debug)]
+struct Stem {
+    text: &'static str,
+    open: bool,
+}
+
+impl Stem {
+    fn parse(text: &'static str) -> Self {
+        text.strip_suffix('*').map_or(Self { text, open: false }, |text| Self { text, open: true })
+    }
+
+    fn is(&self, word: &str) -> bool {
+        if self.open { word.starts_with(self.text) } else { word == self.text }
+    }
+}
 
 impl Pattern {
     #[must_use]
@@ -159,7 +195,7 @@ impl Pattern {
                 Some(rest) => (&mut pattern.none, rest),
                 None => (&mut pattern.all, part),
             };
-            list.push(part.split(' ').map(|slot| slot.split('|').collect()).collect());
+            list.push(part.split(' ').map(|slot| slot.split('|').map(Stem::parse).collect()).collect());
         }
         pattern
     }
@@ -193,9 +229,6 @@ fn position(words: &[String], phrase: &Phrase) -> Option<usize> {
     if phrase.len() > words.len() {
         return None;
     }
-    (0..=words.len() - phrase.len()).find(|&at| {
-        phrase.iter().zip(&words[at..]).all(|(slot, word)| {
-            slot.iter().any(|want| want.strip_suffix('*').map_or(*want == word, |stem| word.starts_with(stem)))
-        })
-    })
+    (0..=words.len() - phrase.len())
+        .find(|&at| phrase.iter().zip(&words[at..]).all(|(slot, word)| slot.iter().any(|stem| stem.is(word))))
 }
