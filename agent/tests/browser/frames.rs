@@ -17,7 +17,7 @@ async fn a_form_in_nested_cross_origin_iframes_is_filled_with_real_input() {
     let page = lease.page();
     open(page, &world.site.url("/")).await;
     let shape: Vec<_> = page.frames().iter().map(|f| f.out_of_process).collect();
-    assert_eq!(shape, [false, true, false], "main, other origin, and back in the page's own process");
+    assert_eq!(shape, [false, true, true], "main, another origin, and in it the first origin again");
     let frame = frame_at(page, "/frame");
 
     click(page, &frame, "#name").await;

@@ -132,7 +132,7 @@ pub async fn js(page: &PageSession, frame: &FrameId, expression: &str) -> serde_
 /// Opens an address and waits until the page and all its frames are at rest.
 pub async fn open(page: &PageSession, url: &str) {
     page.navigate(url, PATIENCE).await.unwrap();
-    assert!(page.wait_quiet(Duration::from_millis(200), PATIENCE).await.unwrap());
+    assert!(page.wait_quiet(Duration::from_millis(200), PATIENCE).await.unwrap(), "{:?}", page.frames());
 }
 
 /// The centre of an element, in the page's viewport.
