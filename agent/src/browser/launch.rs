@@ -123,7 +123,10 @@ impl Browser {
         // It cannot have been collected yet: nobody waited.
         let pid = child.id().unwrap_or_default();
         let result = async {
-            let started = start_time(pid).ok_or(LaunchError::NotThere)?;
+            let Some(started) = start_time(pid) else {
+                let status = child.wait().await.map_err(io_error("waiting for the browser"))?;
+                return Err(LaunchError::Exited(status));
+            };
             write_owner(folder, &Owner { agent, browser: Some((pid, started)) })?;
             let (port, url) = listening(folder, &mut child).await?;
             let record =

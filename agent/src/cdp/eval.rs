@@ -16,17 +16,25 @@ use super::{COMMAND_TIMEOUT, Error, Gone, PageSession, Session, World};
 /// A context may vanish between looking it up and using it; a frame that does so four times running is navigating.
 const CONTEXT_ATTEMPTS: usize = 4;
 
-/// Resolves `true` once the document is loaded and has not changed for `quiet` ms, `false` after `limit` ms.
+/// How long a context that was made is waited for before it is made again in whatever document there is by now.
+const CONTEXT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Resolves `true` once the document is loaded and has not changed for `quiet` ms, `false` after `limit` ms. A document
+/// that is parsed but still waits for a frame or an image gets eight times as long.
 const QUIET: &str = "(quiet, limit) => new Promise(done => {
   let timer;
-  const finish = still => { observer.disconnect(); clearTimeout(timer); clearTimeout(end); done(still); };
-  const rearm = () => { clearTimeout(timer); timer = setTimeout(() => {
-    if (document.readyState === 'loading') rearm(); else finish(true);
-  }, quiet); };
+  const finish = calm => { observer.disconnect(); clearTimeout(timer); clearTimeout(end); done(calm); };
+  let still = 0;
+  const look = () => {
+    still = document.readyState === 'loading' ? 0 : still + 1;
+    if (still >= 8 || (still > 0 && document.readyState === 'complete')) finish(true); else arm();
+  };
+  const arm = () => { clearTimeout(timer); timer = setTimeout(look, quiet); };
+  const rearm = () => { still = 0; arm(); };
   const observer = new MutationObserver(rearm);
   const end = setTimeout(() => finish(false), limit);
   observer.observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
-  rearm();
+  arm();
 })";
 
 /// An element held in a frame until [`PageSession::release`] or the frame's next document.
@@ -177,24 +185,33 @@ impl PageSession {
         Err(Error::FrameGone)
     }
 
-    /// A frame's script context; waits for the page's own, makes ours.
+    /// A frame's script context; waits for the page's own, makes ours. The caller bounds the wait.
     async fn script_context(&self, frame: &FrameId, world: World) -> Result<(Session, String), Error> {
-        if let Some(found) = self.known_context(frame, world) {
-            return Ok(found);
+        loop {
+            if let Some(found) = self.known_context(frame, world) {
+                return Ok(found);
+            }
+            let session = self.session_of(frame);
+            if let (World::Isolated, Some(session)) = (world, &session) {
+                let mut params = CreateIsolatedWorldParams::new(frame.clone());
+                params.world_name = World::Isolated.name().map(str::to_owned);
+                match session.run(params).await.map_err(|e| self.of_frame(session, e)) {
+                    // The frame may just be moving to another process; the tree knows better.
+                    Ok(_) | Err(Error::FrameGone) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            // The event of its creation precedes the answer, unless the session's set-up is still under way, the
+            // document was replaced, or the frame moved: then once more.
+            let found = self.wait_for(|s| match s.frames.context(frame, world) {
+                Some((key, unique)) => s.session(&key).map(|session| Ok((session, unique))),
+                None if s.frames.frame(frame).is_none() => Some(Err(Error::FrameGone)),
+                None => None,
+            });
+            if let Ok(found) = tokio::time::timeout(CONTEXT_PAUSE, found).await {
+                return found?;
+            }
         }
-        if world == World::Isolated {
-            let session = self.session_of(frame).ok_or(Error::FrameGone)?;
-            let mut params = CreateIsolatedWorldParams::new(frame.clone());
-            params.world_name = World::Isolated.name().map(str::to_owned);
-            session.run(params).await.map_err(|e| self.of_frame(&session, e))?;
-        }
-        // The event of its creation precedes the answer, unless the session's set-up is still under way.
-        self.wait_for(|s| match s.frames.context(frame, world) {
-            Some((key, unique)) => s.session(&key).map(|session| Ok((session, unique))),
-            None if s.frames.frame(frame).is_none() => Some(Err(Error::FrameGone)),
-            None => None,
-        })
-        .await?
     }
 
     fn known_context(&self, frame: &FrameId, world: World) -> Option<(Session, String)> {

@@ -6,13 +6,12 @@ fn id(name: &str) -> FrameId {
     FrameId::from(name.to_owned())
 }
 
-fn frame(name: &str, parent: Option<&str>, url: &str) -> Frame {
-    serde_json::from_value(json!({
+fn frame(name: &str, parent: Option<&str>, url: &str) -> serde_json::Value {
+    json!({
         "id": name, "parentId": parent, "loaderId": "L", "url": url, "domainAndRegistry": "", "securityOrigin": url,
         "mimeType": "text/html", "secureContextType": "Secure", "crossOriginIsolatedContextType": "NotIsolated",
         "gatedAPIFeatures": [],
-    }))
-    .unwrap()
+    })
 }
 
 fn context(ctx: i64, frame: &str, name: &str) -> ExecutionContextDescription {
@@ -115,7 +114,7 @@ fn local_roots_follow_processes() {
 #[test]
 fn a_snapshot_fills_gaps_and_overwrites_nothing() {
     let mut tree = Tree::new(id("main"), "P");
-    tree.navigated("P", &frame("main", None, "https://new.example"));
+    tree.navigated("P", &serde_json::from_value(frame("main", None, "https://new.example")).unwrap());
     let old: FrameTree = serde_json::from_value(json!({
         "frame": frame("main", None, "https://old.example"),
         "childFrames": [{"frame": frame("a", Some("main"), "https://a.example")}],

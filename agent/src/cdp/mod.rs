@@ -15,6 +15,7 @@ mod mux;
 mod navigate;
 mod page;
 mod picture;
+mod sink;
 mod targets;
 
 pub use chromiumoxide::cdp::browser_protocol::browser::BrowserContextId;

@@ -199,18 +199,16 @@ impl PageSession {
             return Err(NavigateError::Scheme);
         }
         let started = Instant::now();
+        let unanswered = || Error::Timeout { method: "Page.navigate".into(), after: limit };
         let arrived = tokio::time::timeout(limit, self.go(&url, started, limit)).await;
-        arrived
-            .unwrap_or(Err(NavigateError::Browser(Error::Timeout { method: "Page.navigate".into(), after: limit })))
-            .map_err(|error| match error {
-                NavigateError::Browser(Error::Timeout { .. }) => {
-                    // Whatever still trickles in must not surprise the next reader.
-                    let root = self.inner.root.clone();
-                    tokio::spawn(async move { root.run(StopLoadingParams::default()).await });
-                    NavigateError::TimedOut
-                }
-                error => error,
-            })
+        match arrived.unwrap_or_else(|_| Err(unanswered().into())) {
+            Err(NavigateError::Browser(Error::Timeout { .. })) => {
+                // Whatever still trickles in must not surprise the next reader, nor this end the next navigation.
+                self.inner.root.run(StopLoadingParams::default()).await?;
+                Err(NavigateError::TimedOut)
+            }
+            arrived => arrived,
+        }
     }
 
     async fn go(&self, url: &Url, started: Instant, limit: Duration) -> Result<Arrival, NavigateError> {

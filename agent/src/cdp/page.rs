@@ -3,11 +3,10 @@
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use chromiumoxide::cdp::CdpEvent;
 use chromiumoxide::cdp::browser_protocol::emulation::SetFocusEmulationEnabledParams;
 use chromiumoxide::cdp::browser_protocol::page::{
-    self, AddScriptToEvaluateOnNewDocumentParams, DialogType, FrameDetachedReason, FrameId, GetFrameTreeParams,
-    HandleJavaScriptDialogParams, SetInterceptFileChooserDialogParams, SetLifecycleEventsEnabledParams,
+    self, AddScriptToEvaluateOnNewDocumentParams, FrameId, GetFrameTreeParams, SetInterceptFileChooserDialogParams,
+    SetLifecycleEventsEnabledParams,
 };
 use chromiumoxide::cdp::browser_protocol::target::{SetAutoAttachParams, TargetId, TargetInfo};
 use chromiumoxide::cdp::browser_protocol::{inspector, network};
@@ -26,8 +25,6 @@ const EVENTS: usize = 512;
 const MAX_SCRIPTS: usize = 16;
 /// Popups of one page that nobody has taken; a form opens one.
 const MAX_POPUPS: usize = 4;
-/// Characters of a dialog's message that are kept.
-const DIALOG_TEXT: usize = 500;
 /// How often a page's renderer is asked whether it lives, and how long it may take.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Unanswered heartbeats (each waits `COMMAND_TIMEOUT`) that make a page hung: 20 s of a blocked main thread, which no
@@ -73,15 +70,15 @@ pub enum PageEvent {
 
 /// A script for every new document.
 #[derive(Clone)]
-struct Script {
+pub(super) struct Script {
     source: String,
     world: World,
 }
 
 pub(super) struct State {
     pub(super) frames: Tree,
-    scripts: Vec<Script>,
-    sessions: Vec<Session>,
+    pub(super) scripts: Vec<Script>,
+    pub(super) sessions: Vec<Session>,
     popups: Vec<PageSession>,
     pub(super) load: Load,
     setup: Option<Result<(), Gone>>,
@@ -95,11 +92,11 @@ impl State {
 
 pub(super) struct Inner {
     pub(super) root: Session,
-    target: TargetId,
+    pub(super) target: TargetId,
     context: Option<BrowserContextId>,
-    state: Mutex<State>,
-    changed: watch::Sender<()>,
-    events: broadcast::Sender<PageEvent>,
+    pub(super) state: Mutex<State>,
+    pub(super) changed: watch::Sender<()>,
+    pub(super) events: broadcast::Sender<PageEvent>,
     pub(super) newest: watch::Sender<Option<Arc<Picture>>>,
     pub(super) path: Option<Arc<dyn NetworkPath>>,
 }
@@ -201,7 +198,7 @@ impl PageSession {
 
     /// Prepares a new session while it is held: everything is handed over in order and then released, so the scripts
     /// are in place before the frame's first own script runs.
-    async fn set_up(&self, session: &Session, scripts: &[Script], is_page: bool) -> Result<(), Error> {
+    pub(super) async fn set_up(&self, session: &Session, scripts: &[Script], is_page: bool) -> Result<(), Error> {
         let mut attach = SetAutoAttachParams::new(true, true);
         attach.flatten = Some(true);
         attach.filter = Some(targets::only("iframe"));
@@ -389,103 +386,4 @@ async fn heartbeat(page: Weak<Inner>, root: Session) {
             return;
         }
     }
-}
-
-impl Sink for Inner {
-    fn event(&self, session: &Session, event: &CdpEvent) {
-        let key = session.key();
-        let mut state = self.state.lock().expect("nothing panics while holding a page's state");
-        let mut events = Vec::new();
-        match event {
-            CdpEvent::PageFrameAttached(e) => state.frames.attached(key, e.frame_id.clone(), e.parent_frame_id.clone()),
-            CdpEvent::PageFrameDetached(e) => {
-                state.frames.detached(key, &e.frame_id, e.reason == FrameDetachedReason::Swap);
-            }
-            CdpEvent::PageFrameNavigated(e) => {
-                state.frames.navigated(key, &e.frame);
-                let main = e.frame.id == *state.frames.main();
-                let url = state.frames.frame(&e.frame.id).map(|f| f.url).unwrap_or_default();
-                events.push(PageEvent::Navigated { frame: e.frame.id.clone(), url, main });
-            }
-            CdpEvent::PageNavigatedWithinDocument(e) => state.frames.moved_within(&e.frame_id, &e.url),
-            CdpEvent::PageLifecycleEvent(e) if e.frame_id == *state.frames.main() => state.load.lifecycle(e),
-            CdpEvent::RuntimeExecutionContextCreated(e) => state.frames.context_created(key, &e.context),
-            CdpEvent::RuntimeExecutionContextDestroyed(e) => {
-                state.frames.context_destroyed(&e.execution_context_unique_id);
-            }
-            CdpEvent::RuntimeExecutionContextsCleared(_) => state.frames.contexts_cleared(key),
-            CdpEvent::NetworkRequestWillBeSent(_)
-            | CdpEvent::NetworkResponseReceived(_)
-            | CdpEvent::NetworkLoadingFailed(_) => {
-                let main = state.frames.main().clone();
-                events.extend(state.load.network(&main, event));
-            }
-            CdpEvent::PageJavascriptDialogOpening(e) => events.push(answer_dialog(session, e)),
-            CdpEvent::PageScreencastFrame(e) => {
-                drop(state);
-                return super::picture::received(self, session, e);
-            }
-            _ => return,
-        }
-        drop(state);
-        let _ = self.changed.send(());
-        for event in events {
-            let _ = self.events.send(event);
-        }
-    }
-
-    fn attached(&self, _: &Session, child: &Session, info: &TargetInfo) -> Option<Arc<dyn Sink>> {
-        // The page table keeps a page for as long as its target lives.
-        let page = child.cdp().inner.targets.get(&self.target)?;
-        let frame = FrameId::from(String::from(info.target_id.clone()));
-        let scripts = page.state(|s| {
-            s.sessions.push(child.clone());
-            s.frames.taken_over(child.key(), frame, info.parent_frame_id.clone());
-            s.scripts.clone()
-        });
-        let (session, sink) = (child.clone(), page.sink());
-        tokio::spawn(async move {
-            if let Err(error) = page.set_up(&session, &scripts, false).await
-                && !error.is_fatal()
-            {
-                tracing::warn!(%error, "a frame could not be set up");
-            }
-        });
-        Some(sink)
-    }
-
-    fn gone(&self, session: &Session, why: Gone) {
-        let mut state = self.state.lock().expect("nothing panics while holding a page's state");
-        let lost: Vec<_> = state.frames.list().into_iter().map(|f| f.id).collect();
-        state.frames.session_ended(session.key());
-        state.sessions.retain(|known| known.key() != session.key());
-        let crashed = match why {
-            Gone::Crashed => lost.into_iter().find(|id| state.frames.frame(id).is_none()),
-            _ => None,
-        };
-        drop(state);
-        if session.key() == self.root.key() {
-            session.cdp().inner.targets.remove(&self.target);
-        }
-        if let Some(frame) = crashed {
-            let _ = self.events.send(PageEvent::FrameCrashed { frame });
-        }
-        let _ = self.changed.send(());
-    }
-}
-
-/// Dialogs block the renderer, so each is answered at once, and never so that it commits anyone to anything.
-fn answer_dialog(session: &Session, dialog: &page::EventJavascriptDialogOpening) -> PageEvent {
-    let (kind, accept) = match dialog.r#type {
-        DialogType::Alert => (DialogKind::Alert, true),
-        DialogType::Beforeunload => (DialogKind::BeforeUnload, true),
-        DialogType::Confirm => (DialogKind::Confirm, false),
-        DialogType::Prompt => (DialogKind::Prompt, false),
-    };
-    let session = session.clone();
-    tokio::spawn(async move {
-        // A dialog that closed by itself is refused here; nothing is left to do then.
-        let _ = session.run(HandleJavaScriptDialogParams::new(accept)).await;
-    });
-    PageEvent::Dialog { kind, message: dialog.message.chars().take(DIALOG_TEXT).collect() }
 }

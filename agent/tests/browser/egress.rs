@@ -6,11 +6,11 @@ use tokio::net::{TcpListener, TcpStream};
 use valet_agent::cdp::NavigateError;
 use valet_agent::egress::Egress;
 
-use super::site::{PATIENCE, Site, World2, within};
+use super::site::{Host, PATIENCE, Site, within};
 
 #[tokio::test]
 async fn private_destinations_are_refused_however_they_are_reached() {
-    let world = World2::start(1, 1).await;
+    let world = Host::start(1, 1).await;
     let secret = Site::start().await;
     let lease = world.lease().await;
     let page = lease.page();
@@ -39,7 +39,7 @@ async fn private_destinations_are_refused_however_they_are_reached() {
 
 #[tokio::test]
 async fn arrivals_and_failures_are_told_apart() {
-    let world = World2::start(1, 1).await;
+    let world = Host::start(1, 1).await;
     let lease = world.lease().await;
     let page = lease.page();
     let first = world.site.url("/redirect?to=/frame");

@@ -3,7 +3,7 @@
 use serde_json::json;
 use valet_agent::cdp::{Error, FrameId, Key, PageSession, World};
 
-use super::site::{World2, click, js, kill, open, within};
+use super::site::{Host, click, js, kill, open, within};
 
 fn frame_at(page: &PageSession, path: &str) -> FrameId {
     let frames = page.frames();
@@ -12,12 +12,12 @@ fn frame_at(page: &PageSession, path: &str) -> FrameId {
 
 #[tokio::test]
 async fn a_form_in_nested_cross_origin_iframes_is_filled_with_real_input() {
-    let world = World2::start(1, 1).await;
+    let world = Host::start(1, 1).await;
     let lease = world.lease().await;
     let page = lease.page();
     open(page, &world.site.url("/")).await;
     let shape: Vec<_> = page.frames().iter().map(|f| f.out_of_process).collect();
-    assert_eq!(shape, [false, true, false], "main, other origin, and back in the page's own process");
+    assert_eq!(shape, [false, true, true], "main, another origin, and in it the first origin again");
     let frame = frame_at(page, "/frame");
 
     click(page, &frame, "#name").await;
@@ -54,7 +54,7 @@ async fn a_form_in_nested_cross_origin_iframes_is_filled_with_real_input() {
 
 #[tokio::test]
 async fn scripts_run_before_those_of_every_frame_and_worlds_are_apart() {
-    let world = World2::start(1, 1).await;
+    let world = Host::start(1, 1).await;
     let lease = world.lease().await;
     let page = lease.page();
     page.add_script("window.guard = 'armed'", World::Main).await.unwrap();
@@ -78,7 +78,7 @@ async fn scripts_run_before_those_of_every_frame_and_worlds_are_apart() {
 
 #[tokio::test]
 async fn frames_come_and_go() {
-    let world = World2::start(1, 1).await;
+    let world = Host::start(1, 1).await;
     let lease = world.lease().await;
     let page = lease.page();
     open(page, &world.site.url("/")).await;
@@ -110,7 +110,7 @@ async fn frames_come_and_go() {
 
 #[tokio::test]
 async fn a_crashed_frame_is_noticed_and_the_page_lives_on() {
-    let world = World2::start(1, 0).await;
+    let world = Host::start(1, 0).await;
     let lease = world.lease().await;
     let page = lease.page();
     open(page, &world.site.url("/")).await;

@@ -5,11 +5,11 @@ use std::time::Duration;
 use valet_agent::cdp::{DialogKind, Error, Gone, PageEvent, RequestKind, World};
 
 use super::frames::renderers;
-use super::site::{PATIENCE, World2, click, js, kill, open, within};
+use super::site::{Host, PATIENCE, click, js, kill, open, within};
 
 #[tokio::test]
 async fn dialogs_are_answered_without_agreeing_to_anything() {
-    let world = World2::start(1, 1).await;
+    let world = Host::start(1, 1).await;
     let lease = world.lease().await;
     let page = lease.page();
     open(
@@ -35,7 +35,7 @@ async fn dialogs_are_answered_without_agreeing_to_anything() {
 
 #[tokio::test]
 async fn popups_are_held_until_our_scripts_are_in_them() {
-    let world = World2::start(1, 1).await;
+    let world = Host::start(1, 1).await;
     let lease = world.lease().await;
     let page = lease.page();
     page.add_script("window.guard = 'armed'", World::Main).await.unwrap();
@@ -73,7 +73,7 @@ async fn popups_are_held_until_our_scripts_are_in_them() {
 
 #[tokio::test]
 async fn requests_that_could_send_a_form_are_told() {
-    let world = World2::start(1, 1).await;
+    let world = Host::start(1, 1).await;
     let lease = world.lease().await;
     let page = lease.page();
     open(page, &world.site.page("<form method=post action=/frame><button id=send>Send</button></form>")).await;
@@ -97,7 +97,7 @@ async fn requests_that_could_send_a_form_are_told() {
 
 #[tokio::test]
 async fn pictures_cover_the_page_and_a_view_runs() {
-    let world = World2::start(1, 1).await;
+    let world = Host::start(1, 1).await;
     let lease = world.lease().await;
     let page = lease.page();
     open(page, &world.site.page("<body style='margin:0'><div style='height:3000px;background:teal'>x</div>")).await;
@@ -117,7 +117,7 @@ async fn pictures_cover_the_page_and_a_view_runs() {
 
 #[tokio::test]
 async fn restless_pages_are_not_waited_for_for_ever() {
-    let world = World2::start(1, 1).await;
+    let world = Host::start(1, 1).await;
     let lease = world.lease().await;
     let page = lease.page();
     let restless = "<p>x</p><script>setInterval(() => document.body.append('x'), 20)</script>";
@@ -133,7 +133,7 @@ async fn restless_pages_are_not_waited_for_for_ever() {
 
 #[tokio::test]
 async fn a_killed_renderer_fails_its_commands_at_once() {
-    let world = World2::start(1, 0).await;
+    let world = Host::start(1, 0).await;
     let lease = world.lease().await;
     let page = lease.page();
     open(page, &world.site.url("/frame")).await;
@@ -155,7 +155,7 @@ async fn a_killed_renderer_fails_its_commands_at_once() {
 
 #[tokio::test]
 async fn a_page_that_never_answers_is_declared_hung() {
-    let world = World2::start(1, 0).await;
+    let world = Host::start(1, 0).await;
     let lease = world.lease().await;
     let page = lease.page();
     open(page, &world.site.url("/frame")).await;

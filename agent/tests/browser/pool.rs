@@ -11,11 +11,11 @@ use valet_agent::browser::{
 use valet_agent::cdp::{Error, Gone, World};
 use valet_agent::egress::Egress;
 
-use super::site::{PATIENCE, World2, folders, js, kill, launch_options, open, within};
+use super::site::{Host, PATIENCE, folders, js, kill, launch_options, open, within};
 
 #[tokio::test]
 async fn leased_pages_are_strangers_to_each_other() {
-    let world = World2::start(2, 1).await;
+    let world = Host::start(2, 1).await;
     let (one, two) = (world.lease().await, world.lease().await);
     assert_ne!(one.context(), two.context());
     let cookie = "document.cookie + '|' + localStorage.length";
@@ -33,7 +33,7 @@ async fn leased_pages_are_strangers_to_each_other() {
 
 #[tokio::test]
 async fn places_are_bounded_and_spares_come_back() {
-    let world = World2::start(2, 1).await;
+    let world = Host::start(2, 1).await;
     within("a spare", world.pool.wait_until(|s| s.spare == 1)).await;
     let one = world.lease().await;
     within("its replacement", world.pool.wait_until(|s| (s.leased, s.spare) == (1, 1))).await;
@@ -52,7 +52,7 @@ async fn places_are_bounded_and_spares_come_back() {
 
 #[tokio::test]
 async fn a_killed_browser_fails_everything_at_once_and_is_replaced() {
-    let world = World2::start(2, 1).await;
+    let world = Host::start(2, 1).await;
     let (one, two) = (world.lease().await, world.lease().await);
     open(one.page(), &world.site.url("/frame")).await;
     let main = one.page().main_frame();

@@ -76,14 +76,14 @@ impl Site {
 }
 
 /// A site and a pool whose browser may go to both of its origins.
-pub struct World2 {
+pub struct Host {
     pub site: Site,
     pub egress: Egress,
     pub pool: Pool,
     pub data: tempfile::TempDir,
 }
 
-impl World2 {
+impl Host {
     pub async fn start(capacity: usize, spares: usize) -> Self {
         let site = Site::start().await;
         let allowed = AllowList::new([format!("127.0.0.1:{}", site.port), format!("localhost:{}", site.port)]).unwrap();
@@ -132,7 +132,7 @@ pub async fn js(page: &PageSession, frame: &FrameId, expression: &str) -> serde_
 /// Opens an address and waits until the page and all its frames are at rest.
 pub async fn open(page: &PageSession, url: &str) {
     page.navigate(url, PATIENCE).await.unwrap();
-    assert!(page.wait_quiet(Duration::from_millis(200), PATIENCE).await.unwrap());
+    assert!(page.wait_quiet(Duration::from_millis(200), PATIENCE).await.unwrap(), "{:?}", page.frames());
 }
 
 /// The centre of an element, in the page's viewport.
