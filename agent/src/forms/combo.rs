@@ -89,7 +89,9 @@ async fn press(page: &PageSession, place: &Place, opening: &Opening) -> Result<(
     if opening.hit {
         click(page, &place.frame, opening.x, opening.y).await
     } else {
-        call::<serde_json::Value>(page, &place.frame, "press", json!({"key": place.key}), Duration::ZERO).await.map(|_| ())
+        call::<serde_json::Value>(page, &place.frame, "press", json!({"key": place.key}), Duration::ZERO)
+            .await
+            .map(|_| ())
     }
 }
 
@@ -121,7 +123,8 @@ pub(super) async fn peek(page: &PageSession, place: &Place) -> Result<Option<(Ve
 }
 
 async fn shut(page: &PageSession, place: &Place, opening: &Opening) -> Result<(), Error> {
-    let closed: Closed = call(page, &place.frame, "closeList", json!({"key": place.key}), Duration::from_secs(1)).await?;
+    let closed: Closed =
+        call(page, &place.frame, "closeList", json!({"key": place.key}), Duration::from_secs(1)).await?;
     if !closed.open {
         return Ok(());
     }
@@ -136,7 +139,12 @@ async fn shut(page: &PageSession, place: &Place, opening: &Opening) -> Result<()
 }
 
 /// Makes the list hold exactly these choices.
-pub(super) async fn fill(page: &PageSession, place: &Place, labels: &[String], multiple: bool) -> Result<(Outcome, Option<Picked>), Error> {
+pub(super) async fn fill(
+    page: &PageSession,
+    place: &Place,
+    labels: &[String],
+    multiple: bool,
+) -> Result<(Outcome, Option<Picked>), Error> {
     let mut picked = None;
     if labels.is_empty() {
         return Ok((clear(page, place).await?, None));
@@ -181,7 +189,11 @@ async fn drop_others(page: &PageSession, place: &Place, labels: &[String]) -> Re
 async fn clear(page: &PageSession, place: &Place) -> Result<Outcome, Error> {
     drop_others(page, place, &[]).await?;
     let _: Flag = call(page, &place.frame, "clearText", json!({"key": place.key}), Duration::ZERO).await?;
-    Ok(if chosen(page, place).await?.is_empty() { Outcome::Entered } else { failed("the choice could not be taken away") })
+    Ok(if chosen(page, place).await?.is_empty() {
+        Outcome::Entered
+    } else {
+        failed("the choice could not be taken away")
+    })
 }
 
 async fn pick(
@@ -208,7 +220,8 @@ async fn pick(
             }
         }
     }
-    let Some(found) = usize::try_from(shown.at).ok().and_then(|at| shown.labels.get(at).map(|l| (at, l.clone()))) else {
+    let Some(found) = usize::try_from(shown.at).ok().and_then(|at| shown.labels.get(at).map(|l| (at, l.clone())))
+    else {
         // A box without any list keeps what was typed; one with a list must not keep half a search.
         if !listed && opening.types && shown.state != "loading" {
             let _: Flag = call(page, &place.frame, "leave", json!({}), Duration::ZERO).await?;
@@ -272,7 +285,9 @@ fn filters(label: &str) -> Vec<String> {
 
 async fn retype(page: &PageSession, place: &Place, opening: &Opening, filter: &str) -> Result<(), Error> {
     let prepared = if opening.types {
-        call::<serde_json::Value>(page, &place.frame, "prepare", json!({"key": place.key}), Duration::from_secs(1)).await.map(|_| ())
+        call::<serde_json::Value>(page, &place.frame, "prepare", json!({"key": place.key}), Duration::from_secs(1))
+            .await
+            .map(|_| ())
     } else {
         call::<serde_json::Value>(page, &place.frame, "selectActive", json!({}), Duration::ZERO).await.map(|_| ())
     };

@@ -1,7 +1,9 @@
 //! What the script reports, and its translation into the form model. Everything here comes from the page: it is cut,
 //! counted and checked before it goes further.
 
-use protocol::form::{Choice, FIELDS_MAX, Field, FieldKind, FileRef, FormModel, OPTIONS_MAX, Rect, TEXT_MAX, VALUE_MAX, Value};
+use protocol::form::{
+    Choice, FIELDS_MAX, Field, FieldKind, FileRef, FormModel, OPTIONS_MAX, Rect, TEXT_MAX, VALUE_MAX, Value,
+};
 use protocol::ids::FieldId;
 use serde::Deserialize;
 
@@ -163,7 +165,9 @@ impl RawField {
             placeholder: cut(&self.placeholder, TEXT_MAX),
             required: self.required,
             multiple: self.multiple,
-            options: options.map(|o| Choice { value: cut(&o.value, TEXT_MAX), label: cut(&o.label, TEXT_MAX) }).collect(),
+            options: options
+                .map(|o| Choice { value: cut(&o.value, TEXT_MAX), label: cut(&o.label, TEXT_MAX) })
+                .collect(),
             options_complete: self.options_complete,
             value: self.value.value(),
             editable: self.editable,
@@ -287,7 +291,8 @@ mod tests {
 
     #[test]
     fn an_honest_model_is_left_whole() {
-        let fields = (0..60).map(|i| raw(250, "Country").field(FieldId(format!("f{i}")), Point { x: 10.0, y: 20.0 })).collect();
+        let fields =
+            (0..60).map(|i| raw(250, "Country").field(FieldId(format!("f{i}")), Point { x: 10.0, y: 20.0 })).collect();
         let mut model = FormModel { page: page(), fields };
         let before = model.clone();
         assert!(!bound(&mut model));

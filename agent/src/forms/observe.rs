@@ -15,8 +15,15 @@ use crate::cdp::{Error, FrameId, FrameInfo, PageSession};
 
 /// Frames that are never part of a form: captcha widgets, payment, ads, analytics.
 const FOREIGN: [&str; 9] = [
-    "google.com/recaptcha", "recaptcha.net/", "hcaptcha.com/", "challenges.cloudflare.com/", "arkoselabs.com/",
-    "doubleclick.net/", "googletagmanager.com/", "youtube.com/embed", "js.stripe.com/",
+    "google.com/recaptcha",
+    "recaptcha.net/",
+    "hcaptcha.com/",
+    "challenges.cloudflare.com/",
+    "arkoselabs.com/",
+    "doubleclick.net/",
+    "googletagmanager.com/",
+    "youtube.com/embed",
+    "js.stripe.com/",
 ];
 /// Errors of the page that are kept.
 const ERRORS_MAX: usize = 10;
@@ -77,7 +84,8 @@ pub(super) async fn look(page: &PageSession, memory: &mut Memory) -> Result<Look
             .filter(|upload| upload.place.frame == frame.id)
             .map(|upload| json!({"key": upload.place.key, "name": upload.file.name}))
             .collect();
-        let seen = call::<RawObservation>(page, &frame.id, "observe", json!({"uploads": uploads}), Duration::ZERO).await;
+        let seen =
+            call::<RawObservation>(page, &frame.id, "observe", json!({"uploads": uploads}), Duration::ZERO).await;
         let origin = match (&seen, frame.id == main) {
             (Ok(seen), false) if !seen.fields.is_empty() => page.frame_origin(&frame.id).await.ok(),
             (_, true) => Some((0.0, 0.0)),
@@ -157,7 +165,9 @@ fn restore(
     memory: &Memory,
 ) {
     for field in fields.iter_mut() {
-        if field.kind == FieldKind::Combobox && let Some((options, complete)) = memory.options.get(&field.id) {
+        if field.kind == FieldKind::Combobox
+            && let Some((options, complete)) = memory.options.get(&field.id)
+        {
             field.options.clone_from(options);
             field.options_complete = *complete;
         }

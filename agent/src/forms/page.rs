@@ -106,7 +106,12 @@ impl FormPage {
             match call::<Glance>(&self.page, &frame.id, "glance", json!({}), Duration::ZERO).await {
                 Ok(seen) => {
                     let page = seen.page;
-                    if seen.fields > 1 || page.can_apply || page.closed || page.already_applied || page.blocker.is_some() {
+                    if seen.fields > 1
+                        || page.can_apply
+                        || page.closed
+                        || page.already_applied
+                        || page.blocker.is_some()
+                    {
                         return Ok(true);
                     }
                 }

@@ -18,10 +18,11 @@ fn digits(text: &str) -> String {
 /// The value as this kind of field takes it: one choice for a list given as text, a text given as a single choice.
 pub(super) fn suited(kind: FieldKind, value: &Value) -> Value {
     match (kind, value) {
-        (
-            FieldKind::Select | FieldKind::Combobox | FieldKind::Radio | FieldKind::CheckboxGroup,
-            Value::Text(text),
-        ) if !text.is_empty() => Value::Choices(vec![text.clone()]),
+        (FieldKind::Select | FieldKind::Combobox | FieldKind::Radio | FieldKind::CheckboxGroup, Value::Text(text))
+            if !text.is_empty() =>
+        {
+            Value::Choices(vec![text.clone()])
+        }
         (
             FieldKind::Text
             | FieldKind::Email
@@ -88,7 +89,11 @@ fn same_text(field: &Field, wanted: &str, got: &str) -> bool {
         },
         // A text box may carry a mask of its own ("$185,000", "(510) 555-0142").
         FieldKind::Text => {
-            let masked = |text: &str| text.chars().all(|c| c.is_ascii_digit() || c.is_ascii_punctuation() || c == ' ' || c == '$' || c == '€' || c == '£');
+            let masked = |text: &str| {
+                text.chars().all(|c| {
+                    c.is_ascii_digit() || c.is_ascii_punctuation() || c == ' ' || c == '$' || c == '€' || c == '£'
+                })
+            };
             masked(wanted) && masked(got) && digits(wanted).len() >= 3 && digits(wanted) == digits(got)
         }
         FieldKind::Password => true,
@@ -97,7 +102,11 @@ fn same_text(field: &Field, wanted: &str, got: &str) -> bool {
 }
 
 fn fold_lines(text: &str) -> String {
-    text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn number(text: &str) -> Option<f64> {
@@ -119,7 +128,9 @@ fn order(placeholder: &str) -> &'static [&'static str] {
 
 fn iso(text: &str, placeholder: &str) -> Option<NaiveDate> {
     let text = text.trim();
-    std::iter::once(&"%Y-%m-%d").chain(order(placeholder)).find_map(|format| NaiveDate::parse_from_str(text, format).ok())
+    std::iter::once(&"%Y-%m-%d")
+        .chain(order(placeholder))
+        .find_map(|format| NaiveDate::parse_from_str(text, format).ok())
 }
 
 /// A date as the field takes it: an ISO date in the order and with the separator that the placeholder shows; anything

@@ -118,7 +118,8 @@ async fn a_permit_is_for_the_form_and_the_values_that_were_reviewed() {
     assert_eq!(world.page.check(&permit).await, Ok(()));
     world.js("document.querySelector('textarea').value = 'by the page'").await;
     assert_eq!(world.page.check(&permit).await, Err(ReturnReason::ValuesChanged));
-    world.js("document.querySelector('textarea').value = ''; document.forms[0].insertAdjacentHTML('afterbegin', '<label>Salary<input></label>')").await;
+    world.js("document.querySelector('textarea').value = ''").await;
+    world.js("document.forms[0].insertAdjacentHTML('afterbegin', '<label>Salary<input></label>')").await;
     assert_eq!(world.page.check(&permit).await, Err(ReturnReason::FormChanged));
     world.stop().await;
 }

@@ -43,13 +43,23 @@ struct Shared {
 }
 
 /// Fills the holes of a page; `{{r}}` is random per load, like the ids of many systems.
-async fn page(State(shared): State<Shared>, Path(name): Path<String>, Query(mut holes): Query<HashMap<String, String>>) -> Response {
+async fn page(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    Query(mut holes): Query<HashMap<String, String>>,
+) -> Response {
     let source = match name.as_str() {
         "widgets" => WIDGETS,
         "simple" => SIMPLE,
         _ => return (StatusCode::NOT_FOUND, Html("gone")).into_response(),
     };
-    let defaults = [("action", "/apply"), ("attrs", ""), ("script", ""), ("notice", ""), ("button", "<button>Submit application</button>")];
+    let defaults = [
+        ("action", "/apply"),
+        ("attrs", ""),
+        ("script", ""),
+        ("notice", ""),
+        ("button", "<button>Submit application</button>"),
+    ];
     for (hole, value) in defaults {
         holes.entry(hole.into()).or_insert_with(|| value.into());
     }
@@ -119,7 +129,11 @@ pub struct World {
 
 impl World {
     pub async fn start() -> Self {
-        let site = Arc::new(Site { received: Mutex::default(), arrived: watch::Sender::new(0), go: watch::Sender::new(false) });
+        let site = Arc::new(Site {
+            received: Mutex::default(),
+            arrived: watch::Sender::new(0),
+            go: watch::Sender::new(false),
+        });
         let breaking = breaking(site.clone()).await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -136,7 +150,12 @@ impl World {
         let allowed = AllowList::new([format!("127.0.0.1:{port}"), format!("127.0.0.1:{breaking}")]).unwrap();
         let egress = Egress::start(0, allowed).await.unwrap();
         let data = tempfile::tempdir().unwrap();
-        let launch = LaunchOptions { program: None, data: data.path().to_owned(), egress_port: egress.port(), tie_to_agent: true };
+        let launch = LaunchOptions {
+            program: None,
+            data: data.path().to_owned(),
+            egress_port: egress.port(),
+            tie_to_agent: true,
+        };
         let options = PoolOptions { launch, capacity: 1, spares: 1 };
         let pool = Pool::start(options, Arc::new(NoRecorder), Some(Arc::new(egress.clone())));
         let lease = pool.lease(PATIENCE).await;
