@@ -58,7 +58,10 @@ struct Answer {
 /// Clicks at a point of a frame's viewport.
 pub(super) async fn click(page: &PageSession, frame: &FrameId, x: f64, y: f64) -> Result<(), Error> {
     let (left, top) = if *frame == page.main_frame() { (0.0, 0.0) } else { page.frame_origin(frame).await? };
-    page.click_at(x + left, y + top).await
+    let (x, y) = (x + left, y + top);
+    // Handed over in this order and carried out in it; waiting for each in between costs a frame each.
+    tokio::try_join!(page.move_mouse(x, y), page.press_mouse(x, y), page.release_mouse(x, y))?;
+    Ok(())
 }
 
 /// Enters the items and says what became of each, in their order.

@@ -66,7 +66,7 @@ function pick(labels, wanted) {
   const exact = texts.indexOf(want);
   if (exact >= 0) return exact;
   const bounded = (long, short) => long.startsWith(short) && !/[\p{L}\p{N}]/u.test(long.charAt(short.length));
-  const only = (test) => { const at = texts.flatMap((t, i) => (t && test(t) ? [i] : [])); return at.length === 1 ? at[0] : -1; };
+  const only = (test) => { const at = texts.flatMap((t, i) => (t && test(t) ? [i] : [])); return at.length && at.every((i) => texts[i] === texts[at[0]]) ? at[0] : -1; };
   const longer = only((t) => bounded(t, want));
   if (longer >= 0) return longer;
   const shorter = only((t) => t.length > 3 && bounded(want, t));

@@ -282,6 +282,5 @@ function showsFile({ key, name: file }) {
     const text = fold(textOf(el, null, 4000));
     return text.includes(wanted) || (stem.length > 12 && text.includes(stem.slice(0, 12)));
   };
-  if (home?.isConnected) return tells(home);
-  return document.body ? tells(document.body) : false;
+  return (home?.isConnected && tells(home)) || (document.body ? tells(document.body) : false);
 }

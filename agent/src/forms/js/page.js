@@ -84,7 +84,7 @@ const RATE_WORDS = /\b(too many requests|rate limit(ed)?( exceeded)?|try again l
 const CLOSED_WORDS = /\b(no longer (accepting|taking|open|available|active)|(position|job|posting|vacancy|role) (has been|is|was) (filled|closed|expired|removed|archived)|this (job|position|posting) (has )?(expired|closed)|applications (are|have) (now )?(closed)|job (you are looking for|posting) (is no longer|no longer exists|was not found)|not currently accepting applications)\b/i;
 const APPLIED_WORDS = /\b(you('ve| have)? (already|previously) (applied|submitted)|already applied (to|for) this|application (was )?already (been )?(submitted|received))\b/i;
 const THANKS = /\b(thank(s| you) for (applying|your application|submitting|your interest)|(your )?application (has been |was |is )?(successfully )?(submitted|received|sent|complete[d]?)\b(?! by| in order)|we('ve| have)? (successfully )?received your (application|submission|details|information)|successfully (applied|submitted)|application (submitted|received|complete|sent)|you('ve| have) (successfully )?applied|submission (received|successful)|merci (pour|d'avoir)|vielen dank für (ihre|deine) bewerbung|gracias por (tu|su) (solicitud|postulaci))/i;
-const NUMBER = /\b(?:reference|confirmation|application|submission|tracking|candidate)\s*(?:number|no\.?|id|code|#|nr\.?)?\s*(?:is\s*)?[:#]?\s*#?([A-Z0-9]*\d[A-Z0-9-]{2,40})\b/i;
+const NUMBER = /\b(?:reference|confirmation|application|submission|tracking|candidate)\s*(?:(?:number|no\.?|id|code|nr\.?)\s*(?:is\b)?\s*[:#]?|[:#])\s*#?((?=[A-Z0-9-]*\d)[A-Z0-9][A-Z0-9-]{3,40})\b/i;
 
 const sentence = (text, test) => {
   const at = text.search(test);

@@ -14,8 +14,9 @@ function comboBox(el) {
     if (at.matches('form,fieldset,body,label,td,tr,li')) break;
     if (at.querySelector('label,legend') || at.shadowRoot?.querySelector('label')) break;
     if (otherFieldIn(at, new Set([el]))) break;
-    box = at;
-    if (at.getBoundingClientRect().height > 160) break;
+    const height = at.getBoundingClientRect().height;
+    if (height > 160) break;
+    if (height > 0) box = at;
   }
   return box;
 }
