@@ -108,11 +108,7 @@ async fn decide<S: Sessions>(request: Request, shared: &Shared<S>) -> Result<Enr
     }
 }
 
-async fn grant<S: Sessions>(
-    csr_der: &[u8],
-    sandbox: SandboxId,
-    shared: &Shared<S>,
-) -> Result<EnrolAnswer, Refused> {
+async fn grant<S: Sessions>(csr_der: &[u8], sandbox: SandboxId, shared: &Shared<S>) -> Result<EnrolAnswer, Refused> {
     let issued = sign(csr_der, sandbox, shared).await?;
     info!(%sandbox, "an agent was enrolled");
     Ok(EnrolAnswer::Granted {

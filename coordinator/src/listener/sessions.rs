@@ -3,9 +3,7 @@
 use bytes::Bytes;
 use protocol::form::TEXT_MAX;
 use protocol::ids::{LeaseId, SandboxId};
-use protocol::wire::message::{
-    ArtifactHeader, Heartbeat, Hello, LiveFrameHeader, Progress, Refusal, Report, Welcome,
-};
+use protocol::wire::message::{ArtifactHeader, Heartbeat, Hello, LiveFrameHeader, Progress, Refusal, Report, Welcome};
 
 use super::link::AgentLink;
 use crate::pki::Identity;

@@ -202,12 +202,7 @@ async fn send_file<S: Sessions>(context: Arc<Context<S>>, lease: LeaseId, file: 
 }
 
 /// One job's stream, both ways, until the agent ends its side or the session is over.
-async fn job<S: Sessions>(
-    context: Arc<Context<S>>,
-    lease: LeaseId,
-    first: JobDown,
-    commands: mpsc::Receiver<JobDown>,
-) {
+async fn job<S: Sessions>(context: Arc<Context<S>>, lease: LeaseId, first: JobDown, commands: mpsc::Receiver<JobDown>) {
     let Ok(Ok((mut send, recv))) = timeout(OPEN_TIMEOUT, context.connection.open_bi()).await else {
         warn!(%lease, "the agent does not take another job stream");
         return context.connection.close(VarInt::from_u32(close::BUSY), b"job streams");

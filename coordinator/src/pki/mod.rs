@@ -118,8 +118,7 @@ impl Authority {
     pub fn from_pem(pem: &AuthorityPem) -> Result<Self, Error> {
         use rustls::pki_types::pem::PemObject as _;
         let key = KeyPair::from_pem(&pem.key).map_err(Error::Stored)?;
-        let certificate =
-            CertificateDer::from_pem_slice(pem.certificate.as_bytes()).map_err(|_| Error::Certificate)?;
+        let certificate = CertificateDer::from_pem_slice(pem.certificate.as_bytes()).map_err(|_| Error::Certificate)?;
         let (_, parsed) = X509Certificate::from_der(&certificate).map_err(|_| Error::Certificate)?;
         if parsed.public_key().raw != key.subject_public_key_info() {
             return Err(Error::KeyMismatch);
