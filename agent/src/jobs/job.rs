@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::files::JobFiles;
 use super::spool::Spool;
-use crate::session::io::{self, Up};
+use crate::session::io::Up;
 
 /// Commands that may wait for the runner. The coordinator has at most a few outstanding.
 const COMMANDS_MAX: usize = 64;
@@ -122,24 +122,40 @@ impl Job {
         let mut sent = acked;
         loop {
             changed.borrow_and_update();
+            // Before the reports, so that the steps of a command are not told after its result.
+            while let Some(step) = waiting(&mut progress) {
+                if up.write(&JobUp::Progress(step)).await.is_err() {
+                    return;
+                }
+            }
             while let Some((number, frame)) = self.spool.next_after(sent) {
                 if up.write_bytes(&frame).await.is_err() {
                     return;
                 }
                 sent = number;
             }
-            let written: Result<(), io::Error> = tokio::select! {
-                _ = changed.changed() => Ok(()),
+            let step = tokio::select! {
+                _ = changed.changed() => None,
                 () = another(&mut newest, mine) => return,
                 () = self.commands.closed() => return up.finish(),
-                step = progress.recv() => match step {
-                    Ok(step) => up.write(&JobUp::Progress(step)).await,
-                    Err(_) => Ok(()),
-                },
+                step = progress.recv() => step.ok(),
             };
-            if written.is_err() {
+            if let Some(step) = step
+                && up.write(&JobUp::Progress(step)).await.is_err()
+            {
                 return;
             }
+        }
+    }
+}
+
+/// Progress that has not been told yet; what was overtaken by newer is skipped.
+fn waiting(progress: &mut broadcast::Receiver<Progress>) -> Option<Progress> {
+    loop {
+        match progress.try_recv() {
+            Ok(step) => return Some(step),
+            Err(broadcast::error::TryRecvError::Lagged(_)) => {}
+            Err(_) => return None,
         }
     }
 }

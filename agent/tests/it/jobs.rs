@@ -46,17 +46,27 @@ async fn a_job_from_its_start_to_its_end() {
     assert_eq!(busy.await, [start.lease]);
 
     job.send(JobDown::Watch { on: true }).unwrap();
-    world.events.next(|event| matches!(event, Event::LiveFrame(_)).then_some(())).await;
+    world.events.next(|event| matches!(event, Event::LiveFrame).then_some(())).await;
     job.send(JobDown::Watch { on: false }).unwrap();
 
     let fill = CommandId::new();
     let items = vec![FillItem { field: "f1".into(), value: Value::File(file) }];
     job.send(JobDown::Fill { command: fill, items }).unwrap();
-    assert_eq!(world.events.report().await.1, Report::Phase(Phase::Filling));
-    world.events.next(|event| matches!(event, Event::Progress(_)).then_some(())).await;
-    let (_, Report::Filled { command, results, screenshot: Some(_), .. }) = world.events.report().await else {
-        panic!()
-    };
+    let (mut phase, mut progress) = (false, false);
+    let filled = world.events.next(|event| match event {
+        Event::Report(_, Report::Phase(due)) => {
+            phase = due == Phase::Filling;
+            None
+        }
+        Event::Progress => {
+            progress = true;
+            None
+        }
+        Event::Report(_, report) => Some(report),
+        _ => None,
+    });
+    let Report::Filled { command, results, screenshot: Some(_), .. } = filled.await else { panic!() };
+    assert!(phase && progress, "both are told before the result");
     assert_eq!((command, results[0].message.as_str()), (fill, "my resume"));
 
     let prepare = CommandId::new();

@@ -158,7 +158,7 @@ fn malformed() -> Vec<(&'static str, Vec<u8>)> {
         ("truncated body", whole[..whole.len() - 1].to_vec()),
         ("trailing bytes", trailing),
         ("unknown variant", variant),
-        ("a second hello of another kind", frame::encode(&ControlDown::HeartbeatTaken).unwrap()),
+        ("a message of the other direction", frame::encode(&ControlDown::HeartbeatTaken).unwrap()),
     ]
 }
 
@@ -255,7 +255,7 @@ async fn connections_are_bounded() {
     let listener = fleet.listen(&core, loopback());
     let address = listener.addresses()[0];
     let first = dial(&fleet, address, ALPN_AGENT, Some(certificate(&fleet.authority, SandboxId::new()))).await;
-    first.greet(VERSION_MAX).await;
+    let _streams = first.greet(VERSION_MAX).await;
     let dir = tempfile::tempdir().unwrap();
     let refused = config(dir.path(), address, Some(&fleet.token(&core, SandboxId::new())));
     let token = refused.enrol_token.clone().unwrap();
@@ -271,21 +271,20 @@ async fn connections_are_bounded() {
 fn a_coordinator_that_was_killed_answers_with_a_reset() {
     let here = tokio::runtime::Runtime::new().unwrap();
     let there = tokio::runtime::Runtime::new().unwrap();
-    let (core, _events) = Core::new();
+    let (core, mut events) = Core::new();
     let fleet = Fleet::new();
     let address = there.block_on(async { fleet.listen(&core, loopback()).addresses()[0] });
     let mine = certificate(&fleet.authority, SandboxId::new());
-    let raw = here.block_on(async {
+    let (raw, _streams) = here.block_on(async {
         let raw = dial(&fleet, address, ALPN_AGENT, Some(mine)).await;
-        raw.greet(VERSION_MAX).await;
-        raw
+        let streams = raw.greet(VERSION_MAX).await;
+        (raw, streams)
     });
+    // The core of a killed process holds no link any more: one would keep the socket open.
+    drop(here.block_on(events.hello()));
     there.shutdown_timeout(Duration::from_secs(10));
     here.block_on(async {
-        while std::net::UdpSocket::bind(address).is_err() {
-            tokio::task::yield_now().await;
-        }
-        let _listener = fleet.listen(&core, address);
+        let _listener = listen_again(&fleet, &core, address).await;
         let reason = tokio::time::timeout(Duration::from_secs(60), raw.connection.closed()).await.unwrap();
         assert_eq!(reason, ConnectionError::Reset);
     });

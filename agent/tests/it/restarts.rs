@@ -79,13 +79,7 @@ async fn an_agent_killed_between_record_and_click_never_clicks_again() {
 
     site.hang(None);
     let config = config(dir.path(), listener.addresses()[0], None);
-    let agent = loop {
-        // The lock of the dead one is freed with the last of its tasks.
-        match Agent::open(config.clone()) {
-            Ok(agent) => break agent,
-            Err(_) => tokio::task::yield_now().await,
-        }
-    };
+    let agent = open_again(&config).await;
     let stop = tokio_util::sync::CancellationToken::new();
     let done = tokio::spawn(agent.run(site.clone(), stop.clone()));
     let (hello, link) = events.hello().await;
@@ -113,17 +107,12 @@ async fn an_agent_killed_between_record_and_click_never_clicks_again() {
 async fn a_lease_of_an_earlier_life_without_a_permit_is_a_lost_browser() {
     let mut world = World::new().await;
     let (start, _job) = world.observed().await;
-    // Draining ends by its own limit or, here, at once: nobody holds a page for a released job.
+    // Its jobs' tasks go on for a moment; the page they hold is not the next life's.
     world.agent.done.abort();
     let _ = world.agent.done.await;
     world.link.close(close::DONE);
     let config = config(world.dir.path(), world.address, None);
-    let agent = loop {
-        match Agent::open(config.clone()) {
-            Ok(agent) => break agent,
-            Err(_) => tokio::task::yield_now().await,
-        }
-    };
+    let agent = open_again(&config).await;
     let stop = tokio_util::sync::CancellationToken::new();
     let done = tokio::spawn(agent.run(world.site.clone(), stop.clone()));
     let (hello, link) = world.events.hello().await;
@@ -158,16 +147,7 @@ fn a_coordinator_that_was_killed_is_noticed_and_the_job_goes_on() {
     first.shutdown_timeout(std::time::Duration::from_secs(10));
     drop(job);
     here.block_on(async {
-        let listener = loop {
-            // The port is free when the last of the old endpoint is gone.
-            match std::net::UdpSocket::bind(address) {
-                Ok(socket) => {
-                    drop(socket);
-                    break fleet.listen(&core, address);
-                }
-                Err(_) => tokio::task::yield_now().await,
-            }
-        };
+        let listener = listen_again(&fleet, &core, address).await;
         let (hello, link) = events.hello().await;
         assert!(hello.leases[0].alive);
         let job = link.open_job(JobDown::Attach { lease: start.lease, acked }).unwrap();

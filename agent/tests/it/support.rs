@@ -39,10 +39,10 @@ pub enum Event {
     Hello(Hello, AgentLink),
     Heartbeat(Heartbeat),
     Draining(Vec<LeaseId>),
-    Report(LeaseId, u64, Report),
-    Progress(Progress),
+    Report(u64, Report),
+    Progress,
     Artifact(ArtifactHeader, Bytes),
-    LiveFrame(LiveFrameHeader),
+    LiveFrame,
     Issued(Identity),
     Gone(Gone),
 }
@@ -127,15 +127,15 @@ impl Sessions for Core {
     async fn draining(&self, _: SandboxId, _: i64, leases: Vec<LeaseId>) {
         self.tell(Event::Draining(leases));
     }
-    async fn report(&self, _: SandboxId, _: i64, lease: LeaseId, n: u64, report: Report) -> Result<(), ReportRefused> {
+    async fn report(&self, _: SandboxId, _: i64, _: LeaseId, n: u64, report: Report) -> Result<(), ReportRefused> {
         if let Some(refused) = *self.refuse_reports.lock().unwrap() {
             return Err(refused);
         }
-        self.tell(Event::Report(lease, n, report));
+        self.tell(Event::Report(n, report));
         Ok(())
     }
-    fn progress(&self, _: SandboxId, _: LeaseId, progress: Progress) {
-        self.tell(Event::Progress(progress));
+    fn progress(&self, _: SandboxId, _: LeaseId, _: Progress) {
+        self.tell(Event::Progress);
     }
     async fn artifact(&self, _: SandboxId, header: ArtifactHeader, bytes: Bytes) -> Result<(), ArtifactRefused> {
         if let Some(refused) = *self.refuse_artifacts.lock().unwrap() {
@@ -146,7 +146,7 @@ impl Sessions for Core {
     }
     fn live_frame(&self, _: SandboxId, _: LeaseId, header: LiveFrameHeader, jpeg: Bytes) {
         assert_eq!(header.size as usize, jpeg.len());
-        self.tell(Event::LiveFrame(header));
+        self.tell(Event::LiveFrame);
     }
     fn gone(&self, _: SandboxId, _: i64, why: Gone) {
         self.tell(Event::Gone(why));
@@ -176,7 +176,7 @@ impl Events {
 
     pub async fn report(&mut self) -> (u64, Report) {
         self.next(|event| match event {
-            Event::Report(_, number, report) => Some((number, report)),
+            Event::Report(number, report) => Some((number, report)),
             _ => None,
         })
         .await
@@ -185,8 +185,8 @@ impl Events {
     /// The next report that is not about a phase.
     pub async fn news(&mut self) -> (u64, Report) {
         self.next(|event| match event {
-            Event::Report(_, _, Report::Phase(_)) => None,
-            Event::Report(_, number, report) => Some((number, report)),
+            Event::Report(_, Report::Phase(_)) => None,
+            Event::Report(number, report) => Some((number, report)),
             _ => None,
         })
         .await
@@ -250,6 +250,31 @@ pub fn run(config: Config, site: &Site) -> Running {
     let agent = Agent::open(config).unwrap();
     let done = tokio::spawn(agent.run(site.clone(), stop.clone()));
     Running { stop, done }
+}
+
+/// Listens where a killed coordinator did, as soon as the system lets go of the port.
+pub async fn listen_again(fleet: &Fleet, core: &Arc<Core>, address: SocketAddr) -> Listener {
+    let free = async {
+        while std::net::UdpSocket::bind(address).is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, free).await.expect("the port is free again");
+    fleet.listen(core, address)
+}
+
+/// Opens the data directory of a killed agent, as soon as the last of its tasks has let go of it.
+pub async fn open_again(config: &Config) -> Agent {
+    let opened = async {
+        loop {
+            match Agent::open(config.clone()) {
+                Ok(agent) => return agent,
+                Err(Error::Taken { .. }) => tokio::task::yield_now().await,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    timeout(PATIENCE, opened).await.expect("the directory is free again")
 }
 
 impl Running {
@@ -355,7 +380,6 @@ struct State {
     hang: Mutex<Option<Step>>,
     panic: Mutex<Option<Step>>,
     check: Mutex<Result<(), ReturnReason>>,
-    outcome: Mutex<SubmitOutcome>,
     form: Mutex<FormModel>,
     dead: Mutex<CancellationToken>,
     clicks: AtomicI64,
@@ -372,7 +396,6 @@ impl Site {
             hang: Mutex::default(),
             panic: Mutex::default(),
             check: Mutex::new(Ok(())),
-            outcome: Mutex::new(confirmed()),
             form: Mutex::new(form()),
             dead: Mutex::default(),
             clicks: AtomicI64::new(0),
@@ -387,9 +410,6 @@ impl Site {
     }
     pub fn check(&self, result: Result<(), ReturnReason>) {
         *self.0.check.lock().unwrap() = result;
-    }
-    pub fn outcome(&self, outcome: SubmitOutcome) {
-        *self.0.outcome.lock().unwrap() = outcome;
     }
     pub fn form(&self, form: FormModel) {
         *self.0.form.lock().unwrap() = form;
@@ -410,9 +430,11 @@ impl Site {
     }
 
     async fn pass(&self, step: Step) {
-        let _ = self.0.steps.send(step);
-        assert_ne!(*self.0.panic.lock().unwrap(), Some(step), "asked to panic");
+        // Read before the step is told: whoever waits for it may change it then.
         let hang = *self.0.hang.lock().unwrap();
+        let _ = self.0.steps.send(step);
+        let panic = self.0.panic.lock().unwrap().take_if(|asked| *asked == step);
+        assert_eq!(panic, None, "asked to panic");
         if hang == Some(step) {
             std::future::pending::<()>().await;
         }
@@ -467,7 +489,7 @@ impl Page for TestPage {
         }
         self.0.pass(Step::Click).await;
         self.0.0.clicks.fetch_add(1, Ordering::SeqCst);
-        Click::Made(Box::new(self.0.0.outcome.lock().unwrap().clone()))
+        Click::Made(Box::new(confirmed()))
     }
     async fn watch(&mut self, frames: Option<mpsc::Sender<Photo>>) {
         if let Some(frames) = frames {
