@@ -1,10 +1,18 @@
 //! The edge: a browser host's eyes and hands.
 //!
-//! One QUIC session to a coordinator ([`page`] says what a job may do with a page). The agent dials out, never
-//! listens, holds no keys but its own and forgets a job's data with the job.
+//! One QUIC session to a coordinator ([`session`]), one task per job ([`jobs`]) on a page of its own ([`page`] says
+//! what a job may do with it). The agent dials out, never listens, holds no keys but its own ([`identity`],
+//! [`enrol`]), writes down what must survive a crash ([`ledger`]) and forgets a job's data with the job.
 
 pub mod browser;
+pub mod browsers;
 pub mod cdp;
 pub mod egress;
 pub mod forms;
+pub mod config;
+pub mod enrol;
+pub mod identity;
+pub(crate) mod jobs;
+pub mod ledger;
 pub mod page;
+pub mod session;

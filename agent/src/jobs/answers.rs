@@ -1,0 +1,62 @@
+//! Which commands were carried out, and what was answered: a command that arrives twice is performed once.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use protocol::ids::CommandId;
+use protocol::wire::message::{JobDown, Report};
+
+/// Ids remembered. A job sees a dozen commands.
+const COMMANDS_KEPT: usize = 64;
+/// Answers kept to be repeated; they hold whole forms.
+const ANSWERS_KEPT: usize = 4;
+
+#[derive(Debug, Default)]
+pub(super) struct Answers(VecDeque<(CommandId, Option<Arc<Report>>)>);
+
+impl Answers {
+    /// `None`: a new command. `Some(None)`: carried out, and its answer is not kept (or is a failure already told).
+    pub fn get(&self, command: CommandId) -> Option<Option<Arc<Report>>> {
+        self.0.iter().find(|(id, _)| *id == command).map(|(_, answer)| answer.clone())
+    }
+
+    pub fn put(&mut self, command: CommandId, answer: Option<Arc<Report>>) {
+        self.0.push_front((command, answer));
+        self.0.truncate(COMMANDS_KEPT);
+        if let Some((_, old)) = self.0.iter_mut().filter(|(_, answer)| answer.is_some()).nth(ANSWERS_KEPT) {
+            *old = None;
+        }
+    }
+}
+
+/// The id by which a command is performed once; none for those that may simply be repeated.
+pub(super) fn id(command: &JobDown) -> Option<CommandId> {
+    match command {
+        JobDown::Fill { command, .. }
+        | JobDown::Prepare { command, .. }
+        | JobDown::Submit { command, .. }
+        | JobDown::Revoke { command, .. }
+        | JobDown::Recheck { command }
+        | JobDown::End { command } => Some(*command),
+        JobDown::Start(_) | JobDown::Attach { .. } | JobDown::Ack { .. } | JobDown::Watch { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_answers_are_kept_and_more_ids() {
+        let mut answers = Answers::default();
+        let ids: Vec<_> = (0..COMMANDS_KEPT + 1).map(|_| CommandId::new()).collect();
+        for id in &ids {
+            answers.put(*id, Some(Arc::new(Report::Ended)));
+        }
+        let kept = ids.iter().filter(|id| matches!(answers.get(**id), Some(Some(_)))).count();
+        assert_eq!(kept, ANSWERS_KEPT);
+        assert_eq!(answers.get(*ids.last().unwrap()), Some(Some(Arc::new(Report::Ended))));
+        assert_eq!(answers.get(ids[1]), Some(None));
+        assert_eq!(answers.get(ids[0]), None, "forgotten");
+    }
+}

@@ -1,0 +1,119 @@
+use super::*;
+use protocol::task::Confirmation;
+
+struct Ids {
+    permit: PermitId,
+    lease: LeaseId,
+    task: TaskId,
+}
+
+fn ids() -> Ids {
+    Ids { permit: PermitId::new(), lease: LeaseId::new(), task: TaskId::new() }
+}
+
+fn confirmed() -> SubmitOutcome {
+    SubmitOutcome::Confirmed(Confirmation { text: "thanks".into(), number: None, url: "https://x".into() })
+}
+
+#[test]
+fn what_was_written_is_there_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    let (a, b) = (ids(), ids());
+    let process = Process { pid: 7, started: 99, port: 9222, profile: "/tmp/p".into() };
+    {
+        let ledger = Ledger::open(&path).unwrap();
+        ledger.process_started(process.clone()).unwrap();
+        ledger.process_started(Process { pid: 8, ..process.clone() }).unwrap();
+        ledger.process_gone(8, 99).unwrap();
+        ledger.lease_began(a.lease, a.task).unwrap();
+        ledger.lease_began(b.lease, b.task).unwrap();
+        ledger.permit_used(a.permit, a.lease, a.task).unwrap();
+        ledger.permit_outcome(a.permit, a.lease, a.task, confirmed()).unwrap();
+        ledger.permit_used(b.permit, b.lease, b.task).unwrap();
+        ledger.permit_returned(b.permit, b.lease, b.task, ReturnReason::Expired).unwrap();
+        ledger.lease_ended(b.lease).unwrap();
+    }
+    let ledger = Ledger::open(&path).unwrap();
+    assert_eq!(ledger.processes(), [process]);
+    assert_eq!(ledger.leases(), [(a.lease, a.task)]);
+    assert_eq!(ledger.permit(a.permit).unwrap().state, PermitState::Outcome(confirmed()));
+    assert_eq!(ledger.permit(b.permit).unwrap().state, PermitState::Returned(ReturnReason::Expired));
+    let seen = ledger.recent_permits();
+    assert!(seen.contains(&SeenPermit { permit: a.permit, task: a.task, used: true }));
+    assert!(seen.contains(&SeenPermit { permit: b.permit, task: b.task, used: false }));
+}
+
+#[test]
+fn nothing_of_a_job_stays_in_the_file_after_it_ended_but_that_its_permit_was_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    let (ledger, id) = (Ledger::open(&path).unwrap(), ids());
+    ledger.lease_began(id.lease, id.task).unwrap();
+    ledger.permit_outcome(id.permit, id.lease, id.task, confirmed()).unwrap();
+    let holds = |path: &Path| fs::read(path).unwrap().windows(6).any(|bytes| bytes == b"thanks");
+    assert!(holds(&path));
+    ledger.lease_ended(id.lease).unwrap();
+    assert!(!holds(&path));
+    assert_eq!(ledger.permit(id.permit).unwrap().state, PermitState::Used);
+    // The file that replaced it is the one written to.
+    ledger.lease_began(id.lease, id.task).unwrap();
+    assert_eq!(Ledger::open(&path).unwrap().leases(), [(id.lease, id.task)]);
+}
+
+#[test]
+fn a_torn_or_damaged_end_costs_only_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    let id = ids();
+    let sound = {
+        let ledger = Ledger::open(&path).unwrap();
+        ledger.permit_used(id.permit, id.lease, id.task).unwrap();
+        let sound = fs::metadata(&path).unwrap().len() as usize;
+        ledger.lease_began(id.lease, id.task).unwrap();
+        sound
+    };
+    let whole = fs::read(&path).unwrap();
+    for cut in sound..whole.len() {
+        fs::write(&path, &whole[..cut]).unwrap();
+        let ledger = Ledger::open(&path).unwrap();
+        assert!(ledger.permit(id.permit).unwrap().used(), "cut at {cut}");
+        assert!(ledger.leases().is_empty(), "cut at {cut}");
+    }
+    let mut damaged = whole;
+    *damaged.last_mut().unwrap() ^= 1;
+    fs::write(&path, &damaged).unwrap();
+    assert!(Ledger::open(&path).unwrap().leases().is_empty());
+}
+
+#[test]
+fn a_ledger_that_was_removed_takes_no_permit() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    let (ledger, id) = (Ledger::open(&path).unwrap(), ids());
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(ledger.permit_used(id.permit, id.lease, id.task), Err(Error::Removed)));
+}
+
+#[test]
+fn a_write_that_fails_half_way_is_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    let (ledger, id) = (Ledger::open(&path).unwrap(), ids());
+    // A file open for reading refuses every write, as a full disk does.
+    ledger.inner().file = File::open(&path).unwrap();
+    assert!(matches!(ledger.permit_used(id.permit, id.lease, id.task), Err(Error::Io { .. })));
+    assert!(ledger.permit(id.permit).is_none());
+    assert!(matches!(ledger.lease_began(id.lease, id.task), Err(Error::Broken)), "it could not be cut back either");
+}
+
+#[test]
+fn another_file_is_not_overwritten() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    fs::write(&path, "somebody's notes").unwrap();
+    assert!(matches!(Ledger::open(&path), Err(Error::NotALedger { .. })));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "somebody's notes");
+    fs::write(&path, "").unwrap();
+    assert!(Ledger::open(&path).is_ok());
+}

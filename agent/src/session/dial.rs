@@ -1,0 +1,207 @@
+//! Connections to the coordinator: TLS, transport, addresses.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::wire;
+use quinn::crypto::rustls::QuicClientConfig;
+use quinn::{ClientConfig, Connection, Endpoint, TransportConfig, VarInt};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
+use sha2::{Digest as _, Sha256};
+
+use crate::identity::Identity;
+
+/// For one address to answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Addresses tried for one name.
+const ADDRESSES_MAX: usize = 8;
+/// Silence after which the connection is over: as long as leases live.
+const IDLE: Duration = Duration::from_secs(10);
+/// A coordinator that was restarted answers the next packet with a stateless reset: this is how soon it is noticed.
+const KEEP_ALIVE: Duration = Duration::from_secs(1);
+/// Job streams at a time, finished ones that linger included.
+const JOB_STREAMS: u32 = 512;
+/// Files on their way at a time.
+const FILE_STREAMS: u32 = 16;
+
+/// Whom to trust with an enrolment token.
+#[derive(Clone)]
+pub enum Trust {
+    /// This authority.
+    Authority(CertificateDer<'static>),
+    /// The authority with this SHA-256, which the coordinator shows.
+    Fingerprint([u8; 32]),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("TLS settings")]
+    Tls(#[from] rustls::Error),
+    #[error("the authority's certificate cannot be used")]
+    Verifier(#[from] rustls::client::VerifierBuilderError),
+    #[error("the agent's key")]
+    Identity(#[from] crate::identity::Error),
+    #[error("no cipher suite for QUIC")]
+    Suite(#[from] quinn::crypto::rustls::NoInitialCipherSuite),
+    #[error("{address} cannot be resolved")]
+    Resolve { address: String },
+    #[error("no socket can be opened")]
+    Socket(#[source] std::io::Error),
+    #[error("the server name cannot be used")]
+    Name(#[from] quinn::ConnectError),
+    #[error("{address} does not answer")]
+    Unanswered { address: SocketAddr },
+    #[error("no connection to {address}")]
+    Refused {
+        address: SocketAddr,
+        #[source]
+        source: quinn::ConnectionError,
+    },
+}
+
+/// Settings of a session: our certificate against the authority's.
+pub(crate) fn session_config(identity: &Identity) -> Result<ClientConfig, Error> {
+    let tls = builder()?
+        .with_root_certificates(roots(identity.authority())?)
+        .with_client_auth_cert(identity.chain().to_vec(), identity.private_key()?)?;
+    finish(tls, wire::ALPN_AGENT)
+}
+
+/// Settings of an enrolment: no certificate of ours yet.
+pub(crate) fn enrol_config(trust: &Trust) -> Result<ClientConfig, Error> {
+    let tls = match trust {
+        Trust::Authority(authority) => builder()?.with_root_certificates(roots(authority)?),
+        Trust::Fingerprint(sha256) => {
+            let provider = provider();
+            let algorithms = provider.signature_verification_algorithms;
+            let pinned = Arc::new(Pinned { sha256: *sha256, provider, algorithms });
+            builder()?.dangerous().with_custom_certificate_verifier(pinned)
+        }
+    };
+    finish(tls.with_no_client_auth(), wire::ALPN_ENROL)
+}
+
+/// Tries every address of every coordinator, beginning with `start`; answers the connection, its endpoint (the
+/// socket, which must live as long) and which coordinator it was.
+pub(crate) async fn connect(
+    config: ClientConfig,
+    coordinators: &[String],
+    server_name: &str,
+    start: usize,
+) -> Result<(Connection, Endpoint, usize), Error> {
+    let mut last = None;
+    for index in (0..coordinators.len()).map(|n| (start + n) % coordinators.len()) {
+        match connect_one(&config, &coordinators[index], server_name).await {
+            Ok((connection, endpoint)) => return Ok((connection, endpoint, index)),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or(Error::Resolve { address: "no coordinator".to_owned() }))
+}
+
+async fn connect_one(config: &ClientConfig, address: &str, name: &str) -> Result<(Connection, Endpoint), Error> {
+    let unresolved = || Error::Resolve { address: address.to_owned() };
+    let found = tokio::time::timeout(RESOLVE_TIMEOUT, tokio::net::lookup_host(address)).await;
+    let found = found.map_err(|_| unresolved())?.map_err(|_| unresolved())?;
+    let mut last = unresolved();
+    for address in found.take(ADDRESSES_MAX) {
+        let local: SocketAddr = match address {
+            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        };
+        let endpoint = Endpoint::client(local).map_err(Error::Socket)?;
+        let connecting = endpoint.connect_with(config.clone(), address, name)?;
+        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(Ok(connection)) => return Ok((connection, endpoint)),
+            Ok(Err(source)) => last = Error::Refused { address, source },
+            Err(_) => last = Error::Unanswered { address },
+        }
+    }
+    Err(last)
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+fn builder() -> Result<rustls::ConfigBuilder<rustls::ClientConfig, rustls::WantsVerifier>, rustls::Error> {
+    rustls::ClientConfig::builder_with_provider(provider()).with_protocol_versions(&[&rustls::version::TLS13])
+}
+
+fn roots(authority: &CertificateDer<'static>) -> Result<RootCertStore, rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.clone())?;
+    Ok(roots)
+}
+
+fn finish(mut tls: rustls::ClientConfig, alpn: &[u8]) -> Result<ClientConfig, Error> {
+    tls.alpn_protocols = vec![alpn.to_vec()];
+    tls.resumption = rustls::client::Resumption::disabled();
+    let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
+    let mut transport = TransportConfig::default();
+    transport
+        .max_idle_timeout(Some(VarInt::from_u32(IDLE.as_millis() as u32).into()))
+        .keep_alive_interval(Some(KEEP_ALIVE))
+        .max_concurrent_bidi_streams(JOB_STREAMS.into())
+        .max_concurrent_uni_streams(FILE_STREAMS.into())
+        .datagram_receive_buffer_size(None);
+    config.transport_config(Arc::new(transport));
+    Ok(config)
+}
+
+/// Accepts a server whose chain leads to the authority with a known fingerprint, which it must show itself.
+#[derive(Debug)]
+struct Pinned {
+    sha256: [u8; 32],
+    provider: Arc<CryptoProvider>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let authority = intermediates
+            .iter()
+            .find(|certificate| Sha256::digest(certificate)[..] == self.sha256)
+            .ok_or(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer))?;
+        let roots = roots(&authority.clone().into_owned())?;
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), self.provider.clone())
+            .build()
+            .map_err(|error| rustls::Error::General(error.to_string()))?
+            .verify_server_cert(leaf, intermediates, name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,439 @@
+//! One session: hello, heartbeats, renewal, and the streams that come down.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use protocol::wire::message::{
+    AgentSettings, ControlDown, ControlUp, DownHeader, Heartbeat, Hello, JobDown, Refusal, Welcome,
+};
+use protocol::wire::{VERSION_MAX, VERSION_MIN, close};
+use quinn::{Connection, RecvStream, SendStream, VarInt};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::clock::LeaseClock;
+use super::host::Host;
+use super::uplink::{Answer, Uplink};
+use super::{Ended, GOODBYE_TIMEOUT, announce, dial, io};
+use crate::config::Config;
+use crate::identity::{Identity, NewKey};
+use crate::jobs::Jobs;
+use crate::ledger::Ledger;
+use crate::page::Browsers;
+
+/// For the coordinator to answer a hello: it asks its database.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
+/// For the first frame of a stream the coordinator opened.
+const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(5);
+/// For a file to arrive whole, and for its job to begin if it overtook it.
+const FILE_TIMEOUT: Duration = Duration::from_secs(60);
+const FILE_JOB_TIMEOUT: Duration = Duration::from_secs(10);
+/// Heartbeats without an answer before no more are sent: the connection is about to be given up.
+const UNANSWERED_MAX: usize = 64;
+const CONTROL_QUEUE: usize = 32;
+/// Bounds of what the coordinator may ask for.
+const HEARTBEAT_MIN: Duration = Duration::from_millis(50);
+const HEARTBEAT_MAX: Duration = Duration::from_secs(60);
+/// No more often than this is a certificate asked for.
+const RENEWAL_MIN: Duration = Duration::from_millis(500);
+/// How long jobs may go on after the agent was told to stop: what is being sent now should be seen through.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What lasts from session to session.
+pub(super) struct Sessions<'a, B> {
+    pub config: &'a Config,
+    pub ledger: &'a Arc<Ledger>,
+    pub settings: &'a watch::Sender<AgentSettings>,
+    pub jobs: &'a Jobs<B>,
+    pub uplink: &'a Uplink,
+    pub clock: &'a LeaseClock,
+    pub identity: Identity,
+    /// This start of the process.
+    pub boot: uuid::Uuid,
+    /// The highest epoch obeyed.
+    pub epoch: i64,
+    /// Which coordinator answered last.
+    pub coordinator: usize,
+    pub host: Host,
+    pub announced: bool,
+}
+
+impl<B: Browsers> Sessions<'_, B> {
+    /// One connection, from dialling to its end.
+    pub async fn one(&mut self, stop: &CancellationToken) -> Ended {
+        let config = match dial::session_config(&self.identity) {
+            Ok(config) => config,
+            Err(error) => return lost(&error),
+        };
+        let dialled = dial::connect(config, &self.config.coordinators, &self.config.server_name, self.coordinator);
+        let (connection, endpoint) = match stop.run_until_cancelled(dialled).await {
+            None => return Ended::Stopped,
+            Some(Ok((connection, endpoint, coordinator))) => {
+                self.coordinator = coordinator;
+                (connection, endpoint)
+            }
+            Some(Err(error)) => {
+                self.coordinator = 0;
+                return lost(&error);
+            }
+        };
+        let ended = match stop.run_until_cancelled(timeout(HELLO_TIMEOUT, self.greet(&connection))).await {
+            None => Ended::Stopped,
+            Some(Err(_)) => Ended::Lost,
+            Some(Ok(Err(ended))) => ended,
+            Some(Ok(Ok((send, recv, settings)))) => {
+                self.uplink.set(Some(connection.clone()));
+                let ended = self.serve(&connection, send, recv, &settings, stop).await;
+                self.uplink.set(None);
+                ended
+            }
+        };
+        if let Some(reason) = connection.close_reason() {
+            info!(%reason, "the connection ended");
+        }
+        let code = if matches!(ended, Ended::Stopped) { close::GOING_DOWN } else { close::DONE };
+        connection.close(VarInt::from_u32(code), b"");
+        let _ = timeout(GOODBYE_TIMEOUT, endpoint.wait_idle()).await;
+        ended
+    }
+
+    async fn greet(&mut self, connection: &Connection) -> Result<(SendStream, RecvStream, AgentSettings), Ended> {
+        let sent = Instant::now();
+        let (mut send, mut recv) = connection.open_bi().await.map_err(|error| lost(&error))?;
+        let hello = ControlUp::Hello(Hello {
+            version_min: VERSION_MIN,
+            version_max: VERSION_MAX,
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            boot: self.boot,
+            capacity: self.config.capacity,
+            engine: "chromium".to_owned(),
+            host: self.figures(),
+            leases: self.jobs.held(),
+            permits: self.ledger.recent_permits(),
+        });
+        io::write(&mut send, &hello).await.map_err(|error| lost(&error))?;
+        match io::read::<ControlDown>(&mut recv).await {
+            Ok(Some(ControlDown::Welcome(welcome))) => {
+                let settings = self.welcomed(welcome, sent)?;
+                Ok((send, recv, settings))
+            }
+            Ok(Some(ControlDown::Refused { code, message })) => Err(Ended::Refused { code, message }),
+            Ok(_) => Err(malformed(connection, &"no welcome")),
+            Err(io::Error::Ended) => Err(Ended::Lost),
+            Err(error) => Err(malformed(connection, &error)),
+        }
+    }
+
+    fn welcomed(&mut self, welcome: Welcome, hello_sent: Instant) -> Result<AgentSettings, Ended> {
+        let Welcome { version, sandbox, epoch, settings } = welcome;
+        if !(VERSION_MIN..=VERSION_MAX).contains(&version) || sandbox != self.identity.sandbox() {
+            let message = "the welcome is for another version or sandbox".to_owned();
+            return Err(Ended::Refused { code: Refusal::Version, message });
+        }
+        if epoch <= self.epoch {
+            let message = format!("the session's epoch {epoch} is not after {}", self.epoch);
+            return Err(Ended::Refused { code: Refusal::Busy, message });
+        }
+        self.epoch = epoch;
+        self.clock.extend(hello_sent + ttl(&settings));
+        self.settings.send_replace(settings.clone());
+        info!(%sandbox, epoch, "welcomed by the coordinator");
+        if !std::mem::replace(&mut self.announced, true) {
+            announce(self.config, sandbox);
+        }
+        Ok(settings)
+    }
+
+    fn figures(&mut self) -> protocol::wire::message::HostFigures {
+        self.host.measure(self.ledger.processes().len(), self.jobs.pages())
+    }
+
+    async fn serve(
+        &mut self,
+        connection: &Connection,
+        send: SendStream,
+        recv: RecvStream,
+        settings: &AgentSettings,
+        stop: &CancellationToken,
+    ) -> Ended {
+        let (control, queue) = mpsc::channel(CONTROL_QUEUE);
+        let beats = Beats::default();
+        let (renewals, renewed) = mpsc::channel(1);
+        let jobs = self.jobs;
+        let listen = Listen {
+            connection,
+            jobs,
+            uplink: self.uplink,
+            clock: self.clock,
+            beats: &beats,
+            ttl: ttl(settings),
+            renewals,
+        };
+        tokio::select! {
+            ended = write_control(send, queue) => ended,
+            ended = listen.run(recv) => ended,
+            ended = accept_jobs(connection, jobs) => ended,
+            ended = accept_files(connection, jobs) => ended,
+            ended = self.beat_and_renew(settings, &beats, &control, renewed) => ended,
+            ended = drain(jobs, &control, stop) => ended,
+            reason = connection.closed() => lost(&reason),
+        }
+    }
+
+    /// Sends heartbeats, and certificate requests at half life.
+    async fn beat_and_renew(
+        &mut self,
+        settings: &AgentSettings,
+        beats: &Beats,
+        control: &mpsc::Sender<ControlUp>,
+        mut renewed: mpsc::Receiver<Vec<Vec<u8>>>,
+    ) -> Ended {
+        let pause = |busy| {
+            let ms = if busy { settings.heartbeat_busy_ms } else { settings.heartbeat_idle_ms };
+            Duration::from_millis(ms.into()).clamp(HEARTBEAT_MIN, HEARTBEAT_MAX)
+        };
+        let mut jobs = self.jobs.subscribe();
+        let mut next_beat = Instant::now();
+        let mut renew_at = Instant::now() + half_life(&self.identity);
+        let mut key = None;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(next_beat) => {
+                    let heartbeat = Heartbeat { leases: self.jobs.leases(), host: self.figures() };
+                    next_beat = Instant::now() + pause(!heartbeat.leases.is_empty());
+                    if beats.sent() && control.send(ControlUp::Heartbeat(heartbeat)).await.is_err() {
+                        return Ended::Lost;
+                    }
+                }
+                // A job that begins makes the next heartbeat due sooner.
+                Ok(()) = jobs.changed() => {
+                    next_beat = next_beat.min(Instant::now() + pause(!self.jobs.leases().is_empty()));
+                }
+                () = tokio::time::sleep_until(renew_at) => {
+                    renew_at = Instant::now() + half_life(&self.identity).max(RENEWAL_MIN);
+                    match NewKey::generate() {
+                        Ok(new) => {
+                            let csr_der = new.csr().to_vec();
+                            key = Some(new);
+                            if control.send(ControlUp::Renew { csr_der }).await.is_err() {
+                                return Ended::Lost;
+                            }
+                        }
+                        Err(error) => warn!(%error, "no new key could be made"),
+                    }
+                }
+                Some(chain) = renewed.recv() => {
+                    let Some(key) = key.take() else { continue };
+                    match key.certified(chain, self.identity.authority().to_vec()) {
+                        Ok(identity) => {
+                            if let Err(error) = identity.store(&self.config.data_dir) {
+                                warn!(%error, "the new certificate could not be stored");
+                            }
+                            info!("the certificate was renewed");
+                            self.identity = identity;
+                            renew_at = Instant::now() + half_life(&self.identity);
+                        }
+                        Err(error) => warn!(%error, "the new certificate cannot be used"),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// When the heartbeats that are not answered yet were sent.
+#[derive(Default)]
+struct Beats(Mutex<VecDeque<Instant>>);
+
+impl Beats {
+    /// False when too many wait for an answer: no more are sent.
+    fn sent(&self) -> bool {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = waiting.len() < UNANSWERED_MAX;
+        if room {
+            waiting.push_back(Instant::now());
+        }
+        room
+    }
+
+    fn answered(&self) -> Option<Instant> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+/// The control stream down.
+struct Listen<'a, B> {
+    connection: &'a Connection,
+    jobs: &'a Jobs<B>,
+    uplink: &'a Uplink,
+    clock: &'a LeaseClock,
+    beats: &'a Beats,
+    ttl: Duration,
+    renewals: mpsc::Sender<Vec<Vec<u8>>>,
+}
+
+impl<B: Browsers> Listen<'_, B> {
+    async fn run(self, mut recv: RecvStream) -> Ended {
+        loop {
+            let message = match io::read::<ControlDown>(&mut recv).await {
+                Ok(Some(message)) => message,
+                // The end of the connection says why.
+                Ok(None) | Err(io::Error::Ended | io::Error::Truncated) => {
+                    return lost(&self.connection.closed().await);
+                }
+                Err(error) => return malformed(self.connection, &error),
+            };
+            match message {
+                ControlDown::HeartbeatTaken => match self.beats.answered() {
+                    Some(sent) => self.clock.extend(sent + self.ttl),
+                    None => return malformed(self.connection, &"an answer to no heartbeat"),
+                },
+                ControlDown::Release { leases } => leases.into_iter().for_each(|lease| self.jobs.release(lease)),
+                // The coordinator gives no more work; what is held is its to end.
+                ControlDown::Drain { reason } => info!(reason, "the coordinator drains this host"),
+                ControlDown::Renewed { chain_der } => {
+                    // One request is outstanding at a time, so there is room.
+                    let _ = self.renewals.try_send(chain_der);
+                }
+                ControlDown::ArtifactStored { artifact } => self.uplink.answer(artifact, Answer::Stored),
+                ControlDown::ArtifactRefused { artifact, again } => {
+                    self.uplink.answer(artifact, Answer::Refused { again });
+                }
+                ControlDown::Refused { code, message } => return Ended::Refused { code, message },
+                ControlDown::Welcome(_) => return malformed(self.connection, &"a second welcome"),
+            }
+        }
+    }
+}
+
+async fn write_control(mut send: SendStream, mut queue: mpsc::Receiver<ControlUp>) -> Ended {
+    while let Some(message) = queue.recv().await {
+        if let Err(error) = io::write(&mut send, &message).await {
+            return lost(&error);
+        }
+    }
+    Ended::Lost
+}
+
+async fn accept_jobs<B: Browsers>(connection: &Connection, jobs: &Jobs<B>) -> Ended {
+    let mut streams = JoinSet::new();
+    loop {
+        tokio::select! {
+            stream = connection.accept_bi() => match stream {
+                Ok((send, recv)) => {
+                    streams.spawn(job_stream(connection.clone(), jobs.clone(), send, recv));
+                }
+                Err(error) => return lost(&error),
+            },
+            Some(_) = streams.join_next() => {}
+        }
+    }
+}
+
+async fn job_stream<B: Browsers>(connection: Connection, jobs: Jobs<B>, send: SendStream, mut recv: RecvStream) {
+    let first = timeout(FIRST_FRAME_TIMEOUT, io::read::<JobDown>(&mut recv)).await;
+    let (job, acked) = match first {
+        Ok(Ok(Some(JobDown::Start(start)))) => (jobs.start(start), 0),
+        Ok(Ok(Some(JobDown::Attach { lease, acked }))) => (jobs.attach(lease, acked), acked),
+        Ok(Ok(None) | Err(io::Error::Ended | io::Error::Truncated)) | Err(_) => return,
+        Ok(Ok(Some(_))) => return drop(malformed(&connection, &"a job stream without a beginning")),
+        Ok(Err(error)) => return drop(malformed(&connection, &error)),
+    };
+    let Ok(job) = job else {
+        warn!("a job was not taken: too many are held");
+        metrics::counter!("valet_jobs_refused_total").increment(1);
+        let _ = recv.stop(VarInt::from_u32(close::BUSY));
+        return;
+    };
+    let commands = async {
+        loop {
+            match io::read::<JobDown>(&mut recv).await {
+                Ok(Some(command)) => job.take(command),
+                // The coordinator has no more to say; the reports go on.
+                Ok(None) => return std::future::pending().await,
+                Err(io::Error::Ended | io::Error::Truncated) => return,
+                Err(error) => return drop(malformed(&connection, &error)),
+            }
+        }
+    };
+    tokio::select! {
+        () = commands => {}
+        () = job.write_reports(send, acked) => {}
+    }
+}
+
+async fn accept_files<B: Browsers>(connection: &Connection, jobs: &Jobs<B>) -> Ended {
+    let mut streams = JoinSet::new();
+    loop {
+        tokio::select! {
+            stream = connection.accept_uni() => match stream {
+                Ok(recv) => {
+                    streams.spawn(file_stream(connection.clone(), jobs.clone(), recv));
+                }
+                Err(error) => return lost(&error),
+            },
+            Some(_) = streams.join_next() => {}
+        }
+    }
+}
+
+async fn file_stream<B: Browsers>(connection: Connection, jobs: Jobs<B>, mut recv: RecvStream) {
+    let (lease, file) = match timeout(FIRST_FRAME_TIMEOUT, io::read::<DownHeader>(&mut recv)).await {
+        Ok(Ok(Some(DownHeader::File { lease, file }))) => (lease, file),
+        Ok(Ok(None) | Err(io::Error::Ended | io::Error::Truncated)) | Err(_) => return,
+        Ok(Err(error)) => return drop(malformed(&connection, &error)),
+    };
+    let refuse = |recv: &mut RecvStream, code| drop(recv.stop(VarInt::from_u32(code)));
+    let Some(job) = jobs.wait_for(lease, FILE_JOB_TIMEOUT).await else {
+        return refuse(&mut recv, close::REFUSED);
+    };
+    if job.files.has(&file.sha256) {
+        return refuse(&mut recv, close::HAVE_IT);
+    }
+    let received = timeout(FILE_TIMEOUT, job.files.receive(&file, &mut recv)).await;
+    match received {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            warn!(%lease, %error, "a file was not taken");
+            refuse(&mut recv, close::REFUSED);
+        }
+        Err(_) => refuse(&mut recv, close::TOO_SLOW),
+    }
+}
+
+/// When told to stop: says so, lets jobs end for a bounded time.
+async fn drain<B: Browsers>(jobs: &Jobs<B>, control: &mpsc::Sender<ControlUp>, stop: &CancellationToken) -> Ended {
+    stop.cancelled().await;
+    let leases = jobs.leases();
+    info!(leases = leases.len(), "draining");
+    let waits = !leases.is_empty();
+    let _ = control.send(ControlUp::Draining { leases }).await;
+    if waits && timeout(DRAIN_TIMEOUT, jobs.idle()).await.is_err() {
+        warn!("jobs were still open when the time to drain was over");
+    }
+    Ended::Stopped
+}
+
+fn ttl(settings: &AgentSettings) -> Duration {
+    Duration::from_millis(settings.lease_ttl_ms.into())
+}
+
+fn half_life(identity: &Identity) -> Duration {
+    identity.not_after().duration_since(SystemTime::now()).unwrap_or_default() / 2
+}
+
+fn lost(error: &dyn std::fmt::Display) -> Ended {
+    warn!(%error, "no session with the coordinator");
+    Ended::Lost
+}
+
+fn malformed(connection: &Connection, error: &dyn std::fmt::Display) -> Ended {
+    warn!(%error, "the coordinator sent what is not ours");
+    metrics::counter!("valet_agent_malformed_total").increment(1);
+    connection.close(VarInt::from_u32(close::MALFORMED), b"malformed");
+    Ended::Lost
+}
