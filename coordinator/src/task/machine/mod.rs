@@ -187,3 +187,5 @@ pub fn owed(live: &Live) -> Vec<Effect> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::support as testing;
