@@ -11,6 +11,7 @@ use store::Store;
 use store::bus::Bus;
 use store::files::Files;
 use store::shards::Held;
+use store::tasks::Task;
 use tokio::sync::{Notify, watch};
 
 use crate::journal::Journal;
@@ -57,7 +58,7 @@ pub struct Core {
     /// Tasks with an actor in memory.
     pub tasks: DashMap<TaskId, LiveTask>,
     /// Which task a lease belongs to, for reports on the way in.
-    pub leases: DashMap<LeaseId, TaskId>,
+    pub leases: DashMap<LeaseId, Leaseholder>,
     pub sandboxes: DashMap<SandboxId, ActorRef<SandboxMsg>>,
     /// Rung when a task began to wait for a place or a place became free.
     pub dispatch: Notify,
@@ -67,7 +68,21 @@ pub struct Core {
     pub sandbox_supervisor: RwLock<Option<ActorRef<SandboxesMsg>>>,
 }
 
+/// Whom a lease concerns: a report under it counts only from that sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leaseholder {
+    pub task: TaskId,
+    pub sandbox: SandboxId,
+}
+
 impl Core {
+    /// Notes the lease that the task holds, if any.
+    pub fn follow_lease(&self, task: &Task) {
+        if let (Some(lease), Some(sandbox)) = (task.lease_id, task.sandbox_id) {
+            self.leases.insert(lease, Leaseholder { task: task.id, sandbox });
+        }
+    }
+
     /// Shards this node holds.
     #[must_use]
     pub fn shards(&self) -> Vec<i16> {

@@ -142,6 +142,13 @@ impl Loop {
                         let _ = request.reply.send(Err(lost));
                     }
                 }
+                // The database takes nothing: halves would only wait for it one after the other.
+                Err(CommitError::Failed(error)) if error.is_outage() => {
+                    warn!(error = %Chain(&error), steps = batch.len(), "the database does not take a batch");
+                    for request in batch {
+                        let _ = request.reply.send(Err(Lost::Unavailable));
+                    }
+                }
                 Err(_) => {
                     let mut first = batch;
                     let second = first.split_off(first.len() / 2);

@@ -22,6 +22,9 @@ mod supervise;
 pub mod task;
 mod wakes;
 
+#[cfg(test)]
+mod tests;
+
 pub use crate::core::Settings;
 pub use sessions::token_hash;
 pub use start::{Config, Coordinator, StartError, start};

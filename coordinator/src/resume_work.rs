@@ -84,14 +84,18 @@ impl Actor for Resumes {
         ResumesMsg::Scan: ResumesMsg,
         state: &mut ResumesArgs,
     ) -> Result<(), ActorProcessingErr> {
-        let mut tx = state.core.store.begin().await?;
-        let unparsed = facts::unparsed_resumes(&mut tx, QUEUE_MAX as i64).await?;
-        drop(tx);
-        for resume in unparsed {
-            state.work.parse(resume);
+        match unparsed(&state.core).await {
+            Ok(resumes) => resumes.into_iter().for_each(|resume| state.work.parse(resume)),
+            // An outage of the database is no fault of this actor: crashing over it would end the node.
+            Err(error) => warn!(%error, "unparsed resumes could not be read; the next scan will"),
         }
         Ok(())
     }
+}
+
+async fn unparsed(core: &Core) -> Result<Vec<ResumeId>, store::StoreError> {
+    let mut tx = core.store.begin().await?;
+    facts::unparsed_resumes(&mut tx, QUEUE_MAX as i64).await
 }
 
 async fn parse(core: &Core, id: ResumeId) -> anyhow::Result<()> {

@@ -51,8 +51,9 @@ impl CoreSessions {
         }
     }
 
-    fn task_of(&self, lease: LeaseId) -> Option<TaskId> {
-        self.core.leases.get(&lease).map(|task| *task)
+    /// The task of a lease that this sandbox holds.
+    fn task_of(&self, sandbox: SandboxId, lease: LeaseId) -> Option<TaskId> {
+        self.core.leases.get(&lease).filter(|holder| holder.sandbox == sandbox).map(|holder| holder.task)
     }
 
     async fn good_standing(&self, identity: Identity) -> Result<(), Refused> {
@@ -134,8 +135,9 @@ impl Sessions for CoreSessions {
     }
 
     async fn heartbeat(&self, sandbox: SandboxId, epoch: i64, _heartbeat: Heartbeat) -> Result<(), Refused> {
-        self.tell(sandbox, SandboxMsg::Heartbeat { epoch });
-        Ok(())
+        // Without an actor nobody would renew its leases: the agent is to come again and say what it holds.
+        let actor = self.core.sandboxes.get(&sandbox).map(|actor| actor.clone()).ok_or_else(|| busy(()))?;
+        actor.cast(SandboxMsg::Heartbeat { epoch }).map_err(busy)
     }
 
     async fn draining(&self, sandbox: SandboxId, epoch: i64, _leases: Vec<LeaseId>) {
@@ -151,7 +153,7 @@ impl Sessions for CoreSessions {
         report: Report,
     ) -> Result<(), ReportRefused> {
         self.tell(sandbox, SandboxMsg::Heartbeat { epoch });
-        let Some(task) = self.task_of(lease) else {
+        let Some(task) = self.task_of(sandbox, lease) else {
             metrics::counter!("valet_stale_reports_total").increment(1);
             return Err(ReportRefused::Stale);
         };
@@ -169,8 +171,8 @@ impl Sessions for CoreSessions {
         }
     }
 
-    fn progress(&self, _sandbox: SandboxId, lease: LeaseId, progress: Progress) {
-        let Some(task) = self.task_of(lease) else { return };
+    fn progress(&self, sandbox: SandboxId, lease: LeaseId, progress: Progress) {
+        let Some(task) = self.task_of(sandbox, lease) else { return };
         let passing = Passing::FieldFilled {
             task_id: task,
             field_id: progress.field,
@@ -186,8 +188,8 @@ impl Sessions for CoreSessions {
         }
     }
 
-    async fn artifact(&self, _sandbox: SandboxId, header: ArtifactHeader, bytes: Bytes) -> Result<(), ArtifactRefused> {
-        let task = self.task_of(header.lease).ok_or(ArtifactRefused::Stale)?;
+    async fn artifact(&self, sandbox: SandboxId, header: ArtifactHeader, bytes: Bytes) -> Result<(), ArtifactRefused> {
+        let task = self.task_of(sandbox, header.lease).ok_or(ArtifactRefused::Stale)?;
         let storage_key = format!("artifacts/{task}/{}.jpg", header.artifact);
         let size = i64::try_from(bytes.len()).map_err(|_| ArtifactRefused::Unavailable)?;
         self.core.files.put(&storage_key, bytes).await.map_err(|error| match error {
@@ -218,8 +220,8 @@ impl Sessions for CoreSessions {
         store::db::commit(tx, "recording an artifact").await.map_err(|_| ArtifactRefused::Unavailable)
     }
 
-    fn live_frame(&self, _sandbox: SandboxId, lease: LeaseId, header: LiveFrameHeader, jpeg: Bytes) {
-        if let Some(task) = self.task_of(lease) {
+    fn live_frame(&self, sandbox: SandboxId, lease: LeaseId, header: LiveFrameHeader, jpeg: Bytes) {
+        if let Some(task) = self.task_of(sandbox, lease) {
             let LiveFrameHeader { width, height, at_ms, .. } = header;
             self.core.bus.publish_frame(Frame { task, width, height, at_ms, jpeg });
         }

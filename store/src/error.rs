@@ -20,6 +20,13 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    /// The database rolled it back and would take it at another time: nothing was written.
+    #[error("the database cannot take it now, {doing}")]
+    Unavailable {
+        doing: &'static str,
+        #[source]
+        source: sqlx::Error,
+    },
     /// The connection broke or timed out on the way: the statement may or may not have taken effect.
     #[error("no answer from the database while {doing}")]
     Unanswered {
@@ -43,6 +50,11 @@ impl StoreError {
             sqlx::Error::Database(ref error) if error.code().is_some_and(|code| code.starts_with("57P")) => {
                 Self::Unanswered { doing, source }
             }
+            // Rolled back by the server for reasons that pass: a deadlock, a lack of room or connections, a statement
+            // that waited too long.
+            sqlx::Error::Database(ref error) if error.code().is_some_and(|code| passes(&code)) => {
+                Self::Unavailable { doing, source }
+            }
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Self::Unreachable { doing, source },
             sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Tls(_) => {
                 Self::Unanswered { doing, source }
@@ -54,6 +66,11 @@ impl StoreError {
     /// True when a repeat may go well without anything else changing.
     #[must_use]
     pub const fn is_outage(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Unanswered { .. })
+        matches!(self, Self::Unreachable { .. } | Self::Unavailable { .. } | Self::Unanswered { .. })
     }
+}
+
+/// SQLSTATE classes 40 (transaction rollback) and 53 (insufficient resources), and a statement's time limit.
+fn passes(code: &str) -> bool {
+    code.starts_with("40") || code.starts_with("53") || code == "57014"
 }

@@ -388,7 +388,14 @@ async fn write_slots(db: &mut PgConnection, steps: &[Step]) -> Result<(), Commit
         .fetch_all(db)
         .await
         .map_err(failed("moving slots"))?;
-    if written.len() == changes.len() { Ok(()) } else { Err(CommitError::NoSlot) }
+    // A slot given back to a sandbox that was deleted meanwhile is gone with it.
+    let taken = changes.iter().filter(|(_, change)| change.1 > 0);
+    for (sandbox, _) in taken {
+        if !written.contains(&sandbox.0) {
+            return Err(CommitError::NoSlot);
+        }
+    }
+    Ok(())
 }
 
 /// Numbers come from a counter row written in the same transaction: a sequence has gaps and late visibility.

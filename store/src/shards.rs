@@ -33,6 +33,11 @@ pub async fn take_all(db: &mut PgConnection, node: NodeId, address: &str) -> Res
         .execute(&mut *db)
         .await
         .map_err(StoreError::during("registering the node"))?;
+    // Locked in id order, as the journal locks them: else the two could wait for each other in a circle.
+    sqlx::query!("SELECT id FROM shards ORDER BY id FOR UPDATE")
+        .fetch_all(&mut *db)
+        .await
+        .map_err(StoreError::during("taking the shards"))?;
     let rows = sqlx::query!("UPDATE shards SET node_id = $1, epoch = epoch + 1 RETURNING id, epoch", node.0)
         .fetch_all(&mut *db)
         .await

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use sqlx::PgConnection;
 
 use crate::StoreError;
+use crate::shards::Held;
 
 protocol::named_enum! {
     /// What became of a permit.
@@ -188,13 +189,35 @@ fn from_json<T: serde::de::DeserializeOwned>(json: Json, doing: &'static str) ->
     })
 }
 
+/// What taking a task over found.
+#[derive(Debug)]
+pub enum Adopted {
+    Task(Box<Task>, Option<Box<Review>>),
+    /// There is no such task.
+    Missing,
+    /// Its shard has another owner: nothing was touched.
+    NotOurs,
+}
+
 /// Takes a task over: bumps its generation, so that whatever an earlier owner still has on the way matches no row,
-/// waits for such a commit if one is under way, and reads the outcome. `None` when there is no such task.
+/// waits for such a commit if one is under way, and reads the outcome. Only the owner of the shard may: another one's
+/// bump would throw the true owner out.
 ///
 /// # Errors
 /// When the database does not answer or a stored value is not understood.
-pub async fn adopt(db: &mut PgConnection, id: TaskId) -> Result<Option<(Task, Option<Review>)>, StoreError> {
+pub async fn adopt(db: &mut PgConnection, held: &[Held], id: TaskId) -> Result<Adopted, StoreError> {
     let doing = "taking over a task";
+    let shard = sqlx::query!(
+        "SELECT s.id, s.epoch FROM shards s JOIN tasks t ON t.shard = s.id WHERE t.id = $1 FOR SHARE OF s",
+        id.0
+    )
+    .fetch_optional(&mut *db)
+    .await
+    .map_err(StoreError::during(doing))?;
+    let Some(shard) = shard else { return Ok(Adopted::Missing) };
+    if !held.contains(&Held { shard: shard.id, epoch: shard.epoch }) {
+        return Ok(Adopted::NotOurs);
+    }
     let row = sqlx::query_scalar!(
         r#"UPDATE tasks SET generation = generation + 1 WHERE id = $1 RETURNING to_jsonb(tasks.*) AS "task!""#,
         id.0
@@ -202,10 +225,10 @@ pub async fn adopt(db: &mut PgConnection, id: TaskId) -> Result<Option<(Task, Op
     .fetch_optional(&mut *db)
     .await
     .map_err(StoreError::during(doing))?;
-    let Some(row) = row else { return Ok(None) };
+    let Some(row) = row else { return Ok(Adopted::Missing) };
     let task = from_json(row, doing)?;
     let review = review(db, id).await?;
-    Ok(Some((task, review)))
+    Ok(Adopted::Task(Box::new(task), review.map(Box::new)))
 }
 
 /// # Errors
@@ -263,7 +286,8 @@ pub struct Queued {
     pub running: i64,
 }
 
-/// The heads of the queue: per user the oldest `per_user` tasks that may start now, of users below `cap`.
+/// The heads of the queue, users in turn: per user the oldest tasks that may start now, so many that the user stays
+/// within `cap`.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -295,6 +319,8 @@ pub struct Leased {
     pub task: TaskId,
     pub lease: LeaseId,
     pub last_report: i64,
+    /// The permit that is out or was last out.
+    pub permit: Option<PermitId>,
 }
 
 /// Every lease on a sandbox, as committed.
@@ -303,7 +329,7 @@ pub struct Leased {
 /// When the database does not answer.
 pub async fn leased(db: &mut PgConnection, sandbox: SandboxId) -> Result<Vec<Leased>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT id, lease_id AS "lease_id!", last_report FROM tasks WHERE sandbox_id = $1 AND lease_id IS NOT NULL"#,
+        r#"SELECT id, lease_id AS "lease_id!", last_report, permit_id FROM tasks WHERE sandbox_id = $1 AND lease_id IS NOT NULL"#,
         sandbox.0
     )
     .fetch_all(db)
@@ -311,7 +337,12 @@ pub async fn leased(db: &mut PgConnection, sandbox: SandboxId) -> Result<Vec<Lea
     .map_err(StoreError::during("reading leases"))?;
     Ok(rows
         .into_iter()
-        .map(|row| Leased { task: TaskId(row.id), lease: LeaseId(row.lease_id), last_report: row.last_report })
+        .map(|row| Leased {
+            task: TaskId(row.id),
+            lease: LeaseId(row.lease_id),
+            last_report: row.last_report,
+            permit: row.permit_id.map(PermitId),
+        })
         .collect())
 }
 

@@ -2,12 +2,13 @@
 //!
 //! Talks to: the store (queue heads, free sandboxes), tasks (claims). It holds no queue of its own: the rows are it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use futures::StreamExt as _;
-use protocol::ids::LeaseId;
+use protocol::ids::{LeaseId, TaskId};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use ractor_cluster::RactorMessage;
 use tracing::{debug, warn};
@@ -23,7 +24,8 @@ const HEADS: i64 = 256;
 const CLAIMS_AT_ONCE: usize = 32;
 /// The slow pass; also how soon a back-off that ran out is noticed.
 const TICK: Duration = Duration::from_secs(1);
-
+/// How long a task whose claim failed is passed over: else it would take the only free place in every plan.
+const PASSED_OVER: Duration = Duration::from_secs(10);
 /// Longer than the slowest claim.
 const PASS_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -38,6 +40,8 @@ pub struct Dispatcher;
 pub struct DispatcherState {
     core: Arc<Core>,
     tasks: Tasks,
+    /// Tasks whose last claim failed, and until when they are passed over.
+    failing: HashMap<TaskId, Instant>,
 }
 
 impl Actor for Dispatcher {
@@ -59,7 +63,7 @@ impl Actor for Dispatcher {
                 }
             }
         });
-        Ok(DispatcherState { tasks: Tasks::new(Arc::clone(&core)), core })
+        Ok(DispatcherState { tasks: Tasks::new(Arc::clone(&core)), core, failing: HashMap::new() })
     }
 
     async fn handle(
@@ -70,9 +74,14 @@ impl Actor for Dispatcher {
     ) -> Result<(), ActorProcessingErr> {
         match state.placements().await {
             Ok(placements) => {
-                futures::stream::iter(placements)
-                    .for_each_concurrent(CLAIMS_AT_ONCE, |placement| state.claim(placement))
+                let failed: Vec<TaskId> = futures::stream::iter(placements)
+                    .map(|placement| state.claim(placement))
+                    .buffer_unordered(CLAIMS_AT_ONCE)
+                    .filter_map(|failed| async move { failed })
+                    .collect()
                     .await;
+                let until = Instant::now() + PASSED_OVER;
+                state.failing.extend(failed.into_iter().map(|task| (task, until)));
             }
             Err(error) => warn!(%error, "the queue could not be read; the next pass will"),
         }
@@ -82,25 +91,35 @@ impl Actor for Dispatcher {
 }
 
 impl DispatcherState {
-    async fn placements(&self) -> Result<Vec<Placement>, store::StoreError> {
+    async fn placements(&mut self) -> Result<Vec<Placement>, store::StoreError> {
         let shards = self.core.shards();
         let mut tx = self.core.store.begin().await?;
         let queued = store::tasks::queued(&mut tx, &shards, Utc::now(), store::journal::USER_CAP, HEADS).await?;
         if queued.is_empty() {
             return Ok(Vec::new());
         }
+        let now = Instant::now();
+        self.failing.retain(|_, until| *until > now);
+        let queued: Vec<_> = queued.into_iter().filter(|task| !self.failing.contains_key(&task.id)).collect();
         let sandboxes = store::agents::placeable(&mut tx).await?;
         Ok(plan(&queued, &sandboxes))
     }
 
-    async fn claim(&self, placement: Placement) {
+    /// Has the task claim its place; returns it when it failed to.
+    async fn claim(&self, placement: Placement) -> Option<TaskId> {
         let Placement { task, sandbox, epoch } = placement;
         let input = Input::Claimed { sandbox, epoch, lease: LeaseId::new() };
         match self.tasks.input(task, None, input).await {
-            Ok(_) => debug!(task.id = %task, sandbox.id = %sandbox, "task {task} placed"),
+            Ok(_) => {
+                debug!(task.id = %task, sandbox.id = %sandbox, "task {task} placed");
+                None
+            }
             // The facts changed under the plan; the next pass sees the new ones.
-            Err(TaskError::NoPlace | TaskError::Refused(_) | TaskError::NotFound) => {}
-            Err(error) => warn!(task.id = %task, %error, "task {task} could not be placed"),
+            Err(TaskError::NoPlace | TaskError::Refused(_) | TaskError::NotFound) => None,
+            Err(error) => {
+                warn!(task.id = %task, %error, "task {task} could not be placed");
+                Some(task)
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use protocol::form::FileRef;
 use protocol::ids::{LeaseId, SandboxId};
+use protocol::wire::close;
 use protocol::wire::message::{ControlDown, Hello, JobDown, JobStart, Refusal};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use ractor_cluster::RactorMessage;
@@ -18,7 +19,7 @@ use store::agents::{self, SessionFacts};
 use store::tasks::{self, Leased};
 use tracing::{info, warn};
 
-use crate::core::Core;
+use crate::core::{Core, Leaseholder};
 use crate::listener::{AgentLink, JobLink, Refused};
 use crate::task::handle::Tasks;
 
@@ -82,12 +83,21 @@ pub struct SandboxState {
     recorded: Instant,
     /// Leases were declared lost in this silence already.
     given_up: bool,
+    /// A session that is over but still stands in its row, so that the dispatcher would place work on it.
+    unclosed: Option<i64>,
 }
 
 struct Session {
     epoch: i64,
     link: AgentLink,
     jobs: HashMap<LeaseId, JobLink>,
+}
+
+/// A session that nobody keeps is over, whatever ended its actor: the agent is to notice and say hello again.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.link.close(close::GOING_DOWN);
+    }
 }
 
 impl Actor for SandboxActor {
@@ -105,6 +115,7 @@ impl Actor for SandboxActor {
             heard: Instant::now(),
             recorded: Instant::now(),
             given_up: false,
+            unclosed: None,
         })
     }
 
@@ -119,7 +130,7 @@ impl Actor for SandboxActor {
                 let answer = state.hello(*hello, link).await;
                 let _ = reply.send(answer);
             }
-            SandboxMsg::Heartbeat { epoch } => state.heartbeat(epoch).await,
+            SandboxMsg::Heartbeat { epoch } => state.heartbeat(epoch),
             SandboxMsg::Draining { epoch } => {
                 if state.session.as_ref().is_some_and(|session| session.epoch == epoch) {
                     state.close_session_row(epoch).await;
@@ -140,7 +151,11 @@ impl Actor for SandboxActor {
                     let _ = session.link.send(ControlDown::Release { leases: vec![lease] });
                 }
             }
-            SandboxMsg::Tick => state.tick().await?,
+            SandboxMsg::Tick => {
+                if let Err(error) = state.tick().await {
+                    warn!(sandbox.id = %state.id, %error, "a sandbox's leases could not be looked after; the next tick does");
+                }
+            }
         }
         Ok(())
     }
@@ -166,14 +181,16 @@ impl SandboxState {
         store::db::commit(tx, "opening a session").await.map_err(unavailable)?;
 
         if let Some(old) = self.session.take() {
-            old.link.close(protocol::wire::close::SUPERSEDED);
+            old.link.close(close::SUPERSEDED);
         }
         self.heard = Instant::now();
         self.given_up = false;
+        self.unclosed = None;
         let mut session = Session { epoch, link, jobs: HashMap::new() };
         let mut lost = Vec::new();
         for lease in &leased {
-            match hello.leases.iter().find(|held| held.lease == lease.lease && held.alive) {
+            // A lease whose page is gone is attached, too: its agent knows best how it ended, and says so.
+            match hello.leases.iter().find(|held| held.lease == lease.lease) {
                 Some(_) => self.attach(&mut session, *lease),
                 None => lost.push(*lease),
             }
@@ -196,7 +213,7 @@ impl SandboxState {
 
     /// The job goes on: the agent repeats what was not acknowledged, we repeat what is owed.
     fn attach(&self, session: &mut Session, leased: Leased) {
-        self.core.leases.insert(leased.lease, leased.task);
+        self.core.leases.insert(leased.lease, Leaseholder { task: leased.task, sandbox: self.id });
         let first = JobDown::Attach { lease: leased.lease, acked: leased.last_report.unsigned_abs() };
         match session.link.open_job(first) {
             Ok(job) => {
@@ -215,7 +232,7 @@ impl SandboxState {
     /// Tells the tasks, a few at a time, until each has taken it.
     fn report_lost(&self, lost: Vec<Leased>, hello: Option<&Hello>) {
         let used: HashMap<_, _> =
-            hello.map(|hello| hello.permits.iter().map(|seen| (seen.task, seen.used)).collect()).unwrap_or_default();
+            hello.map(|hello| hello.permits.iter().map(|seen| (seen.permit, seen.used)).collect()).unwrap_or_default();
         // An agent that is here and has no record of a permit never received it.
         let here = hello.is_some();
         let tasks = self.tasks.clone();
@@ -224,7 +241,8 @@ impl SandboxState {
             futures::stream::iter(lost)
                 .for_each_concurrent(LOSSES_AT_ONCE, |leased| {
                     let tasks = tasks.clone();
-                    let permit_used = here.then(|| used.get(&leased.task).copied().unwrap_or(false));
+                    let permit_used =
+                        here.then(|| leased.permit.and_then(|permit| used.get(&permit).copied()).unwrap_or(false));
                     async move {
                         if let Err(error) = tasks.lease_lost(leased.task, leased.lease, permit_used).await {
                             warn!(task.id = %leased.task, %error, "a lost lease was not taken; the deadline will");
@@ -235,25 +253,30 @@ impl SandboxState {
         });
     }
 
-    async fn heartbeat(&mut self, epoch: i64) {
+    fn heartbeat(&mut self, epoch: i64) {
         if self.session.as_ref().is_none_or(|session| session.epoch != epoch) {
             return;
         }
         self.heard = Instant::now();
         if self.recorded.elapsed() >= RECORD_EVERY {
             self.recorded = Instant::now();
-            if let Ok(mut tx) = self.core.store.begin().await
-                && agents::record_heartbeat(&mut tx, self.id, epoch).await.is_ok()
-            {
-                let _ = store::db::commit(tx, "recording a heartbeat").await;
-            }
+            // Not waited for: a slow database must not look like a silent agent.
+            let (store, sandbox) = (self.core.store.clone(), self.id);
+            tokio::spawn(async move {
+                if let Ok(mut tx) = store.begin().await
+                    && agents::record_heartbeat(&mut tx, sandbox, epoch).await.is_ok()
+                {
+                    let _ = store::db::commit(tx, "recording a heartbeat").await;
+                }
+            });
         }
     }
 
     fn open_job(&mut self, start: JobStart, files: Vec<(FileRef, Bytes)>) {
         let Some(session) = &mut self.session else { return };
         let lease = start.lease;
-        if session.jobs.contains_key(&lease) {
+        // The files were read meanwhile: the job may have begun already, or be over.
+        if session.jobs.contains_key(&lease) || !self.core.leases.contains_key(&lease) {
             return;
         }
         let opened = session.link.open_job(JobDown::Start(start)).and_then(|job| {
@@ -272,28 +295,53 @@ impl SandboxState {
 
     fn send(&mut self, lease: LeaseId, message: JobDown) {
         let Some(session) = &mut self.session else { return };
-        let sent = session.jobs.get(&lease).map(|job| job.send(message));
-        if let Some(Err(error)) = sent {
-            warn!(sandbox.id = %self.id, %error, "a job's stream is over");
-            session.jobs.remove(&lease);
+        let ends = matches!(message, JobDown::End { .. });
+        match session.jobs.get(&lease).map(|job| job.send(message)) {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                warn!(sandbox.id = %self.id, %error, "a job's stream is over");
+                session.jobs.remove(&lease);
+            }
+            // Its job has not even been opened, or its stream broke: there is no page to close that could be asked.
+            None if ends => {
+                if let Some(task) = self.core.leases.get(&lease).map(|holder| holder.task) {
+                    let tasks = self.tasks.clone();
+                    tokio::spawn(async move {
+                        if let Err(error) = tasks.lease_lost(task, lease, None).await {
+                            warn!(task.id = %task, %error, "a lease without a job was not ended; its deadline will");
+                        }
+                    });
+                }
+            }
+            None => {}
         }
     }
 
-    async fn close_session_row(&self, epoch: i64) {
-        if let Ok(mut tx) = self.core.store.begin().await
-            && agents::close_session(&mut tx, self.id, epoch).await.is_ok()
-        {
-            let _ = store::db::commit(tx, "closing a session").await;
+    /// Takes the session out of the row. When the database does not answer, the next tick tries again: a session that
+    /// seems to be there would draw work that nobody takes.
+    async fn close_session_row(&mut self, epoch: i64) {
+        self.unclosed = Some(epoch);
+        let closed = async {
+            let mut tx = self.core.store.begin().await?;
+            agents::close_session(&mut tx, self.id, epoch).await?;
+            store::db::commit(tx, "closing a session").await
+        };
+        match closed.await {
+            Ok(()) => self.unclosed = None,
+            Err(error) => warn!(sandbox.id = %self.id, %error, "a session's end was not noted; the next tick does"),
         }
     }
 
     /// Silence: after [`LOST_AFTER`] every lease is over, because the agent has frozen its pages by then.
-    async fn tick(&mut self) -> Result<(), ActorProcessingErr> {
+    async fn tick(&mut self) -> Result<(), store::StoreError> {
+        if let Some(epoch) = self.unclosed {
+            self.close_session_row(epoch).await;
+        }
         if self.given_up || self.heard.elapsed() < LOST_AFTER {
             return Ok(());
         }
         if let Some(session) = self.session.take() {
-            session.link.close(protocol::wire::close::TOO_SLOW);
+            session.link.close(close::TOO_SLOW);
             self.close_session_row(session.epoch).await;
         }
         let mut tx = self.core.store.begin().await?;

@@ -10,17 +10,21 @@ use protocol::ids::SandboxId;
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use ractor_cluster::RactorMessage;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::actor::{SandboxActor, SandboxArgs, SandboxMsg};
 use crate::core::Core;
 
 /// Spawning is in memory only.
 const ACTIVATE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Before leases are read again when the database did not answer.
+const RECOVER_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, RactorMessage)]
 pub enum SandboxesMsg {
     Activate(SandboxId, RpcReplyPort<ActorRef<SandboxMsg>>),
+    /// Sandboxes that hold leases get their actor: if their agents do not come back, the leases end.
+    Recover,
 }
 
 pub struct SandboxSupervisor;
@@ -30,27 +34,36 @@ impl Actor for SandboxSupervisor {
     type State = Arc<Core>;
     type Arguments = Arc<Core>;
 
-    async fn pre_start(&self, _: ActorRef<SandboxesMsg>, core: Arc<Core>) -> Result<Arc<Core>, ActorProcessingErr> {
+    async fn pre_start(&self, me: ActorRef<SandboxesMsg>, core: Arc<Core>) -> Result<Arc<Core>, ActorProcessingErr> {
+        // The children of an earlier supervisor ended with it.
+        core.sandboxes.clear();
+        me.cast(SandboxesMsg::Recover)?;
         Ok(core)
-    }
-
-    /// Sandboxes that hold leases get their actor at once: if their agents do not come back, the leases end.
-    async fn post_start(&self, me: ActorRef<SandboxesMsg>, core: &mut Arc<Core>) -> Result<(), ActorProcessingErr> {
-        let mut tx = core.store.begin().await?;
-        let known = store::tasks::sandboxes_with_leases(&mut tx).await?;
-        drop(tx);
-        for sandbox in known {
-            start(&me, core, sandbox).await?;
-        }
-        Ok(())
     }
 
     async fn handle(
         &self,
         me: ActorRef<SandboxesMsg>,
-        SandboxesMsg::Activate(sandbox, reply): SandboxesMsg,
+        message: SandboxesMsg,
         core: &mut Arc<Core>,
     ) -> Result<(), ActorProcessingErr> {
+        let (sandbox, reply) = match message {
+            SandboxesMsg::Activate(sandbox, reply) => (sandbox, reply),
+            SandboxesMsg::Recover => {
+                match leased(core).await {
+                    Ok(known) => {
+                        for sandbox in known.into_iter().filter(|sandbox| !core.sandboxes.contains_key(sandbox)) {
+                            start(&me, core, sandbox).await?;
+                        }
+                    }
+                    Err(error) => {
+                        warn!(%error, "leases could not be read; trying again");
+                        me.send_after(RECOVER_PAUSE, || SandboxesMsg::Recover);
+                    }
+                }
+                return Ok(());
+            }
+        };
         let known = core.sandboxes.get(&sandbox).map(|actor| actor.clone());
         let actor = match known {
             Some(actor) => actor,
@@ -85,6 +98,11 @@ impl Actor for SandboxSupervisor {
         }
         Ok(())
     }
+}
+
+async fn leased(core: &Core) -> Result<Vec<SandboxId>, store::StoreError> {
+    let mut tx = core.store.begin().await?;
+    store::tasks::sandboxes_with_leases(&mut tx).await
 }
 
 async fn start(

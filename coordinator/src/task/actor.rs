@@ -10,10 +10,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use protocol::cluster::{RejectCode, Rejected};
 use protocol::ids::{CommandId, PermitId, TaskId, UserId};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use ractor_cluster::RactorMessage;
-use store::tasks;
+use store::tasks::{self, Adopted};
 use tracing::{debug, info, warn};
 
 use super::machine::{self, At, Effect, Input, Live, Refused};
@@ -81,14 +82,17 @@ impl Actor for TaskActor {
     /// owed.
     async fn post_start(&self, me: ActorRef<TaskMsg>, state: &mut TaskState) -> Result<(), ActorProcessingErr> {
         let mut tx = state.core.store.begin().await?;
-        let adopted = tasks::adopt(&mut tx, state.id).await?;
+        let held = Arc::clone(&state.core.held.borrow());
+        let adopted = tasks::adopt(&mut tx, &held, state.id).await?;
         store::db::commit(tx, "taking over a task").await?;
-        state.live = adopted.map(|(task, review)| Live { task, review });
+        state.live = match adopted {
+            Adopted::Task(task, review) => Some(Live { task: *task, review: review.map(|review| *review) }),
+            Adopted::Missing => None,
+            Adopted::NotOurs => return Err(Lost::NotOwner.into()),
+        };
         if let Some(live) = &state.live {
             let _ = state.user.set(live.task.user_id);
-            if let Some(lease) = live.task.lease_id {
-                state.core.leases.insert(lease, state.id);
-            }
+            state.core.follow_lease(&live.task);
         }
         state.perform_owed(&me);
         me.send_after(IDLE, || TaskMsg::IdleSince(0));
@@ -129,6 +133,10 @@ impl Actor for TaskActor {
     }
 }
 
+fn at() -> At {
+    At { now: Utc::now(), command: CommandId::new(), permit: PermitId::new() }
+}
+
 impl TaskState {
     /// Decide, commit, act. The outer error means that the row is in doubt or somebody else's, so this actor dies.
     async fn apply(
@@ -141,18 +149,37 @@ impl TaskState {
         if user.is_some_and(|user| user != live.task.user_id) {
             return Ok(Applied::NotFound);
         }
-        let at = At { now: Utc::now(), command: CommandId::new(), permit: PermitId::new() };
-        let decision = match machine::decide(live, input, at) {
+        let claim = matches!(input, Input::Claimed { .. });
+        let from_person = matches!(input, Input::Person { .. });
+        let from_work = matches!(input, Input::Report { .. } | Input::Planned { .. });
+        let mut decision = match machine::decide(live, input, at()) {
             Ok(decision) => decision,
             Err(refused) => return Ok(Applied::Refused(refused)),
         };
-        let held_until = decision.live.task.held_until;
-        let Some(step) = decision.step else { return Ok(Applied::Done { held_until }) };
+        let Some(step) = decision.step.take() else {
+            return Ok(Applied::Done { held_until: decision.live.task.held_until });
+        };
         match self.core.journal.commit(step).await {
             Ok(()) => {}
-            Err(Lost::NoSlot | Lost::UserCap) => return Ok(Applied::NoPlace),
+            Err(Lost::NoSlot | Lost::UserCap) if claim => return Ok(Applied::NoPlace),
+            Err(Lost::Poison) if from_person => {
+                let message = "This cannot be stored. Please check what you entered.";
+                return Ok(Applied::Refused(Rejected::new(RejectCode::InvalidEdit, message).into()));
+            }
+            // It would be refused each time the agent repeats it: the task ends here, and its repetition is then
+            // answered like any other report of an ended task.
+            Err(Lost::Poison) if from_work => {
+                decision = match machine::decide(live, Input::Unwritable, at()) {
+                    Ok(decision) => decision,
+                    Err(refused) => return Err(refused.into()),
+                };
+                let Some(step) = decision.step.take() else { return Err(Lost::Poison.into()) };
+                self.core.journal.commit(step).await?;
+                metrics::counter!("valet_tasks_quarantined_total").increment(1);
+            }
             Err(lost) => return Err(lost.into()),
         }
+        let held_until = decision.live.task.held_until;
         self.log_change(&decision.live);
         self.follow_lease(&decision.live);
         self.live = Some(decision.live);
@@ -177,15 +204,12 @@ impl TaskState {
     }
 
     fn follow_lease(&self, next: &Live) {
-        let was = self.live.as_ref().and_then(|live| live.task.lease_id);
-        if was != next.task.lease_id {
-            if let Some(lease) = was {
-                self.core.leases.remove(&lease);
-            }
-            if let Some(lease) = next.task.lease_id {
-                self.core.leases.insert(lease, self.id);
-            }
+        if let Some(lease) = self.live.as_ref().and_then(|live| live.task.lease_id)
+            && next.task.lease_id != Some(lease)
+        {
+            self.core.leases.remove(&lease);
         }
+        self.core.follow_lease(&next.task);
     }
 
     fn perform_owed(&self, me: &ActorRef<TaskMsg>) {

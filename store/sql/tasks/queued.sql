@@ -1,4 +1,5 @@
--- The oldest task of each user that may start now, users below their cap only; fairness between users is the caller's.
+-- The oldest tasks of each user that may start now, up to their cap. Users take turns: what counts is how many tasks a
+-- user would then have running, and only between equals how long each has waited.
 SELECT t.id, t.user_id, t.queued_at AS "queued_at!", coalesce(r.running, 0) AS "running!"
   FROM (
         SELECT id, user_id, queued_at,
@@ -13,5 +14,5 @@ SELECT t.id, t.user_id, t.queued_at AS "queued_at!", coalesce(r.running, 0) AS "
          GROUP BY user_id
        ) r ON r.user_id = t.user_id
  WHERE coalesce(r.running, 0) + t.place <= $3
- ORDER BY t.place, t.queued_at, t.id
+ ORDER BY coalesce(r.running, 0) + t.place, t.queued_at, t.id
  LIMIT $4

@@ -1,15 +1,15 @@
 //! A step being decided: the next state and everything that goes with it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use protocol::event::Event;
 use protocol::ids::{CommandId, SandboxId};
 use protocol::task::{ErrorCode, Failure, FailureClass, Outcome, Phase, Status};
 use protocol::wire::message::Screenshot;
 use serde_json::json;
 use store::journal::{Slot, Step, TaskEvent, Write};
-use store::tasks::{Pending, PermitState, Picture, Review, Task};
+use store::tasks::{Pending, PermitState, Picture, Review, ReviewStatus, Task};
 
-use super::{At, CLEANUP_PATIENCE, COMMANDS_KEPT, Decision, Effect, Live, SUBMIT_PATIENCE, WORK_PATIENCE, items};
+use super::{At, CLEANUP_PATIENCE, COMMANDS_KEPT, Decision, Effect, HOLD, Live, SUBMIT_PATIENCE, WORK_PATIENCE, items};
 
 /// Pictures kept per task: the newest. Each attempt makes about four.
 const PICTURES_MAX: usize = 24;
@@ -52,7 +52,7 @@ impl<'a> Draft<'a> {
         {
             self.writes.insert(0, Write::Review(Box::new(review.clone())));
         }
-        self.task.wake_at = wake_at(&self.task, self.at.now);
+        self.task.wake_at = self.wake_at();
         let step = Step {
             task: self.task.clone(),
             slot: self.slot,
@@ -105,6 +105,9 @@ impl<'a> Draft<'a> {
             self.task.started_at = Some(self.at.now);
         }
         if to.is_terminal() {
+            if let Some(review) = &mut self.review {
+                review.status = ReviewStatus::Closed;
+            }
             self.task.completed_at = Some(self.at.now);
             self.task.held_until = None;
             self.task.queued_at = None;
@@ -183,6 +186,18 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// The task holds a page that is there to be worked with: one that is being closed is not.
+    pub fn has_page(&self) -> bool {
+        self.task.lease_id.is_some() && !matches!(self.task.pending, Some(Pending::End { .. }))
+    }
+
+    /// Queues a task that a person just answered: before those of the same person that are newer.
+    pub fn requeue_answered(&mut self) {
+        self.task.attempt = 0;
+        self.requeue(Duration::zero());
+        self.task.queued_at = Some(self.task.created_at.min(self.at.now));
+    }
+
     /// Has the page closed; the slot comes back when it is.
     pub fn end_job(&mut self) {
         if self.task.lease_id.is_some() {
@@ -223,7 +238,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Puts the task back into the queue, to start not before `delay` from now.
-    pub fn requeue(&mut self, delay: chrono::Duration) {
+    pub fn requeue(&mut self, delay: Duration) {
         self.drop_lease();
         self.task.phase = None;
         self.task.progress = 0;
@@ -265,23 +280,29 @@ impl<'a> Draft<'a> {
         super::review::ask_person(self, protocol::task::InteractionKind::OutcomeUnknown, message, None, evidence);
         self.task.error_code = None::<ErrorCode>;
     }
-}
 
-/// When the owner must look again whatever happens. No deadline lives only in an actor.
-fn wake_at(task: &Task, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    match task.status {
-        Status::Created => Some(now),
-        // Queued tasks are found by the dispatcher's own index.
-        Status::Queued => None,
-        Status::InProgress => match task.pending {
-            Some(Pending::Submit { .. }) => Some(now + SUBMIT_PATIENCE),
-            _ => Some(now + WORK_PATIENCE),
-        },
-        Status::WaitingHuman => match (&task.pending, task.lease_id) {
-            (Some(Pending::End { .. }), Some(_)) => Some(now + CLEANUP_PATIENCE),
-            (_, Some(_)) => task.held_until,
-            (_, None) => None,
-        },
-        Status::Completed | Status::Failed | Status::Cancelled => task.lease_id.map(|_| now + CLEANUP_PATIENCE),
+    /// When the owner must look again whatever happens. No deadline lives only in an actor. A deadline moves only with
+    /// what it waits for: neither a viewer who comes and goes nor an agent that only talks puts it off for ever.
+    fn wake_at(&self) -> Option<DateTime<Utc>> {
+        let (was, task, now) = (&self.was.task, &self.task, self.at.now);
+        let waits_for_same = was.status == task.status && was.pending == task.pending && was.lease_id == task.lease_id;
+        let unless_same =
+            |same: bool, deadline| if same && was.wake_at.is_some() { was.wake_at } else { Some(deadline) };
+        let closing = || unless_same(waits_for_same, now + CLEANUP_PATIENCE);
+        match task.status {
+            Status::Created => Some(now),
+            // Queued tasks are found by the dispatcher's own index.
+            Status::Queued => None,
+            Status::InProgress => {
+                let patience = if task.permit_open() { SUBMIT_PATIENCE } else { WORK_PATIENCE };
+                unless_same(waits_for_same && was.last_report == task.last_report, now + patience)
+            }
+            Status::WaitingHuman => match (&task.pending, task.lease_id) {
+                (Some(Pending::End { .. }), Some(_)) => closing(),
+                (_, Some(_)) => Some(task.held_until.unwrap_or(now + HOLD)),
+                (_, None) => None,
+            },
+            Status::Completed | Status::Failed | Status::Cancelled => task.lease_id.and_then(|_| closing()),
+        }
     }
 }

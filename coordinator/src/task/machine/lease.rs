@@ -119,6 +119,21 @@ pub(super) fn woken(draft: &mut Draft<'_>) -> Result<(), Refused> {
     }
 }
 
+/// The task's next step cannot be written, and would not be on another attempt either.
+pub(super) fn quarantined(draft: &mut Draft<'_>) -> Result<(), Refused> {
+    if draft.task.status.is_terminal() {
+        return Err(draft.unfitting("a quarantine"));
+    }
+    if draft.task.permit_open() {
+        draft.outcome_unknown(json!({}));
+        draft.end_job();
+        return Ok(());
+    }
+    let message = "The form holds something that cannot be stored. Nothing was sent.";
+    draft.fail(&Failure::new(FailureClass::Internal, ErrorCode::Quarantined, message));
+    Ok(())
+}
+
 /// True when the person must first say how the last click ended.
 pub(super) fn outcome_open(draft: &Draft<'_>) -> bool {
     draft.task.outcome == Outcome::Unknown || draft.task.permit_open()

@@ -77,6 +77,8 @@ pub enum Input {
     LeaseLost { lease: LeaseId, permit_used: Option<bool> },
     /// The task's `wake_at` has come, or the task was taken up for the first time.
     Wake,
+    /// What follows from a report or a plan is refused by the database each time: the task cannot go on.
+    Unwritable,
 }
 
 /// What to do once the step is committed. Each may be performed again after a crash.
@@ -157,6 +159,7 @@ pub fn decide(live: &Live, input: Input, at: At) -> Result<Decision, Refused> {
             lease::lost(&mut draft, permit_used);
         }
         Input::Wake => lease::woken(&mut draft)?,
+        Input::Unwritable => lease::quarantined(&mut draft)?,
     }
     Ok(draft.finish())
 }
@@ -184,3 +187,5 @@ pub fn owed(live: &Live) -> Vec<Effect> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::support as testing;

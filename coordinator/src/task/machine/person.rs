@@ -141,7 +141,7 @@ fn edit(draft: &mut Draft<'_>, revision: i64, edits: &[Edit]) -> Result<(), Refu
     if let Some(current) = &mut draft.review {
         current.revision = draft.task.review_revision;
     }
-    if draft.task.lease_id.is_some() {
+    if draft.has_page() {
         let command = draft.at.command;
         draft.ask(Pending::Fill { command, round: 0 });
     }
@@ -226,25 +226,26 @@ fn resolve(draft: &mut Draft<'_>) -> Result<(), Refused> {
     if !blocked {
         return Err(reject(RejectCode::NotResolvable, "Nothing waits for you here at the moment."));
     }
-    draft.tell(Event::TaskResumed { task_id: draft.task.id, status: Status::InProgress });
     if draft.task.permit_state == Some(PermitState::Granted) {
-        // The click was made; the agent watches the same page on.
+        if !draft.has_page() {
+            let message = "The page is being closed. Say then whether the application arrived.";
+            return Err(reject(RejectCode::NotResolvable, message));
+        }
+        // The click was made; the same page is looked at again, and nothing is entered.
         draft.phase(Phase::Verifying);
         draft.status(Status::InProgress);
         let command = draft.at.command;
-        draft.task.pending = Some(Pending::Submit { command, tries: 0 });
-        if let (Some(sandbox), Some(lease)) = (draft.task.sandbox_id, draft.task.lease_id) {
-            draft.effect(Effect::Send { sandbox, lease, message: Box::new(JobDown::Recheck { command }) });
-        }
-    } else if draft.task.lease_id.is_some() {
+        draft.ask(Pending::Recheck { command });
+    } else if draft.has_page() {
         draft.phase(Phase::Analyzing);
         draft.status(Status::InProgress);
         let command = draft.at.command;
         draft.ask(Pending::Recheck { command });
     } else {
-        draft.task.attempt = 0;
-        draft.requeue(Duration::zero());
+        draft.requeue_answered();
     }
+    let status = draft.task.status;
+    draft.tell(Event::TaskResumed { task_id: draft.task.id, status });
     draft.tell_update();
     Ok(())
 }
@@ -277,11 +278,12 @@ fn answer_outcome(draft: &mut Draft<'_>, sent: bool) -> Result<(), Refused> {
 }
 
 fn extend(draft: &mut Draft<'_>, minutes: u32) -> Result<(), Refused> {
-    if draft.task.status != Status::WaitingHuman || draft.task.lease_id.is_none() {
+    if draft.task.status != Status::WaitingHuman || !draft.has_page() {
         return Err(reject(RejectCode::NotReviewable, "No browser is being held for this application."));
     }
     let more = Duration::minutes(i64::from(minutes)).min(HOLD_MAX);
-    draft.task.held_until = Some(draft.at.now + more);
+    let until = draft.at.now + more;
+    draft.task.held_until = Some(draft.task.held_until.map_or(until, |held| held.max(until)));
     Ok(())
 }
 

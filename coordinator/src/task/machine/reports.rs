@@ -26,13 +26,15 @@ pub(super) fn take(draft: &mut Draft<'_>, report: Report) {
         }
         Report::Outcome { permit, outcome, screenshot } => {
             draft.picture(screenshot, "submitted");
-            if draft.task.permit_id == Some(permit) && draft.task.permit_open() {
+            if draft.task.permit_id == Some(permit) {
                 submitted(draft, outcome, screenshot);
             }
         }
         Report::Blocked { blocker, page_url, screenshot } => {
             draft.picture(screenshot, "blocked");
-            if draft.task.status == Status::InProgress && !draft.task.permit_open() {
+            // After a click, only the answer to another look counts: the site still wants the person.
+            let looked = !draft.task.permit_open() || matches!(draft.task.pending, Some(Pending::Recheck { .. }));
+            if draft.task.status == Status::InProgress && looked {
                 draft.task.pending = None;
                 let data = json!({ "page_url": page_url });
                 review::ask_person(draft, blocker.kind, &blocker.message, screenshot, data);
@@ -60,6 +62,9 @@ fn observed(draft: &mut Draft<'_>, form: FormModel, screenshot: Option<Screensho
     if !matches!(draft.task.pending, Some(Pending::Start | Pending::Recheck { .. })) {
         return;
     }
+    if draft.task.permit_open() {
+        return seen_after_click(draft, &form);
+    }
     let page = &form.page;
     let known = |seen: &Option<String>, max: usize| -> Option<String> {
         seen.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(|text| text.chars().take(max).collect())
@@ -85,6 +90,10 @@ fn observed(draft: &mut Draft<'_>, form: FormModel, screenshot: Option<Screensho
         let data = json!({ "page_url": page.url });
         return review::ask_person(draft, blocker.kind, &blocker.message, screenshot, data);
     }
+    if form.fields.is_empty() && page.confirmation.is_some() {
+        let message = "The page already shows a confirmation. Valet sent nothing this time.";
+        return draft.fail(&over(ErrorCode::AlreadyApplied, message));
+    }
     if form.fields.is_empty() || !(page.can_submit || page.can_advance) {
         let message = "There is no application form at this address. Nothing was sent.";
         return draft.fail(&over(ErrorCode::NotAForm, message));
@@ -107,6 +116,18 @@ fn observed(draft: &mut Draft<'_>, form: FormModel, screenshot: Option<Screensho
     draft.effect(Effect::Plan { round: 0 });
 }
 
+/// The page after a click that the site held up, and after the person dealt with that. Only a confirmation proves
+/// anything; a form that is still there may have been sent all the same.
+fn seen_after_click(draft: &mut Draft<'_>, form: &FormModel) {
+    match &form.page.confirmation {
+        Some(confirmation) => confirmed(draft, confirmation),
+        None => {
+            draft.outcome_unknown(json!({ "page_url": form.page.url }));
+            draft.end_job();
+        }
+    }
+}
+
 fn filled(
     draft: &mut Draft<'_>,
     command: CommandId,
@@ -120,8 +141,12 @@ fn filled(
         return;
     }
     let Some(mut current) = draft.review.take() else { return };
-    note_results(&mut current.plan, &form, &results);
     let grew = form.fields.iter().any(|field| current.plan.get(&field.id).is_none());
+    let wanted = review::with_plan(&current.form, &current.plan);
+    let as_planned = results.iter().all(|result| result.status == FillStatus::Verified)
+        && wanted.form_digest() == form.form_digest()
+        && wanted.values_digest() == form.values_digest();
+    note_results(&mut current.plan, &form, &results);
     merge_results(&mut current.results, results);
     current.form = form;
     current.screenshot = screenshot.map(|shot| shot.artifact).or(current.screenshot);
@@ -129,7 +154,7 @@ fn filled(
     draft.task.confidence_score = current.plan.confidence();
     draft.review = Some(current);
     draft.event("field_filled", json!({ "filled": draft.task.fields_filled }));
-    review::after_fill(draft, round, grew);
+    review::after_fill(draft, round, grew, as_planned);
 }
 
 /// What the page did not keep as entered is shown as it is, with a word about it.
@@ -219,8 +244,17 @@ fn permit_returned(draft: &mut Draft<'_>, reason: ReturnReason) {
 }
 
 fn submitted(draft: &mut Draft<'_>, outcome: SubmitOutcome, screenshot: Option<Screenshot>) {
+    let out = draft.task.permit_state == Some(PermitState::Granted);
     match outcome {
+        SubmitOutcome::Confirmed(_) if draft.task.permit_state == Some(PermitState::Sent) => {}
+        SubmitOutcome::Confirmed(confirmation) if draft.task.status.is_terminal() => {
+            // The employer has it after all, whatever was said meanwhile: the status stays, the outcome says so.
+            sent(draft, &confirmation);
+            draft.tell_update();
+        }
         SubmitOutcome::Confirmed(confirmation) => confirmed(draft, &confirmation),
+        // A word that comes after the permit was settled otherwise proves nothing new.
+        _ if !out => {}
         SubmitOutcome::Rejected { form } => {
             draft.close_permit(PermitState::Rejected);
             if let Some(current) = &mut draft.review {
@@ -235,6 +269,7 @@ fn submitted(draft: &mut Draft<'_>, outcome: SubmitOutcome, screenshot: Option<S
         }
         SubmitOutcome::Blocked { blocker } => {
             // The permit stays out: the click was made, and the site waits for the person to let it through.
+            draft.task.pending = None;
             review::ask_person(draft, blocker.kind, &blocker.message, screenshot, json!({}));
         }
         SubmitOutcome::Unknown { evidence } => {
@@ -250,22 +285,23 @@ fn submitted(draft: &mut Draft<'_>, outcome: SubmitOutcome, screenshot: Option<S
 
 /// The employer has it.
 fn confirmed(draft: &mut Draft<'_>, confirmation: &Confirmation) {
+    sent(draft, confirmation);
+    complete(draft);
+    let number = confirmation.number.clone();
+    draft.tell(Event::Completed { task_id: draft.task.id, success: true, confirmation_id: number });
+}
+
+fn sent(draft: &mut Draft<'_>, confirmation: &Confirmation) {
     draft.close_permit(PermitState::Sent);
     draft.task.outcome = Outcome::Sent;
     draft.task.submitted_at = Some(draft.at.now);
     draft.task.confirmation = Some(json!({
         "text": confirmation.text, "number": confirmation.number, "url": confirmation.url, "at": draft.at.now,
     }));
-    complete(draft);
-    let number = confirmation.number.clone();
-    draft.tell(Event::Completed { task_id: draft.task.id, success: true, confirmation_id: number });
 }
 
 /// Completed: the record of what was sent is written with it.
 pub(super) fn complete(draft: &mut Draft<'_>) {
-    if let Some(current) = &mut draft.review {
-        current.status = ReviewStatus::Closed;
-    }
     review::record(draft, true);
     draft.phase(Phase::Cleanup);
     draft.task.progress = 100;
@@ -290,9 +326,15 @@ fn failed(draft: &mut Draft<'_>, failure: &Failure, screenshot: Option<Screensho
         return;
     }
     if draft.task.permit_state == Some(PermitState::Granted) {
-        // The agent owes a word on the permit; without it nobody knows.
-        draft.drop_lease();
-        return draft.outcome_unknown(json!({}));
+        let clicked = draft.task.phase == Some(Phase::Verifying);
+        if clicked || !matches!(draft.task.pending, Some(Pending::Submit { .. })) {
+            // The click was made before; what happened to the page since does not tell how it ended.
+            draft.drop_lease();
+            return draft.outcome_unknown(json!({}));
+        }
+        // A failure says that nothing was sent by this attempt. Its page is gone, so the permit that crossed it on the
+        // way will be used by nobody.
+        draft.close_permit(PermitState::Returned);
     }
     if draft.task.status == Status::WaitingHuman {
         return lease::lost(draft, None);

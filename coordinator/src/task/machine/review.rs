@@ -40,11 +40,16 @@ pub(super) fn planned(draft: &mut Draft<'_>, round: u8, plan: FillPlan) -> Resul
 
 /// A fill is over: plan the questions that came with it, go on with an approval that still stands, pass the gates of
 /// autopilot, or show the person.
-pub(super) fn after_fill(draft: &mut Draft<'_>, round: u8, grew: bool) {
+///
+/// `as_planned`: the form holds what was planned and asks what it asked before.
+pub(super) fn after_fill(draft: &mut Draft<'_>, round: u8, grew: bool, as_planned: bool) {
     if draft.task.status == Status::WaitingHuman {
-        // An edit during review: the picture and the values are fresh, nothing else changed.
+        // An edit during review. What the page made of it is another review only when it is not what was entered:
+        // else an approval sent meanwhile would be stale for nothing.
         draft.task.pending = None;
-        bump(draft);
+        if !as_planned {
+            bump(draft);
+        }
         draft.tell_update();
         return;
     }
@@ -104,11 +109,10 @@ pub(super) fn approve(draft: &mut Draft<'_>) {
         current.approved = Some(Approved { form: wanted.form_digest(), values: wanted.values_digest() });
     }
     draft.event("checkpoint", json!({ "step": "approved", "grant": draft.task.grants }));
-    if draft.task.lease_id.is_some() {
+    if draft.has_page() {
         prepare(draft);
     } else {
-        draft.task.attempt = 0;
-        draft.requeue(chrono::Duration::zero());
+        draft.requeue_answered();
     }
 }
 
@@ -122,7 +126,7 @@ fn prepare(draft: &mut Draft<'_>) {
 }
 
 /// The form with the plan's values in it: what is to be sent.
-fn with_plan(form: &FormModel, plan: &FillPlan) -> FormModel {
+pub(super) fn with_plan(form: &FormModel, plan: &FillPlan) -> FormModel {
     let mut wanted = form.clone();
     for item in items::fill_items(form, plan) {
         if let Some(field) = wanted.fields.iter_mut().find(|field| field.id == item.field) {

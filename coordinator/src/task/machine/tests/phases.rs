@@ -1,0 +1,315 @@
+//! Each phase, and what may befall a task in it.
+
+use super::*;
+
+/// Where a task can be when something happens to it; `Prepared` is approved, without a permit yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    StartingBrowser,
+    Navigating,
+    Analyzing,
+    Filling,
+    Reviewing,
+    Prepared,
+    Submitting,
+    Verifying,
+    Cleanup,
+}
+use Place::*;
+
+const WORKING: [Place; 5] = [StartingBrowser, Navigating, Analyzing, Filling, Prepared];
+const PERMITTED: [Place; 2] = [Submitting, Verifying];
+const ALL: [Place; 9] =
+    [StartingBrowser, Navigating, Analyzing, Filling, Reviewing, Prepared, Submitting, Verifying, Cleanup];
+
+fn at_place(place: Place) -> World {
+    let mut world = match place {
+        Reviewing => return World::reviewing(),
+        Prepared => {
+            let mut world = World::reviewing();
+            world.approve().unwrap();
+            return world;
+        }
+        Submitting | Verifying | Cleanup => World::permitted(),
+        StartingBrowser | Navigating | Analyzing | Filling => {
+            let mut world = World::queued(Mode::Copilot);
+            world.claim().unwrap();
+            world
+        }
+    };
+    match place {
+        Navigating => drop(world.report(Report::Phase(Phase::Navigating))),
+        Analyzing => drop(world.report(Report::Phase(Phase::Analyzing))),
+        Filling => {
+            world.observed(form("", ""));
+            world.plan(plan(Some("Ada"), Some("Rome")));
+            world.report(Report::Phase(Phase::Filling));
+        }
+        Verifying => drop(world.report(Report::Phase(Phase::Verifying))),
+        Cleanup => drop(world.outcome(SubmitOutcome::Confirmed(confirmation()))),
+        _ => {}
+    }
+    world
+}
+
+#[test]
+fn every_phase_is_reached_and_shown() {
+    let shown: Vec<_> = ALL.iter().map(|place| (at_place(*place).task().phase, *place)).collect();
+    for (phase, place) in shown {
+        let expected = match place {
+            StartingBrowser => Phase::StartingBrowser,
+            Navigating => Phase::Navigating,
+            Analyzing => Phase::Analyzing,
+            Filling => Phase::Filling,
+            Reviewing => Phase::Reviewing,
+            Prepared | Submitting => Phase::Submitting,
+            Verifying => Phase::Verifying,
+            Cleanup => Phase::Cleanup,
+        };
+        assert_eq!(phase, Some(expected), "{place:?}");
+    }
+}
+
+/// What became of the task: status, outcome, and whether it still holds its place.
+fn stands(world: &World) -> (Status, Outcome, bool) {
+    (world.task().status, world.task().outcome, world.task().lease_id.is_some())
+}
+
+fn check(what: &str, happen: impl Fn(&mut World), expected: impl Fn(Place) -> (Status, Outcome, bool)) {
+    for place in ALL {
+        let mut world = at_place(place);
+        happen(&mut world);
+        assert_eq!(stands(&world), expected(place), "{what} in {place:?}");
+    }
+}
+
+const QUEUED: (Status, Outcome, bool) = (Status::Queued, Outcome::None, false);
+const ASKED: (Status, Outcome, bool) = (Status::WaitingHuman, Outcome::Unknown, false);
+const PARKED: (Status, Outcome, bool) = (Status::WaitingHuman, Outcome::None, false);
+const DONE: (Status, Outcome, bool) = (Status::Completed, Outcome::Sent, false);
+const CLOSING: (Status, Outcome, bool) = (Status::Completed, Outcome::Sent, true);
+
+#[test]
+fn a_lost_lease_is_retried_parked_or_asked_about() {
+    let expected = |place| match place {
+        place if WORKING.contains(&place) => QUEUED,
+        Reviewing => PARKED,
+        Submitting | Verifying => ASKED,
+        _ => DONE,
+    };
+    check("the host was lost", |world| world.lose(None), expected);
+    check("the host says the permit was used", |world| world.lose(Some(true)), expected);
+}
+
+#[test]
+fn a_permit_proven_unused_allows_another_attempt() {
+    check(
+        "the host says the permit was not used",
+        |world| world.lose(Some(false)),
+        |place| match place {
+            Reviewing => PARKED,
+            Cleanup => DONE,
+            _ => QUEUED,
+        },
+    );
+}
+
+#[test]
+fn a_page_that_cannot_work_ends_the_task() {
+    check(
+        "the page failed",
+        |world| drop(world.report(Report::Failed { failure: failure(FailureClass::Page), screenshot: None })),
+        |place| match place {
+            Reviewing => PARKED,
+            Verifying => ASKED,
+            Cleanup => CLOSING,
+            _ => (Status::Failed, Outcome::None, true),
+        },
+    );
+}
+
+#[test]
+fn a_browser_that_died_is_tried_again() {
+    check(
+        "the browser died",
+        |world| drop(world.report(Report::Failed { failure: failure(FailureClass::BrowserLost), screenshot: None })),
+        |place| match place {
+            Reviewing => PARKED,
+            Verifying => ASKED,
+            Cleanup => CLOSING,
+            _ => QUEUED,
+        },
+    );
+}
+
+#[test]
+fn an_end_nobody_asked_for_is_a_loss() {
+    check(
+        "the job ended",
+        |world| drop(world.report(Report::Ended)),
+        |place| match place {
+            Reviewing => PARKED,
+            Submitting | Verifying => ASKED,
+            Cleanup => DONE,
+            _ => QUEUED,
+        },
+    );
+}
+
+#[test]
+fn cancel_works_until_a_permit_is_out() {
+    for place in ALL {
+        let mut world = at_place(place);
+        if PERMITTED.contains(&place) {
+            assert_eq!(code(world.cancel()), RejectCode::OutcomeUnknown, "{place:?}");
+        } else if place == Cleanup {
+            assert_eq!(code(world.cancel()), RejectCode::NotCancellable);
+        } else {
+            let effects = world.cancel().unwrap();
+            assert!(matches!(sends(&effects)[..], [JobDown::End { .. }]), "{place:?}");
+            assert_eq!(stands(&world), (Status::Cancelled, Outcome::None, true));
+            world.report(Report::Ended);
+            assert_eq!(stands(&world), (Status::Cancelled, Outcome::None, false));
+        }
+    }
+}
+
+#[test]
+fn a_cancelled_task_is_not_sent_by_what_was_under_way() {
+    let mut world = at_place(Prepared);
+    let command = world.command();
+    world.cancel().unwrap();
+    let effects = world.report(Report::Ready { command, results: Vec::new(), form: form("Ada", "Rome") });
+    assert!(effects.is_empty());
+    assert_eq!(world.task().permit_state, None);
+}
+
+#[test]
+fn every_deadline_leads_on() {
+    check("the deadline came", World::wake, |place| match place {
+        Reviewing => (Status::WaitingHuman, Outcome::None, true),
+        Submitting | Verifying => ASKED,
+        Cleanup => DONE,
+        _ => QUEUED,
+    });
+    // The page that was to be closed at the end of its hold does not answer, either.
+    let mut world = at_place(Reviewing);
+    world.wake();
+    world.wake();
+    assert_eq!(stands(&world), PARKED);
+}
+
+#[test]
+fn a_wake_before_its_time_is_refused() {
+    for place in ALL {
+        let mut world = at_place(place);
+        assert!(matches!(world.take(Input::Wake), Err(Refused::Unfitting { .. })), "{place:?}");
+    }
+}
+
+#[test]
+fn attempts_are_counted_and_limited() {
+    let mut world = World::queued(Mode::Copilot);
+    for _ in 0..ATTEMPTS_MAX - 1 {
+        world.claim().unwrap();
+        world.lose(None);
+        assert_eq!(world.task().status, Status::Queued);
+    }
+    world.claim().unwrap();
+    world.lose(None);
+    assert_eq!((world.task().status, world.task().error_code), (Status::Failed, Some(ErrorCode::HostLost)));
+
+    world.person(Action::Retry { task: world.task().id }).unwrap();
+    assert_eq!((world.task().status, world.task().retry_count), (Status::Queued, 1));
+    assert_eq!(world.task().error_code, None);
+    world.claim().unwrap();
+    assert_eq!(world.task().attempt, 1);
+}
+
+#[test]
+fn retry_is_for_what_failed() {
+    for place in ALL {
+        let mut world = at_place(place);
+        let task = world.task().id;
+        assert_eq!(code(world.person(Action::Retry { task })), RejectCode::NotRetryable, "{place:?}");
+    }
+}
+
+#[test]
+fn a_claim_needs_a_queued_task() {
+    for place in ALL {
+        assert!(matches!(at_place(place).claim(), Err(Refused::Unfitting { .. })), "{place:?}");
+    }
+    assert!(World::new(Mode::Copilot).claim().is_err());
+}
+
+#[test]
+fn what_is_owed_is_what_is_pending() {
+    for place in ALL {
+        let world = at_place(place);
+        let owed = owed(&world.live);
+        let kind = match owed.as_slice() {
+            [] => "nothing",
+            [Effect::OpenJob { .. }] => "open",
+            [Effect::Plan { .. }] => "plan",
+            [Effect::Send { message, .. }] => match message.as_ref() {
+                JobDown::Fill { items, .. } if items.len() == 2 => "fill",
+                JobDown::Prepare { .. } => "prepare",
+                JobDown::Submit { .. } => "submit",
+                JobDown::End { .. } => "end",
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        };
+        let expected = match place {
+            StartingBrowser | Navigating | Analyzing => "open",
+            Filling => "fill",
+            Reviewing => "nothing",
+            Prepared => "prepare",
+            Submitting | Verifying => "submit",
+            Cleanup => "end",
+        };
+        assert_eq!(kind, expected, "{place:?}");
+    }
+    assert_eq!(super::owed(&World::queued(Mode::Copilot).live), [Effect::Dispatch]);
+}
+
+#[test]
+fn a_viewer_does_not_put_a_deadline_off() {
+    for place in ALL {
+        let mut world = at_place(place);
+        let due = world.task().wake_at;
+        world.now += Duration::seconds(5);
+        let effects = world.person(Action::Watch { task: world.task().id, on: true }).unwrap();
+        assert!(matches!(sends(&effects)[..], [JobDown::Watch { on: true }]));
+        assert_eq!(world.task().wake_at, due, "{place:?}");
+    }
+}
+
+#[test]
+fn reports_move_a_deadline_but_not_that_of_closing() {
+    let mut world = at_place(Navigating);
+    let due = world.task().wake_at;
+    world.now += Duration::seconds(5);
+    world.report(Report::Phase(Phase::Analyzing));
+    assert!(world.task().wake_at > due);
+
+    let mut world = at_place(Cleanup);
+    let due = world.task().wake_at;
+    world.now += Duration::seconds(5);
+    world.report(Report::Phase(Phase::Cleanup));
+    assert_eq!(world.task().wake_at, due);
+}
+
+#[test]
+fn what_cannot_be_stored_ends_the_task() {
+    for place in ALL {
+        let mut world = at_place(place);
+        let taken = world.take(Input::Unwritable);
+        match place {
+            Cleanup => assert!(taken.is_err()),
+            Submitting | Verifying => assert_eq!(world.task().outcome, Outcome::Unknown),
+            _ => assert_eq!(world.task().error_code, Some(ErrorCode::Quarantined), "{place:?}"),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Reports in order, reviews, edits, blockers, parking and autopilot.
+
+use protocol::cluster::Edit;
+
+use super::*;
+
+fn edit(world: &mut World, revision: i64, id: &str, value: &str) -> Result<Vec<Effect>, Refused> {
+    let edits = vec![Edit { field: id.into(), value: Some(value.into()), remember: false }];
+    world.person(Action::Edit { task: world.task().id, revision, edits })
+}
+
+#[test]
+fn reports_count_once_in_order_and_under_their_lease() {
+    let mut world = World::queued(Mode::Copilot);
+    world.claim().unwrap();
+    let lease = world.task().lease_id.unwrap();
+    let report = |number| Input::Report { lease, number, report: Box::new(Report::Phase(Phase::Navigating)) };
+    assert_eq!(world.take(report(2)), Err(Refused::Gap));
+    world.take(report(1)).unwrap();
+    let before = world.live.clone();
+    world.take(report(1)).unwrap();
+    assert_eq!(world.live, before, "a repetition changes nothing");
+    let stale = Input::Report { lease: LeaseId::new(), number: 2, report: Box::new(Report::Ended) };
+    assert_eq!(world.take(stale), Err(Refused::StaleLease));
+    world.take(Input::LeaseLost { lease: LeaseId::new(), permit_used: None }).unwrap();
+    assert_eq!(world.live, before, "the loss of another lease is none of its business");
+}
+
+#[test]
+fn commands_count_once() {
+    let mut world = World::reviewing();
+    let action =
+        Action::Approve { task: world.task().id, revision: None, overrides: BTreeMap::new(), remember: vec![] };
+    let input = Input::Person { id: CommandId::new(), action };
+    world.take(input.clone()).unwrap();
+    let before = world.live.clone();
+    assert!(world.take(input).unwrap().is_empty());
+    assert_eq!(world.live, before);
+    for _ in 0..2 * COMMANDS_KEPT {
+        world.person(Action::Watch { task: world.task().id, on: true }).unwrap();
+    }
+    assert_eq!(world.task().recent_commands.len(), COMMANDS_KEPT);
+}
+
+#[test]
+fn a_refused_command_changes_nothing() {
+    let mut world = World::reviewing();
+    let before = world.live.clone();
+    assert_eq!(code(world.approve_with(&[("nobody", "x")])), RejectCode::InvalidEdit);
+    assert_eq!(code(edit(&mut world, 99, "town", "Oslo")), RejectCode::StaleReview);
+    assert_eq!(world.live, before);
+}
+
+#[test]
+fn an_approval_of_an_old_revision_is_refused() {
+    let mut world = World::reviewing();
+    let seen = world.task().review_revision;
+    edit(&mut world, seen, "town", "Oslo").unwrap();
+    let action =
+        Action::Approve { task: world.task().id, revision: Some(seen), overrides: BTreeMap::new(), remember: vec![] };
+    assert_eq!(code(world.person(action)), RejectCode::StaleReview);
+}
+
+#[test]
+fn required_answers_are_asked_for() {
+    let mut world = World::queued(Mode::Copilot);
+    world.claim().unwrap();
+    world.observed(form("", ""));
+    world.plan(plan(Some("Ada"), None));
+    world.filled(vec![verified("name", "Ada")], form("Ada", ""));
+    let Err(Refused::Rejected(rejected)) = world.approve() else { panic!("approved") };
+    assert_eq!((rejected.code, rejected.fields), (RejectCode::NeedsYou, vec![id("town")]));
+    let effects = world.approve_with(&[("town", "Rome")]).unwrap();
+    assert!(matches!(sends(&effects)[..], [JobDown::Prepare { items, .. }] if items.len() == 1));
+}
+
+#[test]
+fn an_edit_is_entered_at_once_and_does_not_make_itself_stale() {
+    let mut world = World::reviewing();
+    let seen = world.task().review_revision;
+    let effects = edit(&mut world, seen, "town", "Oslo").unwrap();
+    assert!(matches!(sends(&effects)[..], [JobDown::Fill { items, .. }] if items.len() == 1));
+    let edited = world.task().review_revision;
+    assert_eq!(edited, seen + 1);
+    world.filled(vec![verified("town", "Oslo")], form("Ada", "Oslo"));
+    assert_eq!(world.task().review_revision, edited, "the page holds what the person has seen");
+
+    // The page makes something else of it: that is to be seen first.
+    edit(&mut world, edited, "town", "Bergen").unwrap();
+    let mismatch = FillResult { status: FillStatus::Mismatch, ..verified("town", "Berg") };
+    world.filled(vec![mismatch], form("Ada", "Berg"));
+    assert_eq!(world.task().review_revision, edited + 2);
+}
+
+#[test]
+fn a_form_that_grows_is_planned_again_a_few_times() {
+    let mut world = World::queued(Mode::Copilot);
+    world.claim().unwrap();
+    let mut fields = vec![field("name", "Full name", "")];
+    world.observed(page(fields.clone()));
+    for round in 0..=ROUNDS_MAX {
+        assert_eq!(world.task().pending, Some(Pending::Plan { round }));
+        let entered = fields.iter().map(|field| planned(&field.id.0, Some("x"), 0.95)).collect();
+        world.plan(FillPlan { fields: entered });
+        fields.iter_mut().for_each(|field| field.value = Value::Text("x".into()));
+        fields.push(field(&format!("more{round}"), "More", ""));
+        world.filled(Vec::new(), page(fields.clone()));
+    }
+    assert_eq!(world.task().status, Status::WaitingHuman);
+}
+
+#[test]
+fn a_plan_of_another_round_is_refused() {
+    let mut world = World::queued(Mode::Copilot);
+    world.claim().unwrap();
+    world.observed(form("", ""));
+    let input = Input::Planned { round: 3, plan: plan(None, None) };
+    assert!(matches!(world.take(input), Err(Refused::Unfitting { .. })));
+}
+
+#[test]
+fn a_held_review_is_parked_and_approved_all_the_same() {
+    let mut world = World::reviewing();
+    let held = world.task().held_until.unwrap();
+    world.person(Action::ExtendHold { task: world.task().id, minutes: 30 }).unwrap();
+    assert!(world.task().held_until.unwrap() > held);
+    world.person(Action::ExtendHold { task: world.task().id, minutes: 1 }).unwrap();
+    assert!(world.task().held_until.unwrap() > held, "extending never shortens");
+
+    world.wake();
+    assert!(world.task().lease_id.is_some(), "the page is being closed");
+    assert_eq!(code(world.person(Action::ExtendHold { task: world.task().id, minutes: 5 })), RejectCode::NotReviewable);
+    let seen = world.task().review_revision;
+    let effects = edit(&mut world, seen, "town", "Oslo").unwrap();
+    assert!(sends(&effects).is_empty(), "nothing is entered into a page that is being closed");
+    assert!(matches!(world.task().pending, Some(Pending::End { .. })));
+
+    world.report(Report::Ended);
+    assert_eq!((world.task().lease_id, world.task().wake_at), (None, None));
+    world.now += Duration::hours(30);
+    world.approve().unwrap();
+    assert_eq!(world.task().status, Status::Queued);
+    assert_eq!(world.task().queued_at, Some(world.task().created_at), "an answered task goes first of its user");
+    world.refill("Oslo");
+    assert_eq!(world.task().phase, Some(Phase::Submitting), "it is as approved: no second question");
+}
+
+#[test]
+fn an_approval_while_the_page_is_closed_queues_the_task() {
+    let mut world = World::reviewing();
+    world.wake();
+    let effects = world.approve().unwrap();
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Release { .. })));
+    assert_eq!((world.task().status, world.task().lease_id), (Status::Queued, None));
+}
+
+#[test]
+fn approved_then_lost_is_sent_only_as_approved() {
+    let mut world = World::reviewing();
+    world.approve().unwrap();
+    world.lose(None);
+    let mut same = world.clone();
+    same.refill("Rome");
+    assert!(matches!(same.task().pending, Some(Pending::Prepare { .. })));
+    let mut other = world;
+    other.refill("Oslo");
+    assert_eq!(other.task().status, Status::WaitingHuman);
+    assert_eq!(other.live.review.as_ref().unwrap().approved, None);
+}
+
+impl World {
+    /// Another attempt, whose planner finds this town.
+    fn refill(&mut self, town: &str) {
+        self.claim().unwrap();
+        self.observed(form("", ""));
+        self.plan(plan(Some("Ada"), Some(town)));
+        self.filled(vec![verified("name", "Ada"), verified("town", town)], form("Ada", town));
+    }
+}
+
+#[test]
+fn blockers_go_to_the_person_and_back() {
+    let blocked = || Report::Blocked { blocker: captcha(), page_url: "https://x".into(), screenshot: None };
+    let mut world = World::queued(Mode::Copilot);
+    world.claim().unwrap();
+    world.report(blocked());
+    assert_eq!(
+        (world.task().status, world.task().interaction_type.as_deref()),
+        (Status::WaitingHuman, Some("captcha"))
+    );
+    assert_eq!(code(world.approve()), RejectCode::NotReviewable);
+    let task = world.task().id;
+
+    let mut held = world.clone();
+    let effects = held.person(Action::ResolveBlocker { task }).unwrap();
+    assert!(matches!(sends(&effects)[..], [JobDown::Recheck { .. }]));
+    held.observed(form("", ""));
+    assert_eq!(held.task().pending, Some(Pending::Plan { round: 0 }));
+    assert_eq!(code(held.person(Action::ResolveBlocker { task })), RejectCode::NotResolvable);
+
+    world.wake();
+    world.report(Report::Ended);
+    world.person(Action::ResolveBlocker { task }).unwrap();
+    assert_eq!(world.task().status, Status::Queued);
+}
+
+#[test]
+fn pages_that_are_no_form_end_the_task() {
+    let mut closed = form("", "");
+    closed.page.closed = true;
+    let mut applied = form("", "");
+    applied.page.already_applied = true;
+    let mut done = page(Vec::new());
+    done.page.confirmation = Some(confirmation());
+    for (form, code) in [
+        (closed, ErrorCode::JobClosed),
+        (applied, ErrorCode::AlreadyApplied),
+        (done, ErrorCode::AlreadyApplied),
+        (page(Vec::new()), ErrorCode::NotAForm),
+    ] {
+        let mut world = World::queued(Mode::Copilot);
+        world.claim().unwrap();
+        world.observed(form);
+        assert_eq!((world.task().status, world.task().error_code), (Status::Failed, Some(code)));
+    }
+}
+
+#[test]
+fn autopilot_sends_what_is_sure_and_asks_about_the_rest() {
+    let mut world = World::queued(Mode::Autopilot);
+    world.fill();
+    assert!(matches!(world.task().pending, Some(Pending::Prepare { .. })), "{:?}", world.task().current_step);
+    world.ready(Vec::new(), form("Ada", "Rome"));
+    assert_eq!(world.task().permit_state, Some(PermitState::Granted));
+
+    let mut unsure = plan(Some("Ada"), Some("Rome"));
+    unsure.fields[1].confidence = 0.2;
+    let mut attest = plan(Some("Ada"), Some("Rome"));
+    attest.fields[1].ask = true;
+    for plan in [unsure, attest] {
+        let mut world = World::queued(Mode::Autopilot);
+        world.claim().unwrap();
+        world.observed(form("", ""));
+        world.plan(plan);
+        world.filled(vec![verified("name", "Ada"), verified("town", "Rome")], form("Ada", "Rome"));
+        assert_eq!((world.task().status, world.task().grants), (Status::WaitingHuman, 0));
+    }
+}

@@ -1,0 +1,5 @@
+//! Task actors on a real Postgres: what is committed, what is performed, and what a restart repeats.
+
+mod restarts;
+mod support;
+mod writing;

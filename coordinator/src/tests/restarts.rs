@@ -1,0 +1,139 @@
+//! A coordinator dies in each phase; the next one on the same database repeats what is owed, and nothing else.
+
+use protocol::cluster::Action;
+use protocol::ids::{SandboxId, TaskId};
+use protocol::task::{Outcome, Phase, Status};
+use protocol::wire::message::{JobDown, Report, SubmitOutcome};
+use sqlx::PgPool;
+use store::tasks::PermitState;
+
+use super::support::{Node, created, sandbox, user};
+use crate::sandbox::actor::SandboxMsg;
+use crate::task::handle::TaskError;
+use crate::task::machine::Input;
+use crate::task::machine::testing::{confirmation, form, verified};
+
+/// Brings a new task as far as `phase`.
+async fn at_phase(node: &mut Node, pool: &PgPool, sandbox: SandboxId, epoch: i64, phase: Phase) -> TaskId {
+    let task = created(pool, user(pool).await).await;
+    node.person(task, Action::TaskCreated { task }).await;
+    node.claim(task, sandbox, epoch).await.unwrap();
+    if matches!(phase, Phase::StartingBrowser | Phase::Navigating) {
+        node.report(task, Report::Phase(phase)).await;
+        return task;
+    }
+    node.report(task, Report::Observed { form: form("", ""), screenshot: None }).await;
+    if phase == Phase::Analyzing {
+        return task;
+    }
+    // The planner's own answer starts the fill.
+    let JobDown::Fill { command, .. } = node.sent().await else { panic!("no fill") };
+    if phase == Phase::Filling {
+        node.report(task, Report::Phase(phase)).await;
+        return task;
+    }
+    let results = vec![verified("name", "Ada Lovelace"), verified("town", "Rome")];
+    let held = || form("Ada Lovelace", "Rome");
+    node.report(task, Report::Filled { command, results, form: held(), screenshot: None }).await;
+    if phase == Phase::Reviewing {
+        return task;
+    }
+    let (overrides, remember) = (std::collections::BTreeMap::new(), Vec::new());
+    node.person(task, Action::Approve { task, revision: None, overrides, remember }).await;
+    let JobDown::Prepare { command, .. } = node.sent().await else { panic!("no prepare") };
+    node.report(task, Report::Ready { command, results: Vec::new(), form: held() }).await;
+    let JobDown::Submit { permit, .. } = node.sent().await else { panic!("no submit") };
+    if phase == Phase::Verifying {
+        node.report(task, Report::Phase(phase)).await;
+    }
+    if phase == Phase::Cleanup {
+        let outcome = SubmitOutcome::Confirmed(confirmation());
+        node.report(task, Report::Outcome { permit: permit.id, outcome, screenshot: None }).await;
+    }
+    task
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn what_is_owed_is_repeated_in_each_phase(pool: PgPool) {
+    let (sandbox, epoch) = sandbox(&pool, 10).await;
+    for phase in Phase::ALL {
+        let mut node = Node::start(&pool, sandbox).await;
+        let task = at_phase(&mut node, &pool, sandbox, epoch, *phase).await;
+        let before = node.row(task).await;
+        assert_eq!(before.phase, Some(if *phase == Phase::Analyzing { Phase::StartingBrowser } else { *phase }));
+        node.kill().await;
+
+        let mut next = Node::start(&pool, sandbox).await;
+        next.tasks.repeat_owed(task).await.unwrap();
+        match phase {
+            Phase::StartingBrowser | Phase::Navigating => {
+                let SandboxMsg::OpenJob { start, .. } = next.told().await else { panic!("no job") };
+                assert_eq!(Some(start.lease), before.lease_id);
+            }
+            // The plan is made again, and leads to a fill.
+            Phase::Analyzing | Phase::Filling => assert!(matches!(next.sent().await, JobDown::Fill { .. })),
+            Phase::Reviewing => {}
+            Phase::Submitting | Phase::Verifying => {
+                let JobDown::Submit { permit, .. } = next.sent().await else { panic!("no submit") };
+                assert_eq!(Some(permit.id), before.permit_id, "the same permit, not another");
+            }
+            Phase::Cleanup => assert!(matches!(next.sent().await, JobDown::End { .. })),
+        }
+        // The agent is gone with its host: whatever was the case, the place comes back and nothing is sent twice.
+        next.tasks.lease_lost(task, before.lease_id.unwrap(), None).await.unwrap();
+        let after = next.row(task).await;
+        let (status, outcome) = match phase {
+            Phase::Reviewing => (Status::WaitingHuman, Outcome::None),
+            Phase::Submitting | Phase::Verifying => (Status::WaitingHuman, Outcome::Unknown),
+            Phase::Cleanup => (Status::Completed, Outcome::Sent),
+            _ => (Status::Queued, Outcome::None),
+        };
+        assert_eq!((after.status, after.outcome, after.lease_id), (status, outcome, None), "{phase}");
+        next.kill().await;
+    }
+    let load: i32 = sqlx::query_scalar("SELECT current_load FROM sandboxes").fetch_one(&pool).await.unwrap();
+    assert_eq!(load, 0);
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_review_owes_nothing(pool: PgPool) {
+    let (sandbox, epoch) = sandbox(&pool, 1).await;
+    let mut node = Node::start(&pool, sandbox).await;
+    let task = at_phase(&mut node, &pool, sandbox, epoch, Phase::Reviewing).await;
+    node.kill().await;
+    let mut next = Node::start(&pool, sandbox).await;
+    next.tasks.repeat_owed(task).await.unwrap();
+    // Once this is answered, the activation before it has been dealt with.
+    next.person(task, Action::ExtendHold { task, minutes: 5 }).await;
+    assert!(next.is_quiet());
+    next.kill().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn an_actor_that_was_thrown_out_changes_nothing(pool: PgPool) {
+    let (sandbox, epoch) = sandbox(&pool, 1).await;
+    let mut old = Node::start(&pool, sandbox).await;
+    let task = at_phase(&mut old, &pool, sandbox, epoch, Phase::Submitting).await;
+    let next = Node::start(&pool, sandbox).await;
+    let before = next.row(task).await;
+    let cancelled = old.input(task, Input::Wake).await;
+    assert!(matches!(cancelled, Err(TaskError::Refused(_) | TaskError::Unanswered)), "{cancelled:?}");
+    let lost = old.tasks.lease_lost(task, before.lease_id.unwrap(), Some(false)).await;
+    assert!(matches!(lost, Err(TaskError::Unanswered)), "{lost:?}");
+    assert_eq!(next.row(task).await, before);
+    assert_eq!(before.permit_state, Some(PermitState::Granted));
+    old.kill().await;
+    next.kill().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_killed_actor_comes_back_with_the_next_message(pool: PgPool) {
+    let (sandbox, epoch) = sandbox(&pool, 1).await;
+    let mut node = Node::start(&pool, sandbox).await;
+    let task = at_phase(&mut node, &pool, sandbox, epoch, Phase::Navigating).await;
+    let actor = node.core.tasks.get(&task).unwrap().actor.clone();
+    actor.kill();
+    node.report(task, Report::Phase(Phase::Analyzing)).await;
+    assert_eq!(node.row(task).await.phase, Some(Phase::Analyzing));
+    node.kill().await;
+}

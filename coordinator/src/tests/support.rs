@@ -1,0 +1,205 @@
+//! A coordinator without its listener: journal, task supervisors, and a stand-in for one sandbox's actor that notes
+//! what it is told.
+
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use protocol::cluster::Action;
+use protocol::ids::{CommandId, LeaseId, NodeId, SandboxId, TaskId, UserId};
+use protocol::task::Mode;
+use protocol::wire::message::{JobDown, Report};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use sqlx::PgPool;
+use store::Store;
+use store::agents::{self, NewSandbox, SessionFacts};
+use store::bus::Bus;
+use store::files::Files;
+use store::shards::{self, Held};
+use store::tasks::{self, Adopted, Task};
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::core::{Core, Settings};
+use crate::journal::Journal;
+use crate::sandbox::actor::SandboxMsg;
+use crate::task::handle::{TaskError, Tasks};
+use crate::task::machine::Input;
+use crate::task::supervisor::{FAMILIES, TaskSupervisor, TasksArgs, TasksMsg};
+
+/// Far longer than anything here takes; reached only when something is missing.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct Node {
+    pub core: Arc<Core>,
+    pub tasks: Tasks,
+    pub held: Vec<Held>,
+    supervisors: Vec<ActorRef<TasksMsg>>,
+    told: mpsc::UnboundedReceiver<SandboxMsg>,
+}
+
+/// Notes what task actors tell their sandbox.
+struct Recorder;
+
+impl Actor for Recorder {
+    type Msg = SandboxMsg;
+    type State = mpsc::UnboundedSender<SandboxMsg>;
+    type Arguments = mpsc::UnboundedSender<SandboxMsg>;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<SandboxMsg>,
+        notes: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        Ok(notes)
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<SandboxMsg>,
+        message: SandboxMsg,
+        notes: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        Ok(notes.send(message)?)
+    }
+}
+
+impl Node {
+    /// Takes all shards of the database, from whoever held them.
+    pub async fn start(pool: &PgPool, sandbox: SandboxId) -> Self {
+        let store = Store::from_pool(pool.clone());
+        let node = NodeId::new();
+        let mut tx = store.begin().await.unwrap();
+        let held = shards::take_all(&mut tx, node, "127.0.0.1:1").await.unwrap();
+        store::db::commit(tx, "taking shards").await.unwrap();
+
+        let (holder, holds) = watch::channel(Arc::new(held.clone()));
+        let bus = Bus::new();
+        let (journal, _) = Journal::start(store.clone(), bus.clone(), holds);
+        let files = std::env::temp_dir().join(format!("valet-test-{node}"));
+        let core = Arc::new(Core {
+            node,
+            store,
+            files: Files::local(&files).unwrap(),
+            bus,
+            journal,
+            settings: Settings { allowed_private_hosts: Vec::new(), resume_child: PathBuf::new() },
+            held: holder,
+            tasks: DashMap::new(),
+            leases: DashMap::new(),
+            sandboxes: DashMap::new(),
+            dispatch: Notify::new(),
+            task_supervisors: DashMap::new(),
+            sandbox_supervisor: RwLock::new(None),
+        });
+        let mut supervisors = Vec::new();
+        for family in 0..FAMILIES {
+            let args = TasksArgs { core: Arc::clone(&core), family };
+            supervisors.push(Actor::spawn(None, TaskSupervisor, args).await.unwrap().0);
+        }
+        let (notes, told) = mpsc::unbounded_channel();
+        let (recorder, _) = Actor::spawn(None, Recorder, notes).await.unwrap();
+        core.sandboxes.insert(sandbox, recorder);
+        Self { tasks: Tasks::new(Arc::clone(&core)), core, held, supervisors, told }
+    }
+
+    /// Ends it as a crash would: nothing is finished.
+    pub async fn kill(self) {
+        for supervisor in self.supervisors {
+            supervisor.kill();
+        }
+    }
+
+    pub async fn row(&self, task: TaskId) -> Task {
+        // In a transaction that is not committed: reading must not throw the actor out.
+        let mut tx = self.core.store.begin().await.unwrap();
+        match tasks::adopt(&mut tx, &self.held, task).await.unwrap() {
+            Adopted::Task(task, _) => *task,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub async fn input(&self, task: TaskId, input: Input) -> Result<(), TaskError> {
+        self.tasks.input(task, None, input).await.map(|_| ())
+    }
+
+    pub async fn person(&self, task: TaskId, action: Action) {
+        self.input(task, Input::Person { id: CommandId::new(), action }).await.unwrap();
+    }
+
+    pub async fn claim(&self, task: TaskId, sandbox: SandboxId, epoch: i64) -> Result<(), TaskError> {
+        self.input(task, Input::Claimed { sandbox, epoch, lease: LeaseId::new() }).await
+    }
+
+    /// The next report in order.
+    pub async fn report(&self, task: TaskId, report: Report) {
+        let row = self.row(task).await;
+        let (lease, number) = (row.lease_id.unwrap(), row.last_report.unsigned_abs() + 1);
+        self.input(task, Input::Report { lease, number, report: Box::new(report) }).await.unwrap();
+    }
+
+    /// What the sandbox is told next.
+    pub async fn told(&mut self) -> SandboxMsg {
+        tokio::time::timeout(PATIENCE, self.told.recv()).await.expect("the sandbox is told something").unwrap()
+    }
+
+    /// What the agent is told next on the job's stream.
+    pub async fn sent(&mut self) -> JobDown {
+        loop {
+            if let SandboxMsg::Send { message, .. } = self.told().await {
+                return *message;
+            }
+        }
+    }
+
+    /// True when nothing was told that was not taken yet.
+    pub fn is_quiet(&mut self) -> bool {
+        self.told.try_recv().is_err()
+    }
+}
+
+pub async fn user(pool: &PgPool) -> UserId {
+    let user = UserId::new();
+    sqlx::query("INSERT INTO users (id, email, name) VALUES ($1, $2, 'Ada Lovelace')")
+        .bind(user.0)
+        .bind(format!("{user}@example.com"))
+        .execute(pool)
+        .await
+        .unwrap();
+    user
+}
+
+/// A task as the gateway inserts it.
+pub async fn created(pool: &PgPool, user: UserId) -> TaskId {
+    let task = TaskId::new();
+    sqlx::query(
+        "INSERT INTO tasks (id, user_id, job_url, mode, shard, wake_at) VALUES ($1, $2, 'https://jobs.example/1', $3::application_mode, $4, now())",
+    )
+    .bind(task.0)
+    .bind(user.0)
+    .bind(Mode::Copilot.as_str())
+    .bind(shards::shard_of(user))
+    .execute(pool)
+    .await
+    .unwrap();
+    task
+}
+
+/// A connected sandbox and the epoch of its session.
+pub async fn sandbox(pool: &PgPool, capacity: i32) -> (SandboxId, i64) {
+    let store = Store::from_pool(pool.clone());
+    let mut tx = store.begin().await.unwrap();
+    let new = NewSandbox {
+        name: "host",
+        environment: "dev",
+        instance_id: "host",
+        instance_type: "local",
+        engine: "chromium",
+        capacity,
+    };
+    let sandbox = agents::register(&mut tx, &new).await.unwrap();
+    let facts = SessionFacts { node: NodeId::new(), build: "test".into(), boot: uuid::Uuid::nil(), capacity };
+    let epoch = agents::open_session(&mut tx, sandbox, &facts).await.unwrap().unwrap();
+    store::db::commit(tx, "connecting").await.unwrap();
+    (sandbox, epoch)
+}

@@ -1,0 +1,173 @@
+//! What a commit refuses, and that slots and permits stay whole.
+
+use protocol::form::Digest;
+use protocol::ids::{LeaseId, PermitId};
+use sqlx::PgPool;
+use store::journal::{CommitError, Slot, Step, Write};
+use store::tasks::{PermitState, Task};
+
+use crate::support::{World, claim, give, step};
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_stale_generation_writes_nothing(pool: PgPool) {
+    let world = World::new(pool).await;
+    let user = world.user().await;
+    let (mut first, second) = (world.task(user, 0).await, world.task(user, 0).await);
+    first.progress = 7;
+    world.commit(&[step(&first)]).await.unwrap();
+    // The same step again, alone and beside one that is right: all or none.
+    let failed = world.commit(&[step(&first)]).await;
+    assert!(matches!(failed, Err(CommitError::Stale)), "{failed:?}");
+    let failed = world.commit(&[step(&first), step(&second)]).await;
+    assert!(matches!(failed, Err(CommitError::Stale)), "{failed:?}");
+    assert_eq!(world.adopt(second.id).await.generation, second.generation + 1);
+    let read = world.adopt(first.id).await;
+    assert_eq!((read.progress, read.generation), (7, first.generation + 2));
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_row_is_read_as_it_was_written(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (sandbox, epoch) = world.sandbox(1).await;
+    let user = world.user().await;
+    let mut task = world.task(user, 0).await;
+    task.confidence_score = Some(0.7);
+    task.interaction_data = Some(serde_json::json!({ "page_url": "https://x" }));
+    task.pending = Some(store::tasks::Pending::Plan { round: 2 });
+    task.recent_commands = vec![protocol::ids::CommandId::new()];
+    world.claim(&mut task, sandbox, epoch).await.unwrap();
+    let read = world.adopt(task.id).await;
+    assert_eq!(read, Task { generation: task.generation + 1, ..task });
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_slot_is_taken_only_where_there_is_one(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (sandbox, epoch) = world.sandbox(1).await;
+    let (one, other) = (world.user().await, world.user().await);
+    let (mut first, mut second) = (world.task(one, 0).await, world.task(other, 0).await);
+    world.claim(&mut first, sandbox, epoch).await.unwrap();
+    let full = world.claim(&mut second, sandbox, epoch).await;
+    assert!(matches!(full, Err(CommitError::NoSlot)), "{full:?}");
+
+    let (roomy, old) = world.sandbox(4).await;
+    let epoch = world.connect(roomy, 4).await;
+    let other_session = world.claim(&mut second, roomy, old).await;
+    assert!(matches!(other_session, Err(CommitError::NoSlot)), "{other_session:?}");
+    sqlx::query("UPDATE sandboxes SET draining = true WHERE id = $1").bind(roomy.0).execute(&world.pool).await.unwrap();
+    let draining = world.claim(&mut second, roomy, epoch).await;
+    assert!(matches!(draining, Err(CommitError::NoSlot)), "{draining:?}");
+    sqlx::query("UPDATE sandboxes SET draining = false, connected = false WHERE id = $1")
+        .bind(roomy.0)
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    let gone = world.claim(&mut second, roomy, epoch).await;
+    assert!(matches!(gone, Err(CommitError::NoSlot)), "{gone:?}");
+    assert_eq!((world.load(sandbox).await, world.load(roomy).await, world.unbalanced().await), (1, 0, 0));
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn slots_of_one_batch_add_up(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (sandbox, epoch) = world.sandbox(3).await;
+    let mut tasks = Vec::new();
+    for _ in 0..3 {
+        let user = world.user().await;
+        tasks.push(world.task(user, 0).await);
+    }
+    let claims: Vec<Step> = tasks.iter().map(|task| claim(task, sandbox, epoch)).collect();
+    world.commit(&claims).await.unwrap();
+    assert_eq!(world.load(sandbox).await, 3);
+    let held: Vec<Task> =
+        claims.into_iter().map(|step| Task { generation: step.task.generation + 1, ..step.task }).collect();
+
+    // Two leave and one comes, in one statement.
+    let user = world.user().await;
+    let next = world.task(user, 0).await;
+    world.commit(&[give(&held[0]), give(&held[1]), claim(&next, sandbox, epoch)]).await.unwrap();
+    assert_eq!((world.load(sandbox).await, world.unbalanced().await), (2, 0));
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_slot_of_a_deleted_sandbox_is_gone_with_it(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (sandbox, epoch) = world.sandbox(1).await;
+    let user = world.user().await;
+    let mut task = world.task(user, 0).await;
+    world.claim(&mut task, sandbox, epoch).await.unwrap();
+    sqlx::query("DELETE FROM sandboxes WHERE id = $1").bind(sandbox.0).execute(&world.pool).await.unwrap();
+    let mut task = world.adopt(task.id).await;
+    assert_eq!(task.sandbox_id, None);
+    task.lease_id = None;
+    world.commit(&[Step { slot: Slot::Give { sandbox }, ..step(&task) }]).await.unwrap();
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_person_has_no_more_running_than_the_cap(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (sandbox, epoch) = world.sandbox(10).await;
+    let user = world.user().await;
+    let mut tasks = Vec::new();
+    for _ in 0..6 {
+        tasks.push(world.task(user, 0).await);
+    }
+    let batch: Vec<Step> = tasks[..4].iter().map(|task| claim(task, sandbox, epoch)).collect();
+    let over = world.commit(&batch).await;
+    assert!(matches!(over, Err(CommitError::UserCap)), "{over:?}");
+    assert_eq!(world.load(sandbox).await, 0, "a refused batch takes no slot");
+
+    // All at once, each in a transaction of its own.
+    let claims = tasks.iter().map(|task| {
+        let step = claim(task, sandbox, epoch);
+        let world = &world;
+        async move { world.commit(&[step]).await.is_ok() }
+    });
+    let taken = futures::future::join_all(claims).await.into_iter().filter(|taken| *taken).count();
+    assert_eq!(taken as i64, store::journal::USER_CAP);
+    assert_eq!((world.load(sandbox).await, world.unbalanced().await), (3, 0));
+}
+
+fn grant(task: &Task) -> (PermitId, Step) {
+    let id = PermitId::new();
+    let digest = Digest([0; 32]);
+    let write = Write::PermitGranted { id, lease: LeaseId::new(), grant: 1, form: digest, values: digest };
+    (id, Step { writes: vec![write], ..step(task) })
+}
+
+fn close(task: &Task, id: PermitId, state: PermitState) -> Step {
+    Step { writes: vec![Write::PermitClosed { id, state }], ..step(task) }
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn the_database_itself_forbids_a_second_permit(pool: PgPool) {
+    let world = World::new(pool).await;
+    let user = world.user().await;
+    let mut task = world.task(user, 0).await;
+    let mut taken = async |make: &dyn Fn(&Task) -> Step| {
+        let step = make(&task);
+        let taken = world.commit(&[step]).await;
+        if taken.is_ok() {
+            task.generation += 1;
+        }
+        taken.is_ok()
+    };
+    let (first, second, third) = (PermitId::new(), PermitId::new(), PermitId::new());
+    let granted = |id: PermitId| {
+        move |task: &Task| {
+            let (_, mut step) = grant(task);
+            let Write::PermitGranted { id: at, .. } = &mut step.writes[0] else { unreachable!() };
+            *at = id;
+            step
+        }
+    };
+    assert!(taken(&granted(first)).await);
+    assert!(!taken(&granted(second)).await, "one is out");
+    assert!(taken(&|task| close(task, first, PermitState::Unknown)).await);
+    assert!(!taken(&granted(second)).await, "nobody knows how the first ended");
+    assert!(taken(&|task| close(task, first, PermitState::Returned)).await);
+    assert!(taken(&granted(second)).await);
+    assert!(taken(&|task| close(task, second, PermitState::Sent)).await);
+    assert!(taken(&granted(third)).await);
+    assert!(!taken(&|task| close(task, third, PermitState::Sent)).await, "sent once, for ever");
+}
