@@ -6,10 +6,24 @@
 //! - [`journal`]: the commit path of the actors. [`bus`]: messages to open screens, in process or over Redis.
 //! - [`files`]: object storage for resumes and screenshots.
 
+pub mod artifacts;
 pub mod bus;
+pub mod consent;
+pub mod dashboard;
 pub mod db;
+pub mod enrolment_tokens;
 pub mod error;
 pub mod files;
+pub mod health;
+pub mod notifications;
+pub mod qa_bank;
+pub mod resumes;
+pub mod reviews;
+pub mod sessions;
+pub mod task_intake;
+pub mod task_reads;
+pub mod user_events;
+pub mod users;
 
 pub use db::{Store, Tx};
 pub use error::StoreError;
