@@ -15,7 +15,6 @@ use store::{StoreError, Tx, db};
 use tracing::info;
 use url::Url;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::job_url;
 use super::shape::{self, TaskResponse};

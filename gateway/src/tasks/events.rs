@@ -26,7 +26,7 @@ const EVENT_TYPES: &[&str] = &[
     "checkpoint",
 ];
 
-struct Asked {
+pub struct Asked {
     page: Page,
     event_type: Option<String>,
 }

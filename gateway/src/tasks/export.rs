@@ -18,7 +18,7 @@ const HEADER: &str = "Date,Job Title,Company,Platform,Status,External Status,URL
 /// Tasks read at a time.
 const PIECE: i64 = 500;
 
-struct Format;
+pub struct Format;
 
 impl Input for Format {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {

@@ -20,7 +20,7 @@ const STATUSES: &[&str] =
 const PLATFORMS: &[&str] = &["linkedin", "greenhouse", "lever", "workday", "unknown"];
 const SORTS: &[&str] = &["createdAt", "updatedAt", "status", "jobTitle", "companyName"];
 
-struct Asked {
+pub struct Asked {
     page: Page,
     filter: Filter,
 }

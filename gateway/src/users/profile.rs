@@ -121,7 +121,7 @@ pub struct UpdateUserProfileRequest {
     education: Option<Vec<EducationEntry>>,
 }
 
-struct Change(ProfileChange);
+pub struct Change(ProfileChange);
 
 impl Input for Change {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
