@@ -5,7 +5,6 @@
 //! [`enrol`]), writes down what must survive a crash ([`ledger`]) and forgets a job's data with the job.
 
 pub mod browser;
-pub mod browsers;
 pub mod cdp;
 pub mod egress;
 pub mod forms;

@@ -37,7 +37,9 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
     let browsers = browsers::start(&agent).await?;
-    agent.run(browsers, stop).await?;
+    let done = agent.run(browsers.engine(), stop).await;
+    browsers.stop().await;
+    done?;
     tracing::info!("stopped");
     Ok(())
 }

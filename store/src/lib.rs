@@ -7,14 +7,28 @@
 //! - [`files`]: object storage for resumes and screenshots.
 
 pub mod agents;
+pub mod artifacts;
 pub mod bus;
+pub mod consent;
+pub mod dashboard;
 pub mod db;
+pub mod enrolment_tokens;
 pub mod error;
 pub mod facts;
 pub mod files;
+pub mod health;
 pub mod journal;
+pub mod notifications;
+pub mod qa_bank;
+pub mod resumes;
+pub mod reviews;
+pub mod sessions;
 pub mod shards;
+pub mod task_intake;
+pub mod task_reads;
 pub mod tasks;
+pub mod user_events;
+pub mod users;
 
 pub use db::{Store, Tx};
 pub use error::StoreError;

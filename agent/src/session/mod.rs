@@ -114,6 +114,11 @@ impl Agent {
         &self.ledger
     }
 
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// What the coordinator decided for this agent; changes with each welcome.
     #[must_use]
     pub fn settings(&self) -> watch::Receiver<AgentSettings> {

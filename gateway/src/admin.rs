@@ -1,0 +1,104 @@
+//! What only administrators may do: so far, announcing browser hosts.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{Duration, Utc};
+use protocol::ids::SandboxId;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use store::db;
+use store::enrolment_tokens::NewSandbox;
+use tracing::info;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::app::AppState;
+use crate::auth::caller::Admin;
+use crate::dates::Date;
+use crate::error::{ApiError, ErrorResponse};
+use crate::input::{Body, Fields, Input, int, named, text, uuid};
+
+/// How long a token may be used.
+const TTL: Duration = Duration::minutes(10);
+/// Random bytes of a token.
+const TOKEN_BYTES: usize = 32;
+
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(create_enrolment_token))
+}
+
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct EnrolmentTokenRequest {
+    /// An existing sandbox whose host enrols again.
+    #[schema(value_type = Option<Uuid>)]
+    sandbox_id: Option<SandboxId>,
+    /// The name of a new sandbox, when no id is given.
+    #[schema(min_length = 1, max_length = 255)]
+    name: Option<String>,
+    #[schema(value_type = Option<String>, default = "chromium")]
+    engine: String,
+    #[schema(minimum = 1, maximum = 100, default = 5)]
+    capacity: i64,
+}
+
+impl Input for EnrolmentTokenRequest {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let sandbox_id = fields.may("sandboxId", uuid());
+        let name = fields.may("name", text(1, 255));
+        let engine = fields.or("engine", named(&["chromium", "adspower"]), "chromium".to_owned());
+        let capacity = fields.or("capacity", int(1, 100), 5);
+        let (sandbox_id, name) = (sandbox_id?, name?);
+        if sandbox_id.is_none() && name.is_none() {
+            fields.refuse("name", "Give a sandboxId or a name");
+        }
+        Some(Self { sandbox_id, name, engine: engine?, capacity: capacity? })
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EnrolmentTokenResponse {
+    /// Shown once and kept nowhere.
+    token: String,
+    expires_at: Date,
+    sandbox_id: Uuid,
+    /// What to run on the host.
+    command: String,
+}
+
+/// Makes a one-time token with which a browser host enrols.
+#[utoipa::path(post, path = "/api/v1/admin/enrolment-tokens", tag = "admin", request_body = EnrolmentTokenRequest,
+    responses((status = 201, body = EnrolmentTokenResponse), (status = 403, body = ErrorResponse), (status = 404, body = ErrorResponse)))]
+async fn create_enrolment_token(
+    State(app): State<AppState>,
+    Admin(caller): Admin,
+    Body(asked): Body<EnrolmentTokenRequest>,
+) -> Result<Response, ApiError> {
+    let token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; TOKEN_BYTES]>());
+    let hash = Sha256::digest(token.as_bytes());
+    let expires_at = Utc::now() + TTL;
+    let mut tx = app.store.begin().await?;
+    let sandbox = match (asked.sandbox_id, asked.name) {
+        (Some(id), _) => id,
+        (None, name) => {
+            let name = name.unwrap_or_default();
+            let new = NewSandbox { name: &name, engine: &asked.engine, capacity: asked.capacity as i32 };
+            store::enrolment_tokens::create_sandbox(&mut tx, new).await?
+        }
+    };
+    if !store::enrolment_tokens::create(&mut tx, &hash, sandbox, Some(caller.user), expires_at).await? {
+        return Err(ApiError::refused(StatusCode::NOT_FOUND, "SANDBOX_NOT_FOUND", "Sandbox not found"));
+    }
+    db::commit(tx, "making an enrolment token").await?;
+    info!(sandbox.id = %sandbox, user.id = %caller.user, "an enrolment token was made");
+    let command = app.options.enrol_command.replace("{token}", &token);
+    let body = EnrolmentTokenResponse { token, expires_at: Date(expires_at), sandbox_id: sandbox.0, command };
+    Ok((StatusCode::CREATED, Json(body)).into_response())
+}
