@@ -80,8 +80,11 @@ function fromUrl(url: string) {
 export const employerOf = (task: Pick<Task, "companyName" | "jobUrl">): string =>
   task.companyName ?? fromUrl(task.jobUrl)?.employer ?? fromUrl(task.jobUrl)?.host ?? "Unknown employer";
 
-export const titleOf = (task: Pick<Task, "jobTitle" | "jobUrl">): string =>
-  task.jobTitle ?? fromUrl(task.jobUrl)?.canonical ?? task.jobUrl;
+/** Before the page was read there is no title; the address without its host stands in. */
+export function titleOf(task: Pick<Task, "jobTitle" | "jobUrl">): string {
+  const job = task.jobTitle ? null : fromUrl(task.jobUrl);
+  return task.jobTitle ?? (job ? job.canonical.slice(job.canonical.indexOf("/") + 1) : task.jobUrl);
+}
 
 const ATS_WORD: Record<string, string> = {
   greenhouse: "Greenhouse",

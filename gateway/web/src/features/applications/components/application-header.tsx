@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { ChevronLeft, ExternalLink, RotateCcw } from "lucide-react";
-import { useState } from "react";
+import { ChevronLeft, ExternalLink, RotateCcw, Timer } from "lucide-react";
+import { useState, type ReactNode } from "react";
 import { Link } from "react-router";
 import { api } from "@/api/client";
 import { isOver, keys } from "@/api/queries";
@@ -106,7 +106,8 @@ function Cancel({ task }: { task: Task }) {
   );
 }
 
-export function ApplicationHeader({ task }: { task: Task }) {
+/** `children` are further actions of the page it stands on, shown first. */
+export function ApplicationHeader({ task, children }: { task: Task; children?: ReactNode }) {
   const employer = employerOf(task);
   const heading = usePageFocus(`${employer}, ${titleOf(task)}`);
   const system = systemOf(task);
@@ -123,23 +124,25 @@ export function ApplicationHeader({ task }: { task: Task }) {
           <h1 ref={heading} tabIndex={-1} className="text-lg leading-6 font-semibold tracking-tight break-words">
             {employer} <span className="font-normal text-muted-foreground">{titleOf(task)}</span>
           </h1>
-          <p className="flex flex-wrap items-center gap-x-2 gap-y-1 text-sm text-muted-foreground">
+          <div className="flex flex-wrap items-center gap-x-2.5 gap-y-1 text-sm text-muted-foreground">
             <StatusBadge task={task} />
             <span>{task.mode === "copilot" ? "Copilot" : "Autopilot"}</span>
-            {system ? <span>· {system}</span> : null}
-            {task.jobLocation ? <span>· {task.jobLocation}</span> : null}
+            {system ? <span>{system}</span> : null}
+            {task.jobLocation ? <span>{task.jobLocation}</span> : null}
             {task.startedAt ? (
-              <span className="tabular-nums" title="Time since work began">
-                · <Elapsed from={task.startedAt} to={isOver(task) ? (task.completedAt ?? task.updatedAt) : null} />
+              <span className="flex items-center gap-1 tabular-nums" title="Time since work began">
+                <Timer aria-hidden className="size-3.5" />
+                <Elapsed from={task.startedAt} to={isOver(task) ? (task.completedAt ?? task.updatedAt) : null} />
               </span>
             ) : null}
             <span>
-              · begun <RelativeTime at={task.createdAt} />
+              Begun <RelativeTime at={task.createdAt} />
             </span>
-          </p>
+          </div>
         </div>
       </div>
-      <div className="flex flex-wrap items-center gap-2">
+      <div className="flex flex-wrap items-center gap-2 max-lg:flex-1 max-lg:basis-full">
+        {children}
         {isOver(task) || unknown ? null : <Cancel task={task} />}
         <OpenPosting task={task} />
       </div>

@@ -24,7 +24,7 @@ export function ApplicationRow({ task, top, height, current, last }: Application
         to={`/applications/${task.id}`}
         aria-current={current ? "true" : undefined}
         className={cn(
-          "grid h-full grid-cols-[minmax(0,1fr)_auto] content-center items-center gap-x-4 gap-y-0.5 border-l-2 border-transparent px-3.5 transition-colors -outline-offset-2 hover:bg-hover md:grid-cols-[minmax(0,3fr)_7.5rem_minmax(0,2fr)_6rem]",
+          "grid h-full grid-cols-[minmax(0,1fr)_auto] content-center items-center gap-x-4 gap-y-0.5 border-l-2 border-l-transparent px-3.5 transition-colors -outline-offset-2 hover:bg-hover md:grid-cols-[minmax(0,3fr)_7.5rem_minmax(0,2fr)_6rem]",
           !last && "border-b border-b-border/60",
           current && "border-l-primary bg-primary-soft",
         )}

@@ -33,9 +33,14 @@ interface PagePictureProps {
   onExpired: () => void;
 }
 
+/** Without the signature, which changes with every reading. */
+const bare = (url: string): string => url.split("?")[0] ?? url;
+
 export function PagePicture({ taskId, live, screenshots, review, marks, onExpired }: PagePictureProps) {
   const [chosen, setChosen] = useState<string | null>(null);
   const main: (Picture & { id: string }) | null = review?.screenshot ?? screenshots.at(-1) ?? null;
+  // The review's picture is one of the list, or stands in for its last.
+  const mainShot = main && (screenshots.find((shot) => shot.id === main.id || bare(shot.url) === bare(main.url)) ?? screenshots.at(-1) ?? null);
   const picked = chosen === null ? null : (screenshots.find((shot) => shot.id === chosen) ?? null);
   const shown = picked ?? main;
   const showLive = live && picked === null;
@@ -45,9 +50,9 @@ export function PagePicture({ taskId, live, screenshots, review, marks, onExpire
         <Thumbnails
           screenshots={screenshots}
           live={live}
-          current={picked?.id ?? (live ? null : (main?.id ?? null))}
+          current={picked?.id ?? (live ? null : (mainShot?.id ?? null))}
           onChoose={(id) => {
-            setChosen(id === main?.id && !live ? null : id);
+            setChosen(id === mainShot?.id && !live ? null : id);
           }}
         />
       ) : null}

@@ -62,9 +62,8 @@ function Application({ task }: { task: Task }) {
   const [hovered, setHovered] = useState<string | null>(null);
   const [active, setActive] = useState<string | null>(null);
   const answers = useRef<HTMLDivElement>(null);
-  // Before the first review there is none to ask for.
-  const expected = task.status === "waiting_human" || isOver(task) || task.progress >= 75 || Boolean(task.review);
-  const review = useQuery({ ...reviewQuery(task.id), enabled: expected });
+  // The summary says whether there is a review to ask for.
+  const review = useQuery({ ...reviewQuery(task.id), enabled: Boolean(task.review) });
   const form = review.data ?? null;
   const reviewing = task.status === "waiting_human" && !blockerOf(task.interaction) && task.interaction?.type !== "outcome_unknown";
 
@@ -120,17 +119,18 @@ function Application({ task }: { task: Task }) {
   if (!wide) {
     return (
       <>
-        <ApplicationHeader task={task} />
-        <Dialog>
-          <DialogTrigger asChild>
-            <Button className="mx-4 mt-3" size="lg">
-              <Image /> {task.status === "in_progress" ? "Watch the page" : "See the page"}
-            </Button>
-          </DialogTrigger>
-          <SheetContent heading="What the page looks like" className="gap-3 px-0 pb-0 [&>div:first-child]:px-5">
-            {picture}
-          </SheetContent>
-        </Dialog>
+        <ApplicationHeader task={task}>
+          <Dialog>
+            <DialogTrigger asChild>
+              <Button className="max-sm:flex-1">
+                <Image /> {task.status === "in_progress" ? "Watch" : "See the page"}
+              </Button>
+            </DialogTrigger>
+            <SheetContent heading="What the page looks like" className="gap-3 px-0 pb-0 [&>div:first-child]:px-5">
+              {picture}
+            </SheetContent>
+          </Dialog>
+        </ApplicationHeader>
         <div ref={answers} className="flex flex-1 flex-col">
           {panel}
         </div>
@@ -188,6 +188,7 @@ function Panel({ task, review, reviewing, reviewError, onRetryReview, ...marks }
   if (blocker && task.interaction) return <BlockerPanel task={task} interaction={task.interaction} type={blocker} />;
   if (review && reviewing) return <ReviewPanel task={task} review={review} {...marks} />;
   if (reviewError) return <ErrorNote error={reviewError} onRetry={onRetryReview} className="m-4" />;
+  if (!task.review) return <ProgressPanel task={task} />;
   return (
     <div role="status" aria-label="Loading the answers" className="grid gap-2 p-4">
       {Array.from({ length: 10 }, (_, index) => (

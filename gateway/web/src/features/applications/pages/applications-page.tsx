@@ -134,7 +134,7 @@ export default function ApplicationsPage() {
       <PageHeader
         title="Applications"
         actions={
-          <Button asChild variant="primary">
+          <Button asChild variant="primary" className="max-md:hidden">
             <Link to="/apply">
               <Plus /> Apply
             </Link>

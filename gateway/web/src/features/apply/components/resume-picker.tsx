@@ -48,12 +48,10 @@ export function ResumePicker({ chosen }: { chosen: string | null }) {
                     {resume.filename}
                     {resume.isDefault ? <span className="ml-2 text-xs font-normal text-muted-foreground">Default</span> : null}
                   </span>
-                  <span className="flex flex-wrap gap-x-2 text-sm text-muted-foreground">
+                  <span className="flex flex-wrap gap-x-3 text-sm text-muted-foreground">
                     <ResumeStatusWord resume={resume} />
-                    <span>
-                      · {fileSize(resume.fileSizeBytes)}
-                      {facts.length ? ` · ${facts.join(", ")}` : ""}
-                    </span>
+                    <span>{fileSize(resume.fileSizeBytes)}</span>
+                    <span>{facts.join(", ")}</span>
                   </span>
                 </span>
               </label>

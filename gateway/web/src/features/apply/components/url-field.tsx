@@ -43,9 +43,6 @@ export function UrlField() {
             take(text);
           }
         }}
-        onBlur={() => {
-          take(text);
-        }}
       />
       <p id="job-urls-note" aria-live="polite" className="text-sm text-muted-foreground">
         {left ? `${left} more did not fit: ${MOST_URLS} at once is the most.` : "One per line, as many as you like. Enter adds what you typed."}

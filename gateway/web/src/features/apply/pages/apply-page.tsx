@@ -3,6 +3,7 @@ import { Page, PageHeader } from "@/components/page";
 import { Button } from "@/components/ui/button";
 import { useResumes } from "@/features/resumes/hooks/use-resumes";
 import { count } from "@/lib/format";
+import { parseJobUrls } from "@/lib/urls";
 import { ConsentDialog } from "../components/consent-dialog";
 import { ModePicker } from "../components/mode-picker";
 import { ResumePicker } from "../components/resume-picker";
@@ -24,8 +25,12 @@ export default function ApplyPage() {
     list[0];
   const ready = rows.filter((row) => row.line.job);
   const wrong = rows.length - ready.length;
+  // Typed but not yet added: counts as meant. (Adding it on leaving the field would move the button
+  // away from under the press that leaves it.)
+  const typed = parseJobUrls(text).filter((line) => line.job).length;
+  const wanted = ready.length + typed;
   const lacking =
-    ready.length === 0 && !text.trim()
+    wanted === 0 && !text.trim()
       ? "Paste the address of a posting first."
       : !resume
         ? "Upload a resume first."
@@ -36,7 +41,6 @@ export default function ApplyPage() {
             : null;
 
   const press = () => {
-    // What was typed but not yet added counts as meant.
     if (text.trim()) addRows(text);
     if (lacking || busy || !resume) return;
     if (useDraft.getState().rows.some((row) => row.line.job)) void apply(resume.id);
@@ -56,7 +60,7 @@ export default function ApplyPage() {
           {error ? <ErrorNote error={error} /> : null}
           <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
             <Button variant="primary" size="lg" onClick={press} aria-disabled={busy || lacking !== null} aria-describedby="apply-note">
-              {busy ? "Sending…" : `Apply to ${count(Math.max(1, ready.length), "job")}`}
+              {busy ? "Sending…" : wanted ? `Apply to ${count(wanted, "job")}` : "Apply"}
             </Button>
             <p id="apply-note" role="status" className="min-w-0 flex-1 text-muted-foreground">
               {lacking ??

@@ -36,7 +36,7 @@ export function NeedsYouCard({ task }: { task: Task }) {
             <TimeLeft until={until} over="The page was put away; it opens again when you answer" />
           ) : (
             <>
-              Waiting since <RelativeTime at={interaction?.pausedAt ?? task.updatedAt} />
+              Asked <RelativeTime at={interaction?.pausedAt ?? task.updatedAt} />
             </>
           )}
         </p>

@@ -42,7 +42,7 @@ export default function HomePage() {
       <PageHeader
         title="Home"
         actions={
-          <Button asChild variant="primary">
+          <Button asChild variant="primary" className="max-md:hidden">
             <Link to="/apply">
               <Plus /> Apply
             </Link>

@@ -63,9 +63,9 @@ function ResumeRow({ resume }: { resume: Resume }) {
             <span className="truncate font-medium">{resume.filename}</span>
             {resume.isDefault ? <span className="rounded-sm border px-1.5 text-xs text-muted-foreground">Default</span> : null}
           </p>
-          <p className="flex flex-wrap items-center gap-x-2 text-sm text-muted-foreground">
+          <p className="flex flex-wrap items-center gap-x-3 text-sm text-muted-foreground">
             <ResumeStatusWord resume={resume} />
-            <span>· {fileSize(resume.fileSizeBytes)} ·</span>
+            <span>{fileSize(resume.fileSizeBytes)}</span>
             <RelativeTime at={resume.createdAt} />
           </p>
         </div>
