@@ -19,5 +19,5 @@ export default defineConfig({
     // No asset becomes a data: URL: fonts stay under font-src 'self' in the server's policy.
     assetsInlineLimit: 0,
   },
-  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"] },
+  test: { environment: "node", include: ["src/**/*.test.ts"] },
 });
