@@ -29,7 +29,11 @@ export function dismiss(id: number): void {
 
 export function notify(notice: Omit<Notice, "id">): void {
   const id = next++;
-  useNotices.setState((state) => ({ notices: [...state.notices, { ...notice, id }].slice(-MOST_AT_ONCE), spoken: notice.text }));
+  useNotices.setState((state) => {
+    // What leads to the same place is replaced: the newest word on it is the one that counts.
+    const others = state.notices.filter((shown) => !notice.to || shown.to !== notice.to);
+    return { notices: [...others, { ...notice, id }].slice(-MOST_AT_ONCE), spoken: notice.text };
+  });
   if (notice.kind !== "problem") {
     setTimeout(() => {
       dismiss(id);

@@ -52,7 +52,7 @@ export default function AnswersPage() {
           Notice period, salary, visa: write them down once. Answers you give in a review can be kept here too.
         </EmptyState>
       ) : (
-        <div className="grid gap-3">
+        <div className="grid grid-cols-1 gap-3">
           <SearchField label="Search questions and answers" value={search} onChange={setSearch} />
           <Chips<QaCategory | "all">
             label="Show only"

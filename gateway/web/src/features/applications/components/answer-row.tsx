@@ -28,12 +28,13 @@ export interface AnswerRowProps {
 }
 
 /** Where a value is from, in a word; the detail on hover. */
-export function SourceChip({ field }: { field: Pick<ReviewField, "source" | "sourceDetail"> }) {
+export function SourceChip({ field, hint }: { field: Pick<ReviewField, "source" | "sourceDetail">; hint?: string }) {
   if (!field.source) return null;
+  const more = [field.sourceDetail, hint].filter(Boolean).join(" · ");
   return (
-    <span title={field.sourceDetail ?? undefined} className="rounded-sm border px-1.5 text-xs text-muted-foreground">
+    <span title={more || undefined} className="rounded-sm border px-1.5 text-xs text-muted-foreground">
       {SOURCE_WORD[field.source] ?? field.source}
-      {field.sourceDetail ? <span className="sr-only">: {field.sourceDetail}</span> : null}
+      {more ? <span className="sr-only">: {more}</span> : null}
     </span>
   );
 }
@@ -44,7 +45,7 @@ function Confidence({ field, accepted }: { field: ReviewField; accepted: boolean
     return (
       <span className="flex items-center justify-end gap-1 text-submitted" title={number ? `Confidence was ${number}` : undefined}>
         <Check aria-hidden className="size-3.5" strokeWidth={2.5} />
-        {field.overridden ? "Set by you" : "Looked at"}
+        {accepted ? "Looked at" : "Set by you"}
       </span>
     );
   }
@@ -59,6 +60,9 @@ function Confidence({ field, accepted }: { field: ReviewField; accepted: boolean
 export const AnswerRow = memo(function AnswerRow({ field, draft, asked, editing, active, lit, accepted, onFocus, onHover, onEdit, onDone, onSave, onAccept, ref }: AnswerRowProps) {
   const fixed = controlOf(field) === "none";
   const open = !fixed && (editing || asked);
+  // Under the heading "Sure" the word would only repeat it; the number stays on hover.
+  const plain = field.band === "sure" && !field.overridden && field.source !== null;
+  const sureness = field.confidence === null ? BAND_WORD.sure : `${BAND_WORD.sure}, confidence ${field.confidence.toFixed(2)}`;
   const canAccept = !open && field.band === "worth_a_look" && !accepted;
   return (
     <li
@@ -84,7 +88,12 @@ export const AnswerRow = memo(function AnswerRow({ field, draft, asked, editing,
     >
       <div className="min-w-0 text-sm text-muted-foreground sm:pt-px">
         <span className="break-words">{field.label}</span>
-        {field.required ? <span title="Required" className="text-needs"> *<span className="sr-only"> required</span></span> : null}
+        {field.required ? (
+          <span title="Required" className="text-needs">
+            {"\u00a0*"}
+            <span className="sr-only"> required</span>
+          </span>
+        ) : null}
         {field.note && field.band === "needs_you" ? <p className="mt-1 text-needs">{field.note}</p> : null}
       </div>
       <div className="min-w-0">
@@ -143,8 +152,8 @@ export const AnswerRow = memo(function AnswerRow({ field, draft, asked, editing,
         ) : null}
       </div>
       <div className="flex flex-wrap items-center gap-x-2 gap-y-0.5 text-xs sm:flex-col sm:items-end sm:pt-0.5">
-        {draft?.state === "saving" ? <span className="text-muted-foreground">Saving…</span> : <Confidence field={field} accepted={accepted} />}
-        <SourceChip field={field} />
+        {draft?.state === "saving" ? <span className="text-muted-foreground">Saving…</span> : plain ? null : <Confidence field={field} accepted={accepted} />}
+        {field.source === "user" ? null : <SourceChip field={field} hint={plain ? sureness : undefined} />}
         {canAccept ? (
           <Button
             variant="link"

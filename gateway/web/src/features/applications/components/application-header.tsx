@@ -21,11 +21,12 @@ function useReread(id: string) {
   };
 }
 
-export function OpenPosting({ task }: { task: Task }) {
+export function OpenPosting({ task, compact = false }: { task: Task; compact?: boolean }) {
   return (
     <Button asChild>
       <a href={task.jobUrl} target="_blank" rel="noreferrer">
-        <ExternalLink /> Open posting
+        <ExternalLink />
+        <span className={compact ? "max-sm:sr-only" : undefined}>Open posting</span>
       </a>
     </Button>
   );
@@ -144,7 +145,7 @@ export function ApplicationHeader({ task, children }: { task: Task; children?: R
       <div className="flex flex-wrap items-center gap-2 max-lg:flex-1 max-lg:basis-full">
         {children}
         {isOver(task) || unknown ? null : <Cancel task={task} />}
-        <OpenPosting task={task} />
+        <OpenPosting task={task} compact />
       </div>
     </header>
   );

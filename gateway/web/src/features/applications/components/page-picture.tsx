@@ -116,7 +116,7 @@ function LivePicture({ taskId, still, onExpired }: { taskId: string; still: Pict
   const state = useLiveView(taskId, canvas, true);
   return (
     <div className="relative flex min-h-56 flex-1 flex-col overflow-hidden bg-muted">
-      <div className="min-h-0 flex-1 overflow-y-auto">
+      <div role="region" aria-label="Live picture" className="min-h-0 flex-1 overflow-y-auto">
         <canvas ref={canvas} role="img" aria-label="Live picture of the employer's page" className={cn("w-full", state !== "live" && "hidden")} />
         {state === "live" ? null : still ? (
           <img src={still.url} alt="The page as last photographed" onError={onExpired} className="w-full opacity-60" />
@@ -159,7 +159,8 @@ function Still({ picture, marks, onExpired }: { picture: Picture; marks: Marks |
   const percent = (part: number, whole: number) => `${(100 * part) / whole}%`;
   return (
     <div className="relative min-h-0 flex-1">
-      <div ref={scroller} className="h-full max-h-[70dvh] overflow-y-auto bg-muted lg:max-h-none">
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrolled by keyboard */}
+      <div ref={scroller} role="region" aria-label="Picture of the page" tabIndex={0} className="h-full -outline-offset-2 max-h-[70dvh] overflow-y-auto bg-muted lg:max-h-none">
         <div className="relative" style={{ aspectRatio: `${picture.width} / ${picture.height}` }}>
           <img
             src={picture.url}

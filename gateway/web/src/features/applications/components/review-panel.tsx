@@ -95,6 +95,7 @@ export function ReviewPanel({ task, review, hovered, active, onHover, onActive }
     },
   });
   const busy = submit.isPending || submit.isSuccess;
+  const forgetRefusal = submit.reset;
 
   const press = () => {
     if (busy) return;
@@ -111,8 +112,10 @@ export function ReviewPanel({ task, review, hovered, active, onHover, onActive }
   const saveField = useCallback(
     (field: ReviewField, value: string | null, remember: boolean) => {
       save({ fieldId: field.id, value, remember });
+      // What was said about the last press is about answers that are no longer these.
+      forgetRefusal();
     },
-    [save],
+    [save, forgetRefusal],
   );
   const edit = useCallback((id: string, open: boolean) => {
     setEditing((current) => (open ? id : current === id ? null : current));

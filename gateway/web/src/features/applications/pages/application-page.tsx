@@ -97,7 +97,8 @@ function Application({ task }: { task: Task }) {
   const history = (
     <details open={wide} className="group border-t">
       <summary className="flex min-h-9 items-center px-4 text-sm font-medium pointer-coarse:min-h-11">What happened</summary>
-      <div className="border-t lg:max-h-44 lg:overflow-y-auto">
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrolled by keyboard */}
+      <div role="region" aria-label="What happened" tabIndex={0} className="border-t -outline-offset-2 lg:max-h-44 lg:overflow-y-auto">
         <TimelineList taskId={task.id} over={isOver(task)} />
       </div>
     </details>

@@ -9,11 +9,11 @@ import { CONSENT_VERSION, type AskedConsent } from "../hooks/use-apply";
 const TEXT: Record<AskedConsent, { heading: string; lead: string; points: string[]; accept: string }> = {
   copilot_disclaimer: {
     heading: "Before the first application",
-    lead: "How Valet works for you, in four sentences.",
+    lead: "How Valet works for you.",
     points: [
       "Valet opens the employer's form in a browser and fills it in from your resume and your answers.",
       "You see every answer and where it came from, and you can change each one.",
-      "Nothing is sent until you press Submit; what is sent is sent in your name, so it has to be true.",
+      "In copilot nothing is sent until you press Submit. What is sent is sent in your name, so it has to be true.",
       "Puzzles, codes and sign-ins on the employer's site are yours; Valet stops and asks for you.",
     ],
     accept: "I understand",

@@ -18,7 +18,7 @@ export function ResumePicker({ chosen }: { chosen: string | null }) {
   });
   const list = resumes.data ?? [];
   return (
-    <section aria-labelledby="resume-title" className="grid gap-2">
+    <section aria-labelledby="resume-title" className="grid grid-cols-1 gap-2">
       <h2 id="resume-title" className="font-semibold">
         Resume
       </h2>

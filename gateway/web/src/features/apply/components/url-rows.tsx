@@ -16,7 +16,7 @@ export function UrlRows({ rows, mode }: { rows: Row[]; mode: Mode }) {
     <ul aria-label="Postings to apply to" className="divide-y divide-border/60 rounded-lg border bg-card">
       {rows.map((row) => (
         <li key={row.key} className="flex animate-in items-start gap-3 py-2.5 pr-2 pl-4">
-          <div className="grid min-w-0 flex-1 gap-0.5">
+          <div className="grid min-w-0 flex-1 grid-cols-1 gap-0.5">
             {row.line.job ? <KnownRow job={row.line.job} row={row} mode={mode} /> : <p className="truncate">{row.line.text}</p>}
             {row.line.problem ? <Problem text={row.line.problem} /> : null}
             {row.state === "refused" && row.problem ? <Problem text={`${row.problem} Nothing was sent.`} /> : null}

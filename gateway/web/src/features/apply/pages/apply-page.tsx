@@ -49,8 +49,8 @@ export default function ApplyPage() {
   return (
     <Page narrow>
       <PageHeader title="Apply">Valet fills in the form and tells you when it needs you.</PageHeader>
-      <div className="grid gap-7">
-        <div className="grid gap-3">
+      <div className="grid grid-cols-1 gap-7">
+        <div className="grid grid-cols-1 gap-3">
           <UrlField />
           {rows.length ? <UrlRows rows={rows} mode={mode} /> : null}
         </div>

@@ -61,11 +61,11 @@ export default function HomePage() {
       ) : nothing ? (
         <FirstSteps />
       ) : (
-        <div className="grid gap-8">
+        <div className="grid grid-cols-1 gap-8">
           <Section title="Needs you" count={waiting.data?.pagination.total ?? 0}>
             {needs.length ? (
               <>
-                <ul className="grid gap-3 lg:grid-cols-2">
+                <ul className="grid grid-cols-1 gap-3 lg:grid-cols-2">
                   {needs.map((task) => (
                     <li key={task.id}>
                       <NeedsYouCard task={task} />

@@ -24,7 +24,7 @@ export default function ResumesPage() {
   return (
     <Page narrow>
       <PageHeader title="Resumes">What Valet fills forms from. The default is taken unless you choose another one.</PageHeader>
-      <div className="grid gap-4">
+      <div className="grid grid-cols-1 gap-4">
         <DropZone upload={upload} onFile={(file) => void start(file)} />
         {resumes.error ? <ErrorNote error={resumes.error} onRetry={() => void resumes.refetch()} /> : null}
         {resumes.isPending ? (
@@ -55,7 +55,7 @@ function ResumeRow({ resume }: { resume: Resume }) {
   };
   const error = makeDefault.error ?? again.error;
   return (
-    <li className="grid gap-2 px-4 py-3">
+    <li className="grid grid-cols-1 gap-2 px-4 py-3">
       <div className="flex items-center gap-3">
         <FileText aria-hidden className="size-5 shrink-0 text-muted-foreground" strokeWidth={1.5} />
         <div className="min-w-0 flex-1">
@@ -70,7 +70,7 @@ function ResumeRow({ resume }: { resume: Resume }) {
           </p>
         </div>
         {resume.parsedData ? (
-          <Button size="sm" onClick={() => { setOpen("data"); }}>
+          <Button size="sm" className="max-sm:hidden" onClick={() => { setOpen("data"); }}>
             What was read
           </Button>
         ) : null}
@@ -81,6 +81,11 @@ function ResumeRow({ resume }: { resume: Resume }) {
             </Button>
           </DropdownMenuTrigger>
           <DropdownMenuContent align="end">
+            {resume.parsedData ? (
+              <DropdownMenuItem className="sm:hidden" onSelect={() => { setOpen("data"); }}>
+                What was read
+              </DropdownMenuItem>
+            ) : null}
             <DropdownMenuItem disabled={resume.isDefault} onSelect={() => { makeDefault.mutate(); }}>
               Make it the default
             </DropdownMenuItem>

@@ -97,7 +97,7 @@ export function Rail({ onSearch }: { onSearch: () => void }) {
 
 export function TopBar({ onSearch }: { onSearch: () => void }) {
   return (
-    <div className="sticky top-0 z-20 flex h-14 items-center justify-between border-b bg-background pr-2 pl-4 md:hidden">
+    <header className="sticky top-0 z-20 flex h-14 items-center justify-between border-b bg-background pr-2 pl-4 md:hidden">
       <span className="flex items-center gap-2 text-lg font-semibold tracking-tight">
         <Mark /> Valet
       </span>
@@ -107,7 +107,7 @@ export function TopBar({ onSearch }: { onSearch: () => void }) {
         </Button>
         <AccountMenu compact />
       </div>
-    </div>
+    </header>
   );
 }
 
