@@ -1,0 +1,32 @@
+import { expect, it } from "vitest";
+import type { TaskEvent } from "@/api/types";
+import { timeline } from "./timeline";
+
+let next = 0;
+const event = (eventType: TaskEvent["eventType"], eventData: TaskEvent["eventData"], from: string | null = null, to: string | null = null): TaskEvent => {
+  next += 1;
+  return { id: String(next), taskId: "t", eventType, fromStatus: from, toStatus: to, eventData, createdAt: `2026-01-01T00:00:${String(next).padStart(2, "0")}.000Z` };
+};
+
+it("tells the oldest first, in words, repeats once", () => {
+  const told = [
+    event("state_change", {}, null, "created"),
+    event("checkpoint", { step: "analyzing" }),
+    event("screenshot_taken", {}),
+    event("screenshot_taken", {}),
+    event("state_change", {}, "in_progress", "waiting_human"),
+    event("error", { message: "The page went away" }),
+    event("state_change", { nonsense: 1 }, "failed", "failed"),
+  ].reverse();
+  expect(timeline(told).map(({ text, tone }) => `${tone}: ${text}`)).toEqual([
+    "plain: Received",
+    "plain: Reading the form",
+    "plain: Took a picture of the page (2)",
+    "needs: Waiting for you",
+    "problem: The page went away",
+  ]);
+});
+
+it("shows no unknown status by its code", () => {
+  expect(timeline([event("state_change", null, "queued", "weird_state")])).toEqual([]);
+});
