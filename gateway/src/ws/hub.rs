@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 use protocol::ids::UserId;
-use store::bus::Message;
+use store::bus::{Message, Signal};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio_util::sync::CancellationToken;
@@ -123,7 +123,8 @@ impl Hub {
                 () = stop.cancelled() => break,
                 _ = tick.tick() => self.compare(app).await,
                 message = bus.recv() => match message {
-                    Ok(message) => self.inner.deliver(&message),
+                    Ok(Signal::Message(message)) => self.inner.deliver(&message),
+                    Ok(Signal::Resync) => self.compare(app).await,
                     Err(RecvError::Lagged(lost)) => {
                         warn!(lost, "the bus ran ahead of this gateway; reading the streams' tails");
                         metrics::counter!("valet_gateway_bus_lost_total").increment(lost);

@@ -25,7 +25,6 @@ pub struct Api {
 pub struct Task {
     pub id: String,
     pub status: String,
-    pub phase: Option<String>,
     #[serde(default)]
     pub progress: f64,
     pub current_step: Option<String>,
@@ -40,8 +39,6 @@ pub struct Task {
 
 #[derive(Debug, Clone, Deserialize)]
 pub struct Interaction {
-    #[serde(rename = "type")]
-    pub kind: String,
     pub message: Option<String>,
 }
 
@@ -82,10 +79,6 @@ impl Api {
 
     pub fn server(&self) -> &str {
         &self.server
-    }
-
-    pub fn access_token(&self) -> &str {
-        &self.access
     }
 
     pub fn refresh_token(&self) -> Option<String> {
@@ -204,10 +197,6 @@ impl Api {
     pub async fn approve(&mut self, id: &str, revision: i64, overrides: &Json) -> anyhow::Result<()> {
         let body = json!({ "revision": revision, "fieldOverrides": overrides });
         self.call(Method::POST, &format!("/tasks/{id}/approve"), Some(&body), None).await.map(|_| ())
-    }
-
-    pub async fn cancel(&mut self, id: &str) -> anyhow::Result<()> {
-        self.call(Method::DELETE, &format!("/tasks/{id}"), Some(&json!({})), None).await.map(|_| ())
     }
 }
 

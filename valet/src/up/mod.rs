@@ -151,11 +151,8 @@ async fn serve(
     let practice_options = practice::Options { data_dir: Some(data.root().join("practice")) };
     let practice_task =
         tokio::spawn(practice::serve(practice, practice_options, practice_stop.clone().cancelled_owned()));
-    let gateway_task = tokio::spawn(gateway::serve(
-        http,
-        gateway_parts(config, &keys, &store, &files, &bus, allowed),
-        gateway_stop.clone().cancelled_owned(),
-    ));
+    let gateway = gateway::App::new(store.clone(), files.clone(), bus.clone(), gateway_options(config, &keys, allowed));
+    let gateway_task = tokio::spawn(gateway::serve(http, gateway, gateway_stop.clone()));
 
     let agent = if args.no_agent {
         None
@@ -196,14 +193,7 @@ async fn serve(
     }
 }
 
-fn gateway_parts(
-    config: &Config,
-    keys: &keys::Keys,
-    store: &Store,
-    files: &Files,
-    bus: &Bus,
-    allowed: Vec<String>,
-) -> gateway::Parts {
+fn gateway_options(config: &Config, keys: &keys::Keys, allowed: Vec<String>) -> gateway::Options {
     let mut options = gateway::Options::new(gateway::Secrets {
         access: keys.access.clone(),
         refresh: keys.refresh.clone(),
@@ -216,7 +206,7 @@ fn gateway_parts(
     options.limits.general.max = config.rate_limit_per_minute;
     options.limits.task_create.max = config.tasks_per_hour;
     options.limits.resume_upload.max = config.resumes_per_hour;
-    gateway::Parts { store: store.clone(), files: files.clone(), bus: bus.clone(), options }
+    options
 }
 
 /// The practice employer is a private address that people may apply to.
