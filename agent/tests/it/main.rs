@@ -3,5 +3,6 @@
 mod enrolment;
 mod jobs;
 mod limits;
+mod program;
 mod restarts;
 mod support;
