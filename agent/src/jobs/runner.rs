@@ -358,7 +358,11 @@ impl<P: Page> Runner<P> {
             tokio::spawn(self.uplink.clone().live(self.job.lease, frames));
             sender
         });
-        if let Err(Stop::Failed(failure)) = self.guard.run(async { Ok(page.watch(frames).await) }).await {
+        let changed = self.guard.run(async {
+            page.watch(frames).await;
+            Ok(())
+        });
+        if let Err(Stop::Failed(failure)) = changed.await {
             warn!(code = %failure.code, "a live view could not be changed");
         }
     }

@@ -25,6 +25,7 @@ pub struct Process {
 }
 
 /// How far a permit got.
+#[expect(clippy::large_enum_variant, reason = "few are held, and the wire's type is kept as it is")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum PermitState {
     Received,
@@ -45,6 +46,7 @@ pub struct PermitEntry {
     pub state: PermitState,
 }
 
+#[expect(clippy::large_enum_variant, reason = "few are held, and the wire's type is kept as it is")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Record {
     ProcessStarted(Process),

@@ -16,7 +16,7 @@ impl Backoff {
         Self(FLOOR)
     }
 
-    pub fn next(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let pause = rand::random_range(FLOOR..=(self.0 * 3).max(FLOOR));
         self.0 = pause.min(CEILING);
         self.0
@@ -41,11 +41,11 @@ mod tests {
     #[test]
     fn pauses_stay_within_their_bounds_and_grow() {
         let mut backoff = Backoff::new();
-        let pauses: Vec<_> = (0..500).map(|_| backoff.next()).collect();
+        let pauses: Vec<_> = (0..500).map(|_| backoff.pause()).collect();
         assert!(pauses.iter().all(|pause| (FLOOR..=CEILING).contains(pause)));
         assert!(pauses[0] <= FLOOR * 3);
         assert!(pauses.iter().any(|pause| *pause > Duration::from_secs(1)));
         backoff.reset();
-        assert!(backoff.next() <= FLOOR * 3);
+        assert!(backoff.pause() <= FLOOR * 3);
     }
 }

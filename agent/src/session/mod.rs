@@ -176,7 +176,7 @@ impl Agent {
             if began.elapsed() > GOOD_SESSION {
                 backoff.reset();
             }
-            let pause = backoff.next();
+            let pause = backoff.pause();
             info!(pause_ms = pause.as_millis() as u64, "connecting again");
             metrics::counter!("valet_agent_reconnects_total").increment(1);
             stop.run_until_cancelled(tokio::time::sleep(pause)).await;
@@ -238,7 +238,7 @@ async fn insist<F: Future<Output = Result<Identity, enrol::Error>>>(
     loop {
         match attempt().await {
             Err(error) if error.is_passing() => {
-                let pause = backoff.next();
+                let pause = backoff.pause();
                 warn!(%error, pause_ms = pause.as_millis() as u64, "no certificate yet");
                 tokio::time::sleep(pause).await;
             }

@@ -98,6 +98,17 @@ async fn a_job_from_its_start_to_its_end() {
 async fn a_command_that_comes_twice_is_performed_once_and_answered_twice() {
     let mut world = World::new().await;
     let (_, job) = world.ready().await;
+    let items = vec![FillItem { field: "f1".into(), value: Value::Text("x".into()) }];
+    let fill = JobDown::Fill { command: CommandId::new(), items };
+    job.send(fill.clone()).unwrap();
+    job.send(fill).unwrap();
+    let (_, first) = world.events.news().await;
+    let (_, again) = world.events.news().await;
+    assert!(matches!(first, Report::Filled { .. }) && first == again);
+    assert_eq!(world.site.fills(), 1);
+
+    job.send(JobDown::Prepare { command: CommandId::new(), items: vec![] }).unwrap();
+    world.events.news().await;
     let submit = JobDown::Submit { command: CommandId::new(), permit: permit() };
     job.send(submit.clone()).unwrap();
     job.send(submit).unwrap();
@@ -159,11 +170,19 @@ async fn a_permit_for_other_values_is_returned() {
 
 #[tokio::test]
 async fn no_click_without_a_durable_record() {
-    let mut world = World::new().await;
-    let (_, job) = world.ready().await;
-    std::fs::remove_file(world.dir.path().join("ledger")).unwrap();
-    assert_eq!(returned(&mut world, &job, permit()).await, ReturnReason::Ledger);
-    assert_eq!(world.site.clicks(), 0);
+    // The ledger is lost before the permit comes, or after it was received and the page found as it should be.
+    for late in [false, true] {
+        let mut world = World::new().await;
+        let (_, job) = world.ready().await;
+        let ledger = world.dir.path().join("ledger");
+        if late {
+            world.site.remove_at_check(ledger);
+        } else {
+            std::fs::remove_file(ledger).unwrap();
+        }
+        assert_eq!(returned(&mut world, &job, permit()).await, ReturnReason::Ledger);
+        assert_eq!(world.site.clicks(), 0);
+    }
 }
 
 #[tokio::test]

@@ -380,6 +380,9 @@ struct State {
     hang: Mutex<Option<Step>>,
     panic: Mutex<Option<Step>>,
     check: Mutex<Result<(), ReturnReason>>,
+    /// Removed while the page is checked, after the permit was received.
+    remove: Mutex<Option<std::path::PathBuf>>,
+    fills: AtomicI64,
     form: Mutex<FormModel>,
     dead: Mutex<CancellationToken>,
     clicks: AtomicI64,
@@ -396,6 +399,8 @@ impl Site {
             hang: Mutex::default(),
             panic: Mutex::default(),
             check: Mutex::new(Ok(())),
+            remove: Mutex::default(),
+            fills: AtomicI64::new(0),
             form: Mutex::new(form()),
             dead: Mutex::default(),
             clicks: AtomicI64::new(0),
@@ -410,6 +415,12 @@ impl Site {
     }
     pub fn check(&self, result: Result<(), ReturnReason>) {
         *self.0.check.lock().unwrap() = result;
+    }
+    pub fn remove_at_check(&self, path: std::path::PathBuf) {
+        *self.0.remove.lock().unwrap() = Some(path);
+    }
+    pub fn fills(&self) -> i64 {
+        self.0.fills.load(Ordering::SeqCst)
     }
     pub fn form(&self, form: FormModel) {
         *self.0.form.lock().unwrap() = form;
@@ -463,6 +474,7 @@ impl Page for TestPage {
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Vec<FillResult>, Failure> {
         self.0.pass(Step::Fill).await;
+        self.0.0.fills.fetch_add(1, Ordering::SeqCst);
         let total = items.len() as u32;
         let results = items.iter().zip(1..).map(|(item, done)| {
             progress(Progress { done, total, field: item.field.clone(), status: FillStatus::Verified });
@@ -481,6 +493,9 @@ impl Page for TestPage {
     }
     async fn check(&mut self, _: &Permit) -> Result<(), ReturnReason> {
         self.0.pass(Step::Check).await;
+        if let Some(path) = self.0.0.remove.lock().unwrap().take() {
+            std::fs::remove_file(path).unwrap();
+        }
         *self.0.0.check.lock().unwrap()
     }
     async fn submit(&mut self, deadline: Instant, _: Duration) -> Click {

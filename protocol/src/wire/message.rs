@@ -263,6 +263,7 @@ pub struct Permit {
 }
 
 /// Up a job stream.
+#[expect(clippy::large_enum_variant, reason = "one at a time, on its way to or from a stream")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum JobUp {
     /// Something that must not be lost. Repeated until acknowledged.
@@ -310,6 +311,7 @@ crate::named_enum! {
 }
 
 /// How a submission ended, as far as the page shows.
+#[expect(clippy::large_enum_variant, reason = "one at a time, on its way to or from a stream")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum SubmitOutcome {
     Confirmed(Confirmation),
