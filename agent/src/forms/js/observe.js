@@ -282,5 +282,7 @@ function showsFile({ key, name: file }) {
     const text = fold(textOf(el, null, 4000));
     return text.includes(wanted) || (stem.length > 12 && text.includes(stem.slice(0, 12)));
   };
-  return (home?.isConnected && tells(home)) || (document.body ? tells(document.body) : false);
+  if (home?.isConnected && tells(home)) return true;
+  const everywhere = [document.body, ...(roots ? all('*').map((el) => el.shadowRoot) : [])];
+  return everywhere.some((root) => root && fold(root.textContent).includes(wanted));
 }
