@@ -192,7 +192,7 @@ function fileBox(key) {
   if (!entry || entry.kind !== 'file') return null;
   const el = entry.els[0];
   let home = entry.loose ? entry.face : parentOf(el);
-  for (const at of ancestors(el, 4)) {
+  for (const at of ancestors(el, 6)) {
     if (entry.loose || at.matches('form,body,html') || otherFieldIn(at, new Set([el])) || all('input[type=file]', at).length > 1) break;
     home = at;
   }

@@ -74,11 +74,25 @@ const lookForRoots = () => { roots = [...document.getElementsByTagName('*')].som
 // Every element below `root` that matches, wherever shadow roots put it.
 function all(selector, root = document) {
   if (!roots) return [...root.querySelectorAll(selector)];
+  if (sizes) {
+    // One walk serves the whole look: an element's subtree is a stretch of the list.
+    flat ??= flatten();
+    const [from, to] = root.nodeType === 9 ? [0, flat.els.length] : flat.spans.get(root) ?? [0, 0];
+    return flat.els.slice(from, to).filter((el) => el.matches(selector));
+  }
   const found = [];
   const from = root.nodeType === 9 ? root.documentElement : root;
   if (!from) return found;
   walk(from, (el) => { if (el.matches(selector)) found.push(el); });
   return found;
+}
+
+let flat = null;
+function flatten() {
+  const els = [], starts = new Map(), spans = new Map();
+  walk(document.documentElement, (el) => { els.push(el); starts.set(el, els.length); }, (el) => { if (starts.has(el)) spans.set(el, [starts.get(el), els.length]); });
+  spans.set(document.documentElement, [0, els.length]);
+  return { els, spans };
 }
 
 // An id is looked up where the reference stands, then in the document.
@@ -112,7 +126,7 @@ let sizes = null;
 function still(look) {
   if (sizes) return look();
   sizes = new Map();
-  try { return look(); } finally { sizes = null; }
+  try { return look(); } finally { sizes = null; flat = null; }
 }
 
 function outside(el, box) {

@@ -28,7 +28,9 @@ const disabledOption = (el) => el.getAttribute('aria-disabled') === 'true' || el
 
 // The options a person sees now: of the combobox's own list, of a list that has appeared, or of anything near the
 // box whose name says that it is a list.
-function openOptions(entry) {
+const openOptions = (entry) => still(() => optionsNow(entry));
+
+function optionsNow(entry) {
   const own = ownedOptions(entry).filter((o) => visible(o, 1));
   if (own.length) return own;
   const roles = all(OPTION).filter((o) => visible(o, 1) && !closest(o, 'nav,[role=menubar],header [role=menu]', 12) && !entry.before?.has(o));

@@ -237,12 +237,19 @@ function staticOptions(entry) {
   return { options: [], complete: false };
 }
 
+// Characters of options one look may report: beyond it lists are left out, so that a page cannot drown the agent.
+const LISTED_MAX = 2000000;
+let listed = 0;
+
 function describeEntry(entry) {
   const el = entry.els[0];
   const wrong = complaint(entry.els);
   const box = entry.box ?? entry.face ?? entry.choices?.[0]?.face ?? el;
   const rect = entry.choices?.length > 1 ? spanOf(entry.choices.map((c) => c.face)) : rectOf(box);
-  const { options, complete } = staticOptions(entry);
+  let { options, complete } = staticOptions(entry);
+  options = options.slice(0, OPTIONS_MAX + 1);
+  listed += options.reduce((sum, o) => sum + o.value.length + o.label.length, 0);
+  if (listed > LISTED_MAX) [options, complete] = [[], false];
   const help = describe(entry.els, wrong?.el);
   return {
     key: entry.key, base: entry.base, kind: entry.kind, label: entry.label, section: cut(entry.under, 300),
@@ -265,6 +272,7 @@ function spanOf(els) {
 // `uploads` are files given earlier: a box that gave its file away (emptied or removed) still shows the name.
 function observe({ uploads = [] } = {}) {
   return still(() => {
+    listed = 0;
     const list = collect();
     const fields = list.map(describeEntry);
     const shown = uploads.filter((u) => showsFile(u)).map((u) => u.key);
@@ -282,5 +290,7 @@ function showsFile({ key, name: file }) {
     const text = fold(textOf(el, null, 4000));
     return text.includes(wanted) || (stem.length > 12 && text.includes(stem.slice(0, 12)));
   };
-  return (home?.isConnected && tells(home)) || (document.body ? tells(document.body) : false);
+  if (home?.isConnected && tells(home)) return true;
+  const everywhere = [document.body, ...(roots ? all('*').map((el) => el.shadowRoot) : [])];
+  return everywhere.some((root) => root && fold(root.textContent).includes(wanted));
 }
