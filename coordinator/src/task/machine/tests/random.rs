@@ -8,18 +8,38 @@ use super::*;
 /// One thing that somebody says. Numbers choose among the possible values, so that shrinking works.
 #[derive(Debug, Clone)]
 enum Say {
+    /// What the state waits for: else permits would be too rare to find anything.
+    Fitting,
     Claim,
-    Report { what: u8, value: u8, fresh: bool, stale: bool },
-    Plan { value: u8, right: bool },
-    Lose { used: Option<bool>, stale: bool },
-    Person { what: u8, value: u8, again: bool },
-    Wait { seconds: u16 },
+    Report {
+        what: u8,
+        value: u8,
+        fresh: bool,
+        stale: bool,
+    },
+    Plan {
+        value: u8,
+        right: bool,
+    },
+    Lose {
+        used: Option<bool>,
+        stale: bool,
+    },
+    Person {
+        what: u8,
+        value: u8,
+        again: bool,
+    },
+    Wait {
+        seconds: u16,
+    },
     Wake,
     Unwritable,
 }
 
 fn say() -> impl Strategy<Value = Say> {
     prop_oneof![
+        20 => Just(Say::Fitting),
         3 => Just(Say::Claim),
         12 => (0..16_u8, 0..3_u8, prop::bool::weighted(0.9), prop::bool::weighted(0.1))
             .prop_map(|(what, value, fresh, stale)| Say::Report { what, value, fresh, stale }),
@@ -88,6 +108,29 @@ fn action(world: &World, what: u8, value: u8) -> Action {
     }
 }
 
+fn fitting(world: &World) -> Input {
+    let task = world.task();
+    let results = || vec![verified("name", "Ada"), verified("town", "Rome")];
+    let report = match task.pending {
+        _ if task.status == Status::Queued => {
+            return Input::Claimed { sandbox: world.sandbox, epoch: 1, lease: LeaseId::new() };
+        }
+        Some(Pending::Plan { round }) => return Input::Planned { round, plan: plan(Some("Ada"), Some("Rome")) },
+        Some(Pending::Start | Pending::Recheck { .. }) => Report::Observed { form: form("", ""), screenshot: None },
+        Some(Pending::Fill { command, .. }) => {
+            Report::Filled { command, results: results(), form: form("Ada", "Rome"), screenshot: None }
+        }
+        Some(Pending::Prepare { command, .. }) => {
+            Report::Ready { command, results: results(), form: form("Ada", "Rome") }
+        }
+        Some(Pending::Submit { .. }) => Report::Phase(Phase::Verifying),
+        Some(Pending::End { .. }) => Report::Ended,
+        None => return Input::Person { id: CommandId::new(), action: action(world, 4, 1) },
+    };
+    let (lease, number) = (task.lease_id.unwrap_or_else(LeaseId::new), task.last_report.unsigned_abs() + 1);
+    Input::Report { lease, number, report: Box::new(report) }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
@@ -101,6 +144,7 @@ proptest! {
                     world.now += Duration::seconds(i64::from(seconds));
                     continue;
                 }
+                Say::Fitting => fitting(&world),
                 Say::Claim => Input::Claimed { sandbox: world.sandbox, epoch: 1, lease: LeaseId::new() },
                 Say::Report { what, value, fresh, stale } => {
                     let lease = world.task().lease_id.filter(|_| !stale).unwrap_or_else(LeaseId::new);
