@@ -127,7 +127,9 @@ impl From<StoreError> for ApiError {
         }
         // The driver's own words may quote values; its code cannot.
         let (doing, sqlstate) = match &error {
-            StoreError::Refused { doing, source } | StoreError::Unanswered { doing, source } | StoreError::Unreachable { doing, source } => {
+            StoreError::Refused { doing, source }
+            | StoreError::Unanswered { doing, source }
+            | StoreError::Unreachable { doing, source } => {
                 (*doing, source.as_database_error().and_then(|error| error.code()).map(Cow::into_owned))
             }
             StoreError::Conflict { doing, .. } | StoreError::Corrupt { doing } => (*doing, None),

@@ -18,22 +18,30 @@ async fn a_task_is_taken_in_and_the_coordinator_told() {
     let site = Site::start().await;
     let ada = site.person("ada@example.com").await;
     let resume = ada.resume().await;
-    let body = json!({ "jobUrl": format!("{JOB}?utm_source=x#apply"), "resumeId": resume, "notes": "please", "extra": 1 });
+    let body =
+        json!({ "jobUrl": format!("{JOB}?utm_source=x#apply"), "resumeId": resume, "notes": "please", "extra": 1 });
     let (status, task) = ada.post("/tasks", body).await;
     assert_eq!(status, StatusCode::CREATED, "{task}");
-    assert_eq!((&task["status"], &task["mode"], &task["platform"]), (&json!("created"), &json!("copilot"), &json!("unknown")));
+    assert_eq!(
+        (&task["status"], &task["mode"], &task["platform"]),
+        (&json!("created"), &json!("copilot"), &json!("unknown"))
+    );
     assert_eq!((&task["progress"], &task["outcome"], &task["notes"]), (&json!(0), &json!("none"), &json!("please")));
     let id: TaskId = task["id"].as_str().unwrap().parse().unwrap();
     router.wait("the creation", |c| matches!(c.action, Action::TaskCreated { task } if task == id)).await;
 
-    let row: (String, i16, bool) = sqlx::query_as("SELECT canonical_job, shard, wake_at IS NOT NULL FROM tasks WHERE id = $1")
-        .bind(id.0)
-        .fetch_one(&site.pool)
-        .await
-        .unwrap();
+    let row: (String, i16, bool) =
+        sqlx::query_as("SELECT canonical_job, shard, wake_at IS NOT NULL FROM tasks WHERE id = $1")
+            .bind(id.0)
+            .fetch_one(&site.pool)
+            .await
+            .unwrap();
     assert_eq!(row, (JOB.to_owned(), store::task_reads::shard_of(ada.id), true));
     let (_, events) = ada.get(&format!("/tasks/{id}/events")).await;
-    assert_eq!((&events["data"][0]["eventType"], &events["data"][0]["toStatus"]), (&json!("state_change"), &json!("created")));
+    assert_eq!(
+        (&events["data"][0]["eventType"], &events["data"][0]["toStatus"]),
+        (&json!("state_change"), &json!("created"))
+    );
 
     let (_, one) = ada.get(&format!("/tasks/{id}")).await;
     assert_eq!((&one["interaction"], &one["ghJob"], &one["review"]), (&Value::Null, &Value::Null, &Value::Null));
@@ -102,7 +110,8 @@ async fn the_same_key_is_the_same_task_however_often_and_at_once() {
         read(ada.request(Method::POST, "/tasks").header("idempotency-key", key).json(&body))
     };
     let all = futures::future::join_all((0..6).map(|_| send("k1", JOB))).await;
-    let ids: std::collections::HashSet<_> = all.iter().map(|(_, body)| body["id"].as_str().unwrap().to_owned()).collect();
+    let ids: std::collections::HashSet<_> =
+        all.iter().map(|(_, body)| body["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids.len(), 1, "{all:?}");
     let created = all.iter().filter(|(status, _)| *status == StatusCode::CREATED).count();
     assert_eq!(created, 1);
@@ -122,7 +131,9 @@ async fn autopilot_asks_for_consent_and_applies_once() {
     let (status, body) = ada.post("/tasks", auto(JOB)).await;
     assert_eq!((status, &body["error"]), (StatusCode::FORBIDDEN, &json!("CONSENT_REQUIRED")));
     ada.post("/consent", json!({ "type": "autopilot_consent", "version": "1.0" })).await;
-    let both = futures::future::join(ada.post("/tasks", auto(JOB)), ada.post("/tasks", auto(&format!("{JOB}?utm_source=a")))).await;
+    let both =
+        futures::future::join(ada.post("/tasks", auto(JOB)), ada.post("/tasks", auto(&format!("{JOB}?utm_source=a"))))
+            .await;
     let mut statuses = [both.0.0, both.1.0];
     statuses.sort();
     assert_eq!(statuses, [StatusCode::CREATED, StatusCode::CONFLICT]);
@@ -153,7 +164,9 @@ async fn lists_are_filtered_sorted_and_paged() {
             .await
             .unwrap();
     }
-    let titles = |body: &Value| body["data"].as_array().unwrap().iter().map(|t| t["jobTitle"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let titles = |body: &Value| {
+        body["data"].as_array().unwrap().iter().map(|t| t["jobTitle"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
     assert_eq!(titles(&ada.get("/tasks").await.1), ["Gamma", "Beta", "Alpha 100%"]);
     assert_eq!(titles(&ada.get("/tasks?sortBy=jobTitle&sortOrder=asc").await.1), ["Alpha 100%", "Beta", "Gamma"]);
     assert_eq!(titles(&ada.get("/tasks?search=0%25").await.1), ["Alpha 100%"]);
@@ -162,7 +175,10 @@ async fn lists_are_filtered_sorted_and_paged() {
     let (_, second) = ada.get("/tasks?pageSize=2&page=2").await;
     assert_eq!(titles(&second), ["Alpha 100%"]);
     assert_eq!(second["pagination"], json!({ "page": 2, "pageSize": 2, "total": 3, "totalPages": 2 }));
-    assert_eq!(ada.get("/tasks?status=completed").await.1["pagination"], json!({ "page": 1, "pageSize": 20, "total": 0, "totalPages": 0 }));
+    assert_eq!(
+        ada.get("/tasks?status=completed").await.1["pagination"],
+        json!({ "page": 1, "pageSize": 20, "total": 0, "totalPages": 0 })
+    );
     for bad in ["pageSize=101", "pageSize=0", "page=x", "status=nope", "sortBy=password"] {
         let (status, body) = ada.get(&format!("/tasks?{bad}")).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{bad}");
@@ -173,7 +189,10 @@ async fn lists_are_filtered_sorted_and_paged() {
     assert!(csv.starts_with("Date,Job Title,Company,Platform,Status,External Status,URL\n"), "{csv}");
     assert_eq!(csv.lines().count(), 4);
     assert!(!csv.ends_with('\n'));
-    assert_eq!(ada.get("/tasks/stats").await.1, json!({ "total": 3, "completed": 0, "inProgress": 3, "needsReview": 0 }));
+    assert_eq!(
+        ada.get("/tasks/stats").await.1,
+        json!({ "total": 3, "completed": 0, "inProgress": 3, "needsReview": 0 })
+    );
     site.stop().await;
 }
 
@@ -189,10 +208,16 @@ async fn actions_are_commands_and_refusals_have_their_codes() {
     assert_eq!(ada.post(&path("/approve"), approve).await.0, StatusCode::OK);
     let command = router.wait("the approval", |c| matches!(c.action, Action::Approve { .. })).await;
     let Action::Approve { revision, overrides, remember, .. } = command.action else { unreachable!() };
-    assert_eq!((command.user, revision, overrides["City"].as_str(), remember), (ada.id, Some(4), "Berlin", vec![FieldId("f1".into())]));
+    assert_eq!(
+        (command.user, revision, overrides["City"].as_str(), remember),
+        (ada.id, Some(4), "Berlin", vec![FieldId("f1".into())])
+    );
 
     router.will(Ok(Done::HeldUntil { at_ms: 1_000 }));
-    assert_eq!(ada.post(&path("/hold"), json!({ "minutes": 30 })).await.1, json!({ "heldUntil": "1970-01-01T00:00:01.000Z" }));
+    assert_eq!(
+        ada.post(&path("/hold"), json!({ "minutes": 30 })).await.1,
+        json!({ "heldUntil": "1970-01-01T00:00:01.000Z" })
+    );
     assert_eq!(ada.post(&path("/hold"), json!({ "minutes": 31 })).await.0, StatusCode::BAD_REQUEST);
     assert_eq!(ada.post(&path("/outcome"), json!({ "answer": "perhaps" })).await.0, StatusCode::BAD_REQUEST);
     assert_eq!(ada.post(&path("/outcome"), json!({ "answer": "not_sent" })).await.0, StatusCode::OK);
@@ -212,16 +237,28 @@ async fn actions_are_commands_and_refusals_have_their_codes() {
         assert_eq!((got.as_u16(), body["error"].as_str()), (status, Some(shown)), "{code}");
     }
     // A coordinator that could not commit is asked again, with the same command id.
-    let before = router.commands().len();
+    let cancels = || {
+        router
+            .commands()
+            .into_iter()
+            .filter(|c| c.user == ada.id && matches!(c.action, Action::Cancel { .. }))
+            .map(|c| c.id)
+            .collect::<Vec<_>>()
+    };
+    let before = cancels().len();
     router.refuses(RejectCode::Unavailable);
     assert_eq!(read(ada.request(Method::DELETE, &path(""))).await.0, StatusCode::NO_CONTENT);
-    let ids: Vec<_> = router.commands()[before..].iter().map(|c| c.id).collect();
+    let ids = &cancels()[before..];
     assert_eq!(ids.len(), 2);
     assert_eq!(ids[0], ids[1]);
 
-    let (status, noted) = ada.send(Method::PATCH, &path("/external-status"), json!({ "externalStatus": "offer" })).await;
+    let (status, noted) =
+        ada.send(Method::PATCH, &path("/external-status"), json!({ "externalStatus": "offer" })).await;
     assert_eq!((status, &noted["externalStatus"]), (StatusCode::OK, &json!("offer")));
-    assert_eq!(ada.send(Method::PATCH, &path("/external-status"), json!({ "externalStatus": null })).await.1["externalStatus"], Value::Null);
+    assert_eq!(
+        ada.send(Method::PATCH, &path("/external-status"), json!({ "externalStatus": null })).await.1["externalStatus"],
+        Value::Null
+    );
     assert_eq!(ada.send(Method::PATCH, &path("/external-status"), json!({})).await.0, StatusCode::BAD_REQUEST);
     site.stop().await;
     router.stop().await;
@@ -240,7 +277,10 @@ async fn without_a_coordinator_reads_are_served_and_writes_say_when_to_come_back
     assert!(answer.headers().contains_key("retry-after"));
     let (status, health) = read(site.request(Method::GET, "/health")).await;
     assert_eq!((status, &health["status"]), (StatusCode::OK, &json!("degraded")));
-    assert_eq!(health["checks"], json!({ "database": "ok", "bus": "ok", "coordinator": "unavailable", "agents": "none" }));
+    assert_eq!(
+        health["checks"],
+        json!({ "database": "ok", "bus": "ok", "coordinator": "unavailable", "agents": "none" })
+    );
     site.stop().await;
 }
 
@@ -317,8 +357,18 @@ async fn with_review(person: &Person<'_>, task: TaskId) -> ArtifactId {
         ],
     };
     let results = vec![
-        FillResult { field: "name".into(), status: FillStatus::Verified, value: FieldValue::Empty, message: String::new() },
-        FillResult { field: "city".into(), status: FillStatus::Mismatch, value: FieldValue::Empty, message: "cut off".into() },
+        FillResult {
+            field: "name".into(),
+            status: FillStatus::Verified,
+            value: FieldValue::Empty,
+            message: String::new(),
+        },
+        FillResult {
+            field: "city".into(),
+            status: FillStatus::Mismatch,
+            value: FieldValue::Empty,
+            message: "cut off".into(),
+        },
     ];
     let picture = ArtifactId::new();
     let key = format!("artifacts/{task}/{picture}");
@@ -359,7 +409,11 @@ async fn the_review_shows_each_value_with_its_source_and_edits_are_commands() {
     let path = format!("/tasks/{task}/review");
     let (status, body) = ada.get(&path).await;
     assert_eq!((status, &body["error"]), (StatusCode::CONFLICT, &json!("NO_REVIEW")));
-    sqlx::query("UPDATE tasks SET status = 'completed', outcome = 'sent', completed_at = now() WHERE id = $1").bind(earlier.0).execute(&site.pool).await.unwrap();
+    sqlx::query("UPDATE tasks SET status = 'completed', outcome = 'sent', completed_at = now() WHERE id = $1")
+        .bind(earlier.0)
+        .execute(&site.pool)
+        .await
+        .unwrap();
     let picture = with_review(&ada, task).await;
 
     let (status, review) = ada.get(&path).await;
@@ -367,11 +421,20 @@ async fn the_review_shows_each_value_with_its_source_and_edits_are_commands() {
     assert_eq!((&review["revision"], &review["status"], &review["pageUrl"]), (&json!(3), &json!("open"), &json!(JOB)));
     assert_eq!(review["counts"], json!({ "total": 4, "sure": 1, "worthALook": 2, "needsYou": 1 }));
     assert_eq!(review["screenshot"]["id"], json!(picture));
-    assert_eq!((&review["warnings"][0]["code"], &review["warnings"][0]["details"]["taskId"]), (&json!("ALREADY_APPLIED"), &json!(earlier)));
+    assert_eq!(
+        (&review["warnings"][0]["code"], &review["warnings"][0]["details"]["taskId"]),
+        (&json!("ALREADY_APPLIED"), &json!(earlier))
+    );
     let visa = &review["fields"][1];
-    assert_eq!((&visa["value"], &visa["source"], &visa["band"]), (&json!("Yes"), &json!("resume"), &json!("worth_a_look")));
+    assert_eq!(
+        (&visa["value"], &visa["source"], &visa["band"]),
+        (&json!("Yes"), &json!("resume"), &json!("worth_a_look"))
+    );
     assert_eq!(visa["box"], json!({ "x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0 }));
-    assert_eq!((&review["fields"][2]["band"], &review["fields"][2]["note"]), (&json!("worth_a_look"), &json!("cut off")));
+    assert_eq!(
+        (&review["fields"][2]["band"], &review["fields"][2]["note"]),
+        (&json!("worth_a_look"), &json!("cut off"))
+    );
     assert_eq!((&review["fields"][3]["band"], &review["fields"][3]["confidence"]), (&json!("needs_you"), &Value::Null));
     let (_, one) = ada.get(&format!("/tasks/{task}")).await;
     assert_eq!(one["review"], json!({ "revision": 3, "fields": 4, "needsYou": 1, "worthALook": 2 }));
@@ -405,10 +468,14 @@ async fn a_screenshot_is_shown_to_whoever_has_its_link_and_nobody_else() {
 
     let other = link.replace(&picture.to_string(), &ArtifactId::new().to_string());
     let past = link.replacen("exp=", "exp=1", 1);
-    for forged in [&other, &past, &format!("{link}x"), &format!("/api/v1/artifacts/{picture}?exp=99999999999&sig=AAAA")] {
+    for forged in [&other, &past, &format!("{link}x"), &format!("/api/v1/artifacts/{picture}?exp=99999999999&sig=AAAA")]
+    {
         assert_eq!(site.http.get(site.url(forged)).send().await.unwrap().status(), StatusCode::FORBIDDEN, "{forged}");
     }
-    assert_eq!(site.http.get(site.url(&format!("/api/v1/artifacts/{picture}"))).send().await.unwrap().status(), StatusCode::BAD_REQUEST);
+    assert_eq!(
+        site.http.get(site.url(&format!("/api/v1/artifacts/{picture}"))).send().await.unwrap().status(),
+        StatusCode::BAD_REQUEST
+    );
     let old = gateway::artifacts::link(&site.app, picture, Utc::now() - chrono::Duration::hours(3));
     let answer = site.http.get(site.url(&old)).send().await.unwrap();
     assert_eq!(answer.json::<Value>().await.unwrap()["error"], "LINK_REFUSED");
@@ -429,10 +496,13 @@ async fn a_question_is_shown_and_a_review_is_not_one() {
     };
     ask("outcome_unknown").await.unwrap();
     let (_, one) = ada.get(&format!("/tasks/{task}")).await;
-    assert_eq!(one["interaction"], json!({
-        "type": "outcome_unknown", "screenshotUrl": null, "pageUrl": "https://x.example/", "timeoutSeconds": null,
-        "message": "Please look", "pausedAt": "2026-01-02T03:04:05.000Z",
-    }));
+    assert_eq!(
+        one["interaction"],
+        json!({
+            "type": "outcome_unknown", "screenshotUrl": null, "pageUrl": "https://x.example/", "timeoutSeconds": null,
+            "message": "Please look", "pausedAt": "2026-01-02T03:04:05.000Z",
+        })
+    );
     ask("review").await.unwrap();
     assert_eq!(ada.get(&format!("/tasks/{task}")).await.1["interaction"], Value::Null);
     site.stop().await;
