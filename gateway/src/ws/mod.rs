@@ -60,7 +60,6 @@ impl Input for Asked {
 }
 
 /// An upgrade with our bounds.
-#[must_use]
 pub fn bounded(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
     upgrade
         .read_buffer_size(READ_BUFFER)

@@ -10,7 +10,7 @@ use crate::site::{JOB, Router, Site};
 
 /// Beside the workspace, where it is kept for reference.
 const CONTRACT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/contract/valet-rest.openapi.json");
-/// The worktrees of the workspace lie one folder deeper.
+/// The same, from a checkout one folder deeper.
 const CONTRACT_DEEPER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/contract/valet-rest.openapi.json");
 
 /// Parts of the contract that are built later.
