@@ -14,6 +14,8 @@ fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let dist = root.join("web/dist");
+    // Cargo runs this anew for ever while a watched folder does not exist.
+    fs::create_dir_all(&dist)?;
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=web/dist");
 

@@ -25,9 +25,10 @@ pub fn base(version: &str) -> OpenApi {
 pub fn routes(api: &OpenApi) -> axum::Router<AppState> {
     let json: Arc<str> = api.to_json().unwrap_or_default().into();
     let page: Arc<str> = page(api).into();
-    axum::Router::new()
-        .route("/docs", get(move || async move { Html(page.to_string()).into_response() }))
-        .route("/docs/json", get(move || async move { ([(CONTENT_TYPE, "application/json")], json.to_string()).into_response() }))
+    axum::Router::new().route("/docs", get(move || async move { Html(page.to_string()).into_response() })).route(
+        "/docs/json",
+        get(move || async move { ([(CONTENT_TYPE, "application/json")], json.to_string()).into_response() }),
+    )
 }
 
 /// A plain list of operations; nothing is loaded from elsewhere.

@@ -65,11 +65,11 @@ pub async fn secure(State(app): State<AppState>, request: Request, next: Next) -
 /// Lets web clients of the listed origins in. Others get no CORS headers, so their browsers keep them out.
 pub async fn cors(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(ORIGIN).cloned();
-    let known = origin.filter(|origin| app.options.cors_origins.iter().any(|known| known.as_bytes() == origin.as_bytes()));
+    let known =
+        origin.filter(|origin| app.options.cors_origins.iter().any(|known| known.as_bytes() == origin.as_bytes()));
     let preflight =
         request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    let mut response =
-        if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let mut response = if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
     let headers = response.headers_mut();
     headers.append(VARY, HeaderValue::from_static("Origin"));
     let Some(origin) = known else { return response };
@@ -96,7 +96,9 @@ pub async fn log(request: Request, next: Next) -> Response {
     let id = request
         .headers()
         .get(REQUEST_ID)
-        .filter(|id| id.len() <= REQUEST_ID_MAX && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b)))
+        .filter(|id| {
+            id.len() <= REQUEST_ID_MAX && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+        })
         .cloned()
         .or_else(|| HeaderValue::from_str(&Uuid::now_v7().to_string()).ok());
     let method = request.method().clone();

@@ -50,7 +50,10 @@ impl Hit {
             return Ok(());
         }
         metrics::counter!("valet_gateway_rate_limited_total").increment(1);
-        Err(ApiError::RateLimited { retry_after: self.resets_in, message: "Too many requests, please slow down".into() })
+        Err(ApiError::RateLimited {
+            retry_after: self.resets_in,
+            message: "Too many requests, please slow down".into(),
+        })
     }
 }
 

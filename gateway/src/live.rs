@@ -80,7 +80,8 @@ impl Viewers {
             watch(app, user, task, false).await;
             // Whoever holds a clone of the lock counts on; only an entry nobody else has is removed.
             drop(count);
-            self.tasks.remove_if(&task, |_, count| Arc::strong_count(count) <= 2 && count.try_lock().is_ok_and(|n| *n == 0));
+            self.tasks
+                .remove_if(&task, |_, count| Arc::strong_count(count) <= 2 && count.try_lock().is_ok_and(|n| *n == 0));
         }
     }
 }

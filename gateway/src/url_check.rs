@@ -145,7 +145,9 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_web_without_credentials() {
-        for url in ["file:///etc/passwd", "javascript:alert(1)", "ftp://8.8.8.8/", "chrome://settings", "data:text/html,x"] {
+        for url in
+            ["file:///etc/passwd", "javascript:alert(1)", "ftp://8.8.8.8/", "chrome://settings", "data:text/html,x"]
+        {
             assert_eq!(verdict(url).await, Err(Reason::Scheme), "{url}");
         }
         assert_eq!(verdict("https://user@8.8.8.8/").await, Err(Reason::Credentials));
@@ -157,10 +159,32 @@ mod tests {
     #[tokio::test]
     async fn private_addresses_in_every_spelling() {
         for host in [
-            "127.0.0.1", "127.1", "2130706433", "0x7f.1", "0177.0.0.1", "0", "10.0.0.1", "172.16.0.1", "192.168.1.1",
-            "169.254.169.254", "100.64.0.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "[::1]", "[::]",
-            "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[fe80::1]", "[fd00::1]", "[64:ff9b::7f00:1]",
-            "[2002:7f00:1::]", "[2001::1]", "[2001:db8::1]", "[ff02::1]",
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f.1",
+            "0177.0.0.1",
+            "0",
+            "10.0.0.1",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[::127.0.0.1]",
+            "[fe80::1]",
+            "[fd00::1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::]",
+            "[2001::1]",
+            "[2001:db8::1]",
+            "[ff02::1]",
         ] {
             assert_eq!(verdict(&format!("http://{host}/")).await, Err(Reason::PrivateAddress), "{host}");
         }

@@ -189,13 +189,11 @@ pub async fn waiting(db: &mut PgConnection, id: ResumeId) -> Result<Option<Store
 /// # Errors
 /// When the database fails.
 pub async fn all_waiting(db: &mut PgConnection, limit: i64) -> Result<Vec<ResumeId>, StoreError> {
-    let ids = sqlx::query_scalar!(
-        "SELECT id FROM resumes WHERE status = 'parsing' ORDER BY created_at, id LIMIT $1",
-        limit
-    )
-    .fetch_all(db)
-    .await
-    .map_err(StoreError::during("looking for resumes to parse"))?;
+    let ids =
+        sqlx::query_scalar!("SELECT id FROM resumes WHERE status = 'parsing' ORDER BY created_at, id LIMIT $1", limit)
+            .fetch_all(db)
+            .await
+            .map_err(StoreError::during("looking for resumes to parse"))?;
     Ok(ids.into_iter().map(ResumeId).collect())
 }
 

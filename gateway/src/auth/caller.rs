@@ -103,12 +103,7 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Caller, ApiError> {
     if standing.token_version != claims.token_version {
         return Err(refused());
     }
-    Ok(Caller {
-        user: claims.sub,
-        role: standing.role,
-        token_version: standing.token_version,
-        expires: claims.exp,
-    })
+    Ok(Caller { user: claims.sub, role: standing.role, token_version: standing.token_version, expires: claims.exp })
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -144,7 +144,9 @@ async fn register(State(app): State<AppState>, Body(new): Body<RegisterRequest>)
     let account =
         NewUser { email: &new.email, name: &new.name, password_hash: &hash, email_verified: true, role: "user" };
     let id = match store::users::create(&mut tx, account).await {
-        Err(StoreError::Conflict { .. }) => return Err(ApiError::conflict("An account with this e-mail exists already")),
+        Err(StoreError::Conflict { .. }) => {
+            return Err(ApiError::conflict("An account with this e-mail exists already"));
+        }
         made => made?,
     };
     db::commit(tx, "creating an account").await?;

@@ -45,7 +45,9 @@ impl Passwords {
     /// # Errors
     /// When too many others are waiting.
     pub async fn hash(&self, password: String) -> Result<String, ApiError> {
-        self.run("hashing a password", move || hash(&password)).await?.ok_or(ApiError::Internal { doing: "hashing a password" })
+        self.run("hashing a password", move || hash(&password))
+            .await?
+            .ok_or(ApiError::Internal { doing: "hashing a password" })
     }
 
     /// Compares with a stored hash; without one, takes as long and says no.

@@ -107,8 +107,7 @@ async fn create(
     let seen = || headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("unknown");
     let agent = given.user_agent.unwrap_or_else(|| seen().chars().take(AGENT_MAX).collect());
     let mut tx = app.store.begin().await?;
-    let record =
-        store::consent::insert(&mut tx, caller.user, &given.kind, &given.version, &address, &agent).await?;
+    let record = store::consent::insert(&mut tx, caller.user, &given.kind, &given.version, &address, &agent).await?;
     db::commit(tx, "recording a consent").await?;
     Ok((StatusCode::CREATED, Json(ConsentRecord::from(record))).into_response())
 }

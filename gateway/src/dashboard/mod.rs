@@ -77,10 +77,7 @@ pub struct DashboardBreakdownResponse {
 /// Tasks per platform, most first.
 #[utoipa::path(get, path = "/api/v1/dashboard/breakdown", tag = "dashboard",
     responses((status = 200, body = DashboardBreakdownResponse)))]
-async fn breakdown(
-    State(app): State<AppState>,
-    caller: Caller,
-) -> Result<Json<DashboardBreakdownResponse>, ApiError> {
+async fn breakdown(State(app): State<AppState>, caller: Caller) -> Result<Json<DashboardBreakdownResponse>, ApiError> {
     let mut tx = app.store.begin().await?;
     let shares = store::dashboard::breakdown(&mut tx, caller.user).await?;
     let breakdown =

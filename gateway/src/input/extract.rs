@@ -94,8 +94,8 @@ impl<T: From<Uuid>, S: Send + Sync> FromRequestParts<S> for Id<T> {
             .await
             .map_err(|_| ApiError::bad_request("The path is not valid"))?;
         let (name, value) = params.iter().next().unwrap_or(("id", ""));
-        super::uuid()(&Json::String(value.to_owned())).map(Self).map_err(|issues| {
-            ApiError::invalid(Place::Path, issues.into_iter().map(|issue| issue.at(name)).collect())
-        })
+        super::uuid()(&Json::String(value.to_owned()))
+            .map(Self)
+            .map_err(|issues| ApiError::invalid(Place::Path, issues.into_iter().map(|issue| issue.at(name)).collect()))
     }
 }

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use serde_json::{Map, Value as Json};
 use ::uuid::Uuid;
+use serde_json::{Map, Value as Json};
 
 use super::{Checked, Issue};
 

@@ -24,16 +24,12 @@ const QUESTION_MAX: usize = 1_000;
 const ANSWER_MAX: usize = 5_000;
 /// Questions of one discovery: more than any form asks.
 const DISCOVER_MAX: usize = 200;
-const CATEGORIES: &[&str] =
-    &["work_authorization", "experience", "compensation", "availability", "identity", "custom"];
+const CATEGORIES: &[&str] = &["work_authorization", "experience", "compensation", "availability", "identity", "custom"];
 const USAGE_MODES: &[&str] = &["always_use", "ask_each_time", "decline_to_answer"];
 const SOURCES: &[&str] = &["user_input", "resume_inferred", "application_learned"];
 
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(list, create))
-        .routes(routes!(discover))
-        .routes(routes!(update, delete))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(discover)).routes(routes!(update, delete))
 }
 
 #[derive(Debug, Serialize, ToSchema)]

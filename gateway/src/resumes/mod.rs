@@ -95,11 +95,7 @@ async fn list(State(app): State<AppState>, caller: Caller) -> Result<Json<Resume
 /// One resume.
 #[utoipa::path(get, path = "/api/v1/resumes/{id}", tag = "resumes", params(("id" = Uuid, Path)),
     responses((status = 200, body = ResumeView), (status = 404, body = ErrorResponse)))]
-async fn get(
-    State(app): State<AppState>,
-    caller: Caller,
-    Id(id): Id<ResumeId>,
-) -> Result<Json<ResumeView>, ApiError> {
+async fn get(State(app): State<AppState>, caller: Caller, Id(id): Id<ResumeId>) -> Result<Json<ResumeView>, ApiError> {
     let mut tx = app.store.begin().await?;
     let resume = store::resumes::get(&mut tx, caller.user, id).await?.ok_or_else(not_found)?;
     Ok(Json(resume.into()))

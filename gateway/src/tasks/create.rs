@@ -58,8 +58,7 @@ impl Input for CreateTaskRequest {
 /// Any address at all; whether it may be visited is [`url_check`]'s to say, with its own code.
 fn any_url(value: &serde_json::Value) -> Checked<Url> {
     let text = text(0, URL_MAX)(value)?;
-    Url::parse(text.trim())
-        .map_err(|_| vec![Issue::new("invalid_string", "Invalid url").with("validation", "url")])
+    Url::parse(text.trim()).map_err(|_| vec![Issue::new("invalid_string", "Invalid url").with("validation", "url")])
 }
 
 /// Takes in an application. With an `Idempotency-Key` header, the same key answers with the same task.
@@ -137,7 +136,8 @@ pub async fn create(
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let bad = |message: &str| ApiError::invalid(Place::Headers, vec![Issue::new("custom", message).at("idempotency-key")]);
+    let bad =
+        |message: &str| ApiError::invalid(Place::Headers, vec![Issue::new("custom", message).at("idempotency-key")]);
     let key = value.to_str().map_err(|_| bad("Must be plain text"))?.trim();
     if key.is_empty() || key.len() > KEY_MAX {
         return Err(bad("Must have 1 to 255 characters"));

@@ -46,18 +46,14 @@ pub async fn export(
                 line(&mut text, task);
             }
             let next = match tasks.last() {
-                Some(last) if tasks.len() as i64 == PIECE => {
-                    Some((piece(&app, caller.user, Some(last)).await?, false))
-                }
+                Some(last) if tasks.len() as i64 == PIECE => Some((piece(&app, caller.user, Some(last)).await?, false)),
                 _ => None,
             };
             Ok(Some((text, next)))
         }
     });
-    let headers = [
-        (CONTENT_TYPE, "text/csv; charset=utf-8"),
-        (CONTENT_DISPOSITION, "attachment; filename=tasks-export.csv"),
-    ];
+    let headers =
+        [(CONTENT_TYPE, "text/csv; charset=utf-8"), (CONTENT_DISPOSITION, "attachment; filename=tasks-export.csv")];
     Ok((headers, Body::from_stream(rows)).into_response())
 }
 

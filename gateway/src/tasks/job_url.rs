@@ -70,7 +70,8 @@ pub fn canonical(url: &Url) -> String {
     let path = path.to_owned();
     canonical.set_path(&path);
     // Greenhouse serves one board under both names.
-    if let (Ats::Greenhouse, Some(host)) = (ats, canonical.host_str().and_then(|host| host.strip_prefix("job-boards."))) {
+    if let (Ats::Greenhouse, Some(host)) = (ats, canonical.host_str().and_then(|host| host.strip_prefix("job-boards.")))
+    {
         let host = format!("boards.{host}");
         // A host made of a valid host's labels is valid; were it not, the address would stay as it is.
         let _ = canonical.set_host(Some(&host));
@@ -129,7 +130,10 @@ mod tests {
             canonical(&parse("https://job-boards.greenhouse.io/acme/jobs/7?gh_src=abc")),
             canonical(&parse("https://boards.greenhouse.io/acme/jobs/7"))
         );
-        assert_eq!(canonical(&parse("https://x.example/job?b=2&a=1")), canonical(&parse("https://x.example/job?a=1&b=2")));
+        assert_eq!(
+            canonical(&parse("https://x.example/job?b=2&a=1")),
+            canonical(&parse("https://x.example/job?a=1&b=2"))
+        );
     }
 
     #[test]

@@ -15,8 +15,7 @@ use crate::error::{ApiError, ErrorResponse};
 use crate::input::{Fields, Id, Input, Query, named, text};
 use crate::page::{Page, Pagination};
 
-const STATUSES: &[&str] =
-    &["created", "queued", "in_progress", "waiting_human", "completed", "failed", "cancelled"];
+const STATUSES: &[&str] = &["created", "queued", "in_progress", "waiting_human", "completed", "failed", "cancelled"];
 const PLATFORMS: &[&str] = &["linkedin", "greenhouse", "lever", "workday", "unknown"];
 const SORTS: &[&str] = &["createdAt", "updatedAt", "status", "jobTitle", "companyName"];
 

@@ -125,7 +125,8 @@ impl From<Rect> for ReviewBox {
 /// The word for each field, in the form's order.
 #[must_use]
 pub fn banded(review: &Review) -> Vec<Band> {
-    let plan: HashMap<&FieldId, &PlannedField> = review.plan.fields.iter().map(|planned| (&planned.field, planned)).collect();
+    let plan: HashMap<&FieldId, &PlannedField> =
+        review.plan.fields.iter().map(|planned| (&planned.field, planned)).collect();
     let results: HashMap<&FieldId, &FillResult> = review.results.iter().map(|result| (&result.field, result)).collect();
     let band = |field: &Field| judge(field, plan.get(&field.id).copied(), results.get(&field.id).copied()).0;
     review.form.fields.iter().map(band).collect()
@@ -206,9 +207,9 @@ fn hex_of(digest: &[u8]) -> String {
 async fn read(app: &App, user: UserId, id: TaskId) -> Result<ReviewView, ApiError> {
     let mut tx = app.store.begin().await?;
     let task = store::task_reads::get(&mut tx, user, id).await?.ok_or_else(ApiError::task_not_found)?;
-    let review = store::reviews::of_task(&mut tx, id).await?.ok_or_else(|| {
-        ApiError::refused(StatusCode::CONFLICT, "NO_REVIEW", "There is nothing to review yet")
-    })?;
+    let review = store::reviews::of_task(&mut tx, id)
+        .await?
+        .ok_or_else(|| ApiError::refused(StatusCode::CONFLICT, "NO_REVIEW", "There is nothing to review yet"))?;
     let picture = match review.screenshot_id {
         Some(picture) => store::artifacts::get(&mut tx, picture).await?.filter(|found| found.task_id == id),
         None => None,
@@ -220,7 +221,8 @@ async fn read(app: &App, user: UserId, id: TaskId) -> Result<ReviewView, ApiErro
     drop(tx);
 
     let plan = review.plan.0;
-    let planned: HashMap<&FieldId, &PlannedField> = plan.fields.iter().map(|planned| (&planned.field, planned)).collect();
+    let planned: HashMap<&FieldId, &PlannedField> =
+        plan.fields.iter().map(|planned| (&planned.field, planned)).collect();
     let results: HashMap<&FieldId, &FillResult> = review.results.iter().map(|result| (&result.field, result)).collect();
     let form = review.form.0;
     let fields: Vec<ReviewField> = form

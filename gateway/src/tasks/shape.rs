@@ -294,7 +294,8 @@ fn interaction(app: &App, task: &Task) -> Option<TaskInteraction> {
     let kind = InteractionName::of(task.interaction_type.as_deref()?)?;
     let empty = Map::new();
     let data = task.interaction_data.as_ref().and_then(Value::as_object).unwrap_or(&empty);
-    let member = |snake: &str, camel: &str| data.get(snake).or_else(|| data.get(camel)).filter(|value| !value.is_null());
+    let member =
+        |snake: &str, camel: &str| data.get(snake).or_else(|| data.get(camel)).filter(|value| !value.is_null());
     let text = |snake: &str, camel: &str| member(snake, camel).and_then(Value::as_str).map(str::to_owned);
     let picture = text("screenshot_id", "screenshotId").and_then(|id| id.parse::<ArtifactId>().ok());
     Some(TaskInteraction {

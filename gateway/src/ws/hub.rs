@@ -32,7 +32,10 @@ const PEOPLE_AT_ONCE: usize = 1_000;
 /// What a socket is handed.
 #[derive(Debug)]
 pub enum Delivery {
-    Numbered { seq: i64, json: Arc<str> },
+    Numbered {
+        seq: i64,
+        json: Arc<str>,
+    },
     Passing(Arc<str>),
     /// The stream has got this far; read what is missing.
     Behind(i64),

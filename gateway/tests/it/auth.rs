@@ -60,7 +60,8 @@ async fn complaints_have_the_contracts_shape() {
     assert_eq!(body["error"], "VALIDATION_ERROR");
     assert_eq!(body["pathParameterErrors"], Value::Null);
     assert_eq!(body["bodyErrors"]["name"], "ZodError");
-    let paths: Vec<_> = body["bodyErrors"]["issues"].as_array().unwrap().iter().map(|issue| issue["path"].clone()).collect();
+    let paths: Vec<_> =
+        body["bodyErrors"]["issues"].as_array().unwrap().iter().map(|issue| issue["path"].clone()).collect();
     assert_eq!(paths, [json!(["email"]), json!(["password"]), json!(["name"])]);
 
     let send = |content_type: &'static str, text: &'static str| {
@@ -70,7 +71,9 @@ async fn complaints_have_the_contracts_shape() {
     assert_eq!(send("application/json", "[1]").await.0, StatusCode::BAD_REQUEST);
     assert_eq!(send("text/plain", "hello").await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     let large = read(
-        site.request(Method::POST, "/auth/register").header("content-type", "application/json").body(vec![b' '; 2 << 20]),
+        site.request(Method::POST, "/auth/register")
+            .header("content-type", "application/json")
+            .body(vec![b' '; 2 << 20]),
     );
     assert_eq!(large.await.0, StatusCode::PAYLOAD_TOO_LARGE);
     site.stop().await;
@@ -138,7 +141,10 @@ async fn a_deactivated_person_is_out_and_a_new_role_counts_at_once() {
     assert_eq!(ada.post("/admin/enrolment-tokens", token.clone()).await.0, StatusCode::FORBIDDEN);
     sqlx::query("UPDATE users SET role = 'admin'").execute(&site.pool).await.unwrap();
     // Standings are remembered for a second; another gateway's change is seen after that.
-    wait_until("the role", || async { ada.post("/admin/enrolment-tokens", json!({})).await.0 == StatusCode::BAD_REQUEST }).await;
+    wait_until("the role", || async {
+        ada.post("/admin/enrolment-tokens", json!({})).await.0 == StatusCode::BAD_REQUEST
+    })
+    .await;
     let (status, body) = ada.post("/admin/enrolment-tokens", token).await;
     assert_eq!(status, StatusCode::CREATED, "{body}");
     let made = body["token"].as_str().unwrap();
@@ -168,11 +174,13 @@ pub async fn wait_until<F: Future<Output = bool>>(what: &str, mut is: impl FnMut
 async fn a_bcrypt_hash_is_renewed_on_signing_in() {
     let site = Site::start().await;
     let old = bcrypt::hash(PASSWORD, 4).unwrap();
-    sqlx::query("INSERT INTO users (email, name, password_hash, email_verified) VALUES ('old@example.com', 'Old', $1, true)")
-        .bind(&old)
-        .execute(&site.pool)
-        .await
-        .unwrap();
+    sqlx::query(
+        "INSERT INTO users (email, name, password_hash, email_verified) VALUES ('old@example.com', 'Old', $1, true)",
+    )
+    .bind(&old)
+    .execute(&site.pool)
+    .await
+    .unwrap();
     site.sign_in("old@example.com").await;
     let hash: String = sqlx::query_scalar("SELECT password_hash FROM users").fetch_one(&site.pool).await.unwrap();
     assert!(hash.starts_with("$argon2id$"));

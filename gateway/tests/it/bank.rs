@@ -31,7 +31,8 @@ async fn a_profile_is_changed_member_by_member() {
     let bad = json!({ "githubUrl": "javascript:alert(1)", "workHistory": [{ "title": 1 }] });
     let (status, body) = ada.send(Method::PUT, "/users/me/profile", bad).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    let paths: Vec<_> = body["bodyErrors"]["issues"].as_array().unwrap().iter().map(|issue| issue["path"].clone()).collect();
+    let paths: Vec<_> =
+        body["bodyErrors"]["issues"].as_array().unwrap().iter().map(|issue| issue["path"].clone()).collect();
     assert_eq!(paths, [json!(["githubUrl"]), json!(["workHistory", 0, "title"]), json!(["workHistory", 0, "company"])]);
     site.stop().await;
 }
@@ -43,7 +44,10 @@ async fn the_bank_of_answers() {
     let new = json!({ "category": "availability", "question": "Notice period?", "answer": "One month" });
     let (status, entry) = ada.post("/qa-bank", new).await;
     assert_eq!(status, StatusCode::CREATED);
-    assert_eq!((&entry["usageMode"], &entry["source"], &entry["timesUsed"]), (&json!("always_use"), &json!("user_input"), &json!(0)));
+    assert_eq!(
+        (&entry["usageMode"], &entry["source"], &entry["timesUsed"]),
+        (&json!("always_use"), &json!("user_input"), &json!(0))
+    );
     let path = format!("/qa-bank/{}", entry["id"].as_str().unwrap());
 
     let change = json!({ "answer": "Two months", "question": "ignored" });
@@ -66,7 +70,10 @@ async fn the_bank_of_answers() {
     let (_, filtered) = ada.get("/qa-bank?category=compensation").await;
     assert_eq!(filtered["data"].as_array().unwrap().len(), 1);
     // No body, an empty JSON body and an empty object are all fine.
-    assert_eq!(read(ada.request(Method::DELETE, &path).header("content-type", "application/json")).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(
+        read(ada.request(Method::DELETE, &path).header("content-type", "application/json")).await.0,
+        StatusCode::NO_CONTENT
+    );
     assert_eq!(ada.get("/qa-bank/not-an-id").await.0, StatusCode::NOT_FOUND);
     let (status, body) = ada.send(Method::PUT, "/qa-bank/not-an-id", json!({})).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
@@ -123,7 +130,9 @@ async fn notifications_are_read_one_by_one_or_all() {
 async fn figures() {
     let site = Site::start().await;
     let ada = site.person("ada@example.com").await;
-    for (status, platform) in [("completed", "lever"), ("failed", "lever"), ("cancelled", "unknown"), ("queued", "lever")] {
+    for (status, platform) in
+        [("completed", "lever"), ("failed", "lever"), ("cancelled", "unknown"), ("queued", "lever")]
+    {
         sqlx::query("INSERT INTO tasks (user_id, job_url, status, platform) VALUES ($1, 'https://x.example', $2::text::task_status, $3::text::platform)")
             .bind(ada.id.0)
             .bind(status)

@@ -1,10 +1,13 @@
 //! The gateway over HTTP and WebSockets, on a real Postgres. Needs `DATABASE_URL` with the right to create databases.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "the helpers of tests are tests too")]
+
 mod auth;
 mod bank;
 mod contract;
 mod live;
 mod resumes;
+mod review;
 mod site;
 mod socket;
 mod tasks;

@@ -16,7 +16,11 @@ async fn upload_list_default_parse_again_delete() {
     let (status, made) = ada.upload("My CV (final).PDF", PDF_TYPE, PDF.to_vec()).await;
     assert_eq!((status, &made["status"]), (StatusCode::ACCEPTED, &json!("parsing")));
     let id = made["id"].as_str().unwrap().to_owned();
-    router.wait("a parse", |c| c.user == ada.id && matches!(&c.action, Action::ParseResume { resume } if resume.to_string() == id)).await;
+    router
+        .wait("a parse", |c| {
+            c.user == ada.id && matches!(&c.action, Action::ParseResume { resume } if resume.to_string() == id)
+        })
+        .await;
 
     let key: String = sqlx::query_scalar("SELECT file_key FROM resumes").fetch_one(&site.pool).await.unwrap();
     assert!(key.starts_with(&format!("resumes/{}/", ada.id)) && key.ends_with("My_CV__final_.PDF"), "{key}");

@@ -40,15 +40,15 @@ pub struct Site {
 
 pub fn options() -> Options {
     let secret = |text: &str| text.repeat(16).into_bytes();
-    let mut options =
-        Options::new(Secrets { access: secret("aa"), refresh: secret("bb"), artifacts: secret("cc") });
+    let mut options = Options::new(Secrets { access: secret("aa"), refresh: secret("bb"), artifacts: secret("cc") });
     options.limits.general.max = 100_000;
     options.limits.task_create.max = 1_000;
     options.limits.resume_upload.max = 1_000;
     options
 }
 
-pub const FAST_SOCKETS: Sockets = Sockets { ping: Duration::from_millis(300), tail: Duration::from_millis(50) };
+/// Lost messages are found soon; nobody is given up for being silent.
+pub const FAST_SOCKETS: Sockets = Sockets { ping: Duration::from_secs(30), tail: Duration::from_millis(50) };
 
 fn admin_url() -> String {
     std::env::var("DATABASE_URL").expect("DATABASE_URL names a Postgres to make databases in")

@@ -1,16 +1,11 @@
-//! Applications: taking in, reading, acting, reviewing.
+//! Applications: taking in, reading, acting.
 
-use chrono::Utc;
 use protocol::cluster::{Action, Done, RejectCode};
-use protocol::form::{Choice, Field, FieldKind, FormModel, PageState, Rect, Value as FieldValue};
-use protocol::ids::{ArtifactId, FieldId, TaskId};
-use protocol::plan::{FillPlan, FillResult, FillStatus, PlannedField, Source};
-use protocol::task::Ats;
+use protocol::ids::{FieldId, TaskId};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use sqlx::types::Json;
 
-use crate::site::{JOB, Person, Router, Site, no_router, read};
+use crate::site::{JOB, Router, Site, no_router, read};
 
 #[tokio::test]
 async fn a_task_is_taken_in_and_the_coordinator_told() {
@@ -18,22 +13,30 @@ async fn a_task_is_taken_in_and_the_coordinator_told() {
     let site = Site::start().await;
     let ada = site.person("ada@example.com").await;
     let resume = ada.resume().await;
-    let body = json!({ "jobUrl": format!("{JOB}?utm_source=x#apply"), "resumeId": resume, "notes": "please", "extra": 1 });
+    let body =
+        json!({ "jobUrl": format!("{JOB}?utm_source=x#apply"), "resumeId": resume, "notes": "please", "extra": 1 });
     let (status, task) = ada.post("/tasks", body).await;
     assert_eq!(status, StatusCode::CREATED, "{task}");
-    assert_eq!((&task["status"], &task["mode"], &task["platform"]), (&json!("created"), &json!("copilot"), &json!("unknown")));
+    assert_eq!(
+        (&task["status"], &task["mode"], &task["platform"]),
+        (&json!("created"), &json!("copilot"), &json!("unknown"))
+    );
     assert_eq!((&task["progress"], &task["outcome"], &task["notes"]), (&json!(0), &json!("none"), &json!("please")));
     let id: TaskId = task["id"].as_str().unwrap().parse().unwrap();
     router.wait("the creation", |c| matches!(c.action, Action::TaskCreated { task } if task == id)).await;
 
-    let row: (String, i16, bool) = sqlx::query_as("SELECT canonical_job, shard, wake_at IS NOT NULL FROM tasks WHERE id = $1")
-        .bind(id.0)
-        .fetch_one(&site.pool)
-        .await
-        .unwrap();
+    let row: (String, i16, bool) =
+        sqlx::query_as("SELECT canonical_job, shard, wake_at IS NOT NULL FROM tasks WHERE id = $1")
+            .bind(id.0)
+            .fetch_one(&site.pool)
+            .await
+            .unwrap();
     assert_eq!(row, (JOB.to_owned(), store::task_reads::shard_of(ada.id), true));
     let (_, events) = ada.get(&format!("/tasks/{id}/events")).await;
-    assert_eq!((&events["data"][0]["eventType"], &events["data"][0]["toStatus"]), (&json!("state_change"), &json!("created")));
+    assert_eq!(
+        (&events["data"][0]["eventType"], &events["data"][0]["toStatus"]),
+        (&json!("state_change"), &json!("created"))
+    );
 
     let (_, one) = ada.get(&format!("/tasks/{id}")).await;
     assert_eq!((&one["interaction"], &one["ghJob"], &one["review"]), (&Value::Null, &Value::Null, &Value::Null));
@@ -102,7 +105,8 @@ async fn the_same_key_is_the_same_task_however_often_and_at_once() {
         read(ada.request(Method::POST, "/tasks").header("idempotency-key", key).json(&body))
     };
     let all = futures::future::join_all((0..6).map(|_| send("k1", JOB))).await;
-    let ids: std::collections::HashSet<_> = all.iter().map(|(_, body)| body["id"].as_str().unwrap().to_owned()).collect();
+    let ids: std::collections::HashSet<_> =
+        all.iter().map(|(_, body)| body["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids.len(), 1, "{all:?}");
     let created = all.iter().filter(|(status, _)| *status == StatusCode::CREATED).count();
     assert_eq!(created, 1);
@@ -122,10 +126,10 @@ async fn autopilot_asks_for_consent_and_applies_once() {
     let (status, body) = ada.post("/tasks", auto(JOB)).await;
     assert_eq!((status, &body["error"]), (StatusCode::FORBIDDEN, &json!("CONSENT_REQUIRED")));
     ada.post("/consent", json!({ "type": "autopilot_consent", "version": "1.0" })).await;
-    let both = futures::future::join(ada.post("/tasks", auto(JOB)), ada.post("/tasks", auto(&format!("{JOB}?utm_source=a")))).await;
-    let mut statuses = [both.0.0, both.1.0];
-    statuses.sort();
-    assert_eq!(statuses, [StatusCode::CREATED, StatusCode::CONFLICT]);
+    let tracked: Vec<String> = (0..6).map(|n| format!("{JOB}?utm_source={n}")).collect();
+    let all = futures::future::join_all(tracked.iter().map(|url| ada.post("/tasks", auto(url)))).await;
+    assert_eq!(all.iter().filter(|(status, _)| *status == StatusCode::CREATED).count(), 1, "{all:?}");
+    assert_eq!(all.iter().filter(|(status, _)| *status == StatusCode::CONFLICT).count(), 5, "{all:?}");
     // Copilot may: its review will say so.
     let copilot = json!({ "jobUrl": JOB, "resumeId": resume });
     assert_eq!(ada.post("/tasks", copilot).await.0, StatusCode::CREATED);
@@ -153,7 +157,9 @@ async fn lists_are_filtered_sorted_and_paged() {
             .await
             .unwrap();
     }
-    let titles = |body: &Value| body["data"].as_array().unwrap().iter().map(|t| t["jobTitle"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let titles = |body: &Value| {
+        body["data"].as_array().unwrap().iter().map(|t| t["jobTitle"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
     assert_eq!(titles(&ada.get("/tasks").await.1), ["Gamma", "Beta", "Alpha 100%"]);
     assert_eq!(titles(&ada.get("/tasks?sortBy=jobTitle&sortOrder=asc").await.1), ["Alpha 100%", "Beta", "Gamma"]);
     assert_eq!(titles(&ada.get("/tasks?search=0%25").await.1), ["Alpha 100%"]);
@@ -162,7 +168,10 @@ async fn lists_are_filtered_sorted_and_paged() {
     let (_, second) = ada.get("/tasks?pageSize=2&page=2").await;
     assert_eq!(titles(&second), ["Alpha 100%"]);
     assert_eq!(second["pagination"], json!({ "page": 2, "pageSize": 2, "total": 3, "totalPages": 2 }));
-    assert_eq!(ada.get("/tasks?status=completed").await.1["pagination"], json!({ "page": 1, "pageSize": 20, "total": 0, "totalPages": 0 }));
+    assert_eq!(
+        ada.get("/tasks?status=completed").await.1["pagination"],
+        json!({ "page": 1, "pageSize": 20, "total": 0, "totalPages": 0 })
+    );
     for bad in ["pageSize=101", "pageSize=0", "page=x", "status=nope", "sortBy=password"] {
         let (status, body) = ada.get(&format!("/tasks?{bad}")).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{bad}");
@@ -173,7 +182,10 @@ async fn lists_are_filtered_sorted_and_paged() {
     assert!(csv.starts_with("Date,Job Title,Company,Platform,Status,External Status,URL\n"), "{csv}");
     assert_eq!(csv.lines().count(), 4);
     assert!(!csv.ends_with('\n'));
-    assert_eq!(ada.get("/tasks/stats").await.1, json!({ "total": 3, "completed": 0, "inProgress": 3, "needsReview": 0 }));
+    assert_eq!(
+        ada.get("/tasks/stats").await.1,
+        json!({ "total": 3, "completed": 0, "inProgress": 3, "needsReview": 0 })
+    );
     site.stop().await;
 }
 
@@ -189,10 +201,16 @@ async fn actions_are_commands_and_refusals_have_their_codes() {
     assert_eq!(ada.post(&path("/approve"), approve).await.0, StatusCode::OK);
     let command = router.wait("the approval", |c| matches!(c.action, Action::Approve { .. })).await;
     let Action::Approve { revision, overrides, remember, .. } = command.action else { unreachable!() };
-    assert_eq!((command.user, revision, overrides["City"].as_str(), remember), (ada.id, Some(4), "Berlin", vec![FieldId("f1".into())]));
+    assert_eq!(
+        (command.user, revision, overrides["City"].as_str(), remember),
+        (ada.id, Some(4), "Berlin", vec![FieldId("f1".into())])
+    );
 
     router.will(Ok(Done::HeldUntil { at_ms: 1_000 }));
-    assert_eq!(ada.post(&path("/hold"), json!({ "minutes": 30 })).await.1, json!({ "heldUntil": "1970-01-01T00:00:01.000Z" }));
+    assert_eq!(
+        ada.post(&path("/hold"), json!({ "minutes": 30 })).await.1,
+        json!({ "heldUntil": "1970-01-01T00:00:01.000Z" })
+    );
     assert_eq!(ada.post(&path("/hold"), json!({ "minutes": 31 })).await.0, StatusCode::BAD_REQUEST);
     assert_eq!(ada.post(&path("/outcome"), json!({ "answer": "perhaps" })).await.0, StatusCode::BAD_REQUEST);
     assert_eq!(ada.post(&path("/outcome"), json!({ "answer": "not_sent" })).await.0, StatusCode::OK);
@@ -212,16 +230,28 @@ async fn actions_are_commands_and_refusals_have_their_codes() {
         assert_eq!((got.as_u16(), body["error"].as_str()), (status, Some(shown)), "{code}");
     }
     // A coordinator that could not commit is asked again, with the same command id.
-    let before = router.commands().len();
+    let cancels = || {
+        router
+            .commands()
+            .into_iter()
+            .filter(|c| c.user == ada.id && matches!(c.action, Action::Cancel { .. }))
+            .map(|c| c.id)
+            .collect::<Vec<_>>()
+    };
+    let before = cancels().len();
     router.refuses(RejectCode::Unavailable);
     assert_eq!(read(ada.request(Method::DELETE, &path(""))).await.0, StatusCode::NO_CONTENT);
-    let ids: Vec<_> = router.commands()[before..].iter().map(|c| c.id).collect();
+    let ids = &cancels()[before..];
     assert_eq!(ids.len(), 2);
     assert_eq!(ids[0], ids[1]);
 
-    let (status, noted) = ada.send(Method::PATCH, &path("/external-status"), json!({ "externalStatus": "offer" })).await;
+    let (status, noted) =
+        ada.send(Method::PATCH, &path("/external-status"), json!({ "externalStatus": "offer" })).await;
     assert_eq!((status, &noted["externalStatus"]), (StatusCode::OK, &json!("offer")));
-    assert_eq!(ada.send(Method::PATCH, &path("/external-status"), json!({ "externalStatus": null })).await.1["externalStatus"], Value::Null);
+    assert_eq!(
+        ada.send(Method::PATCH, &path("/external-status"), json!({ "externalStatus": null })).await.1["externalStatus"],
+        Value::Null
+    );
     assert_eq!(ada.send(Method::PATCH, &path("/external-status"), json!({})).await.0, StatusCode::BAD_REQUEST);
     site.stop().await;
     router.stop().await;
@@ -240,178 +270,10 @@ async fn without_a_coordinator_reads_are_served_and_writes_say_when_to_come_back
     assert!(answer.headers().contains_key("retry-after"));
     let (status, health) = read(site.request(Method::GET, "/health")).await;
     assert_eq!((status, &health["status"]), (StatusCode::OK, &json!("degraded")));
-    assert_eq!(health["checks"], json!({ "database": "ok", "bus": "ok", "coordinator": "unavailable", "agents": "none" }));
-    site.stop().await;
-}
-
-fn field(id: &str, kind: FieldKind, required: bool) -> Field {
-    Field {
-        id: id.into(),
-        kind,
-        label: format!("Label {id}"),
-        description: String::new(),
-        section: "About you".into(),
-        name: id.into(),
-        autocomplete: String::new(),
-        placeholder: String::new(),
-        required,
-        multiple: false,
-        options: vec![Choice { value: "1".into(), label: "Yes".into() }],
-        options_complete: true,
-        value: FieldValue::Empty,
-        editable: true,
-        max_length: None,
-        accept: String::new(),
-        invalid: None,
-        rect: Some(Rect { x: 1.0, y: 2.0, width: 3.0, height: 4.0 }),
-        step: 0,
-    }
-}
-
-fn planned(id: &str, value: Option<FieldValue>, confidence: f32) -> PlannedField {
-    PlannedField {
-        field: id.into(),
-        value,
-        source: Some(Source::Resume),
-        source_detail: "Resume: contact".into(),
-        confidence,
-        note: String::new(),
-        qa_entry: None,
-        sensitive: false,
-        ask: false,
-    }
-}
-
-/// Puts a review and its screenshot where the coordinator would.
-async fn with_review(person: &Person<'_>, task: TaskId) -> ArtifactId {
-    let form = FormModel {
-        page: PageState {
-            url: JOB.into(),
-            title: "Job".into(),
-            ats: Ats::Unknown,
-            job_title: None,
-            company: None,
-            job_location: None,
-            blocker: None,
-            closed: false,
-            already_applied: false,
-            errors: Vec::new(),
-            confirmation: None,
-            can_submit: true,
-            can_advance: false,
-        },
-        fields: vec![
-            field("name", FieldKind::Text, true),
-            field("visa", FieldKind::Radio, true),
-            field("city", FieldKind::Text, false),
-            field("salary", FieldKind::Text, true),
-        ],
-    };
-    let text = |text: &str| Some(FieldValue::Text(text.into()));
-    let plan = FillPlan {
-        fields: vec![
-            planned("name", text("Ada"), 0.99),
-            planned("visa", Some(FieldValue::Choices(vec!["Yes".into()])), 0.6),
-            planned("city", text("Berlin"), 0.99),
-            planned("salary", None, 0.0),
-        ],
-    };
-    let results = vec![
-        FillResult { field: "name".into(), status: FillStatus::Verified, value: FieldValue::Empty, message: String::new() },
-        FillResult { field: "city".into(), status: FillStatus::Mismatch, value: FieldValue::Empty, message: "cut off".into() },
-    ];
-    let picture = ArtifactId::new();
-    let key = format!("artifacts/{task}/{picture}");
-    person.site.app.files.put(&key, b"picture".as_slice().into()).await.unwrap();
-    sqlx::query(
-        "INSERT INTO artifacts (id, task_id, lease_id, step, content_type, size_bytes, sha256, width, height, storage_key)
-         VALUES ($1, $2, $1, 'filled', 'image/jpeg', 7, 'abc', 800, 600, $3)",
-    )
-    .bind(picture.0)
-    .bind(task.0)
-    .bind(key)
-    .execute(&person.site.pool)
-    .await
-    .unwrap();
-    sqlx::query(
-        "INSERT INTO task_reviews (task_id, revision, form, plan, results, form_digest, values_digest, screenshot_id)
-         VALUES ($1, 3, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind(task.0)
-    .bind(Json(&form))
-    .bind(Json(&plan))
-    .bind(Json(&results))
-    .bind(form.form_digest().0.as_slice())
-    .bind(form.values_digest().0.as_slice())
-    .bind(picture.0)
-    .execute(&person.site.pool)
-    .await
-    .unwrap();
-    picture
-}
-
-#[tokio::test]
-async fn the_review_shows_each_value_with_its_source_and_edits_are_commands() {
-    let (router, _turn) = Router::start().await;
-    let site = Site::start().await;
-    let ada = site.person("ada@example.com").await;
-    let (earlier, task) = (ada.task(&format!("{JOB}?utm_medium=x")).await, ada.task(JOB).await);
-    let path = format!("/tasks/{task}/review");
-    let (status, body) = ada.get(&path).await;
-    assert_eq!((status, &body["error"]), (StatusCode::CONFLICT, &json!("NO_REVIEW")));
-    sqlx::query("UPDATE tasks SET status = 'completed', outcome = 'sent', completed_at = now() WHERE id = $1").bind(earlier.0).execute(&site.pool).await.unwrap();
-    let picture = with_review(&ada, task).await;
-
-    let (status, review) = ada.get(&path).await;
-    assert_eq!(status, StatusCode::OK, "{review}");
-    assert_eq!((&review["revision"], &review["status"], &review["pageUrl"]), (&json!(3), &json!("open"), &json!(JOB)));
-    assert_eq!(review["counts"], json!({ "total": 4, "sure": 1, "worthALook": 2, "needsYou": 1 }));
-    assert_eq!(review["screenshot"]["id"], json!(picture));
-    assert_eq!((&review["warnings"][0]["code"], &review["warnings"][0]["details"]["taskId"]), (&json!("ALREADY_APPLIED"), &json!(earlier)));
-    let visa = &review["fields"][1];
-    assert_eq!((&visa["value"], &visa["source"], &visa["band"]), (&json!("Yes"), &json!("resume"), &json!("worth_a_look")));
-    assert_eq!(visa["box"], json!({ "x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0 }));
-    assert_eq!((&review["fields"][2]["band"], &review["fields"][2]["note"]), (&json!("worth_a_look"), &json!("cut off")));
-    assert_eq!((&review["fields"][3]["band"], &review["fields"][3]["confidence"]), (&json!("needs_you"), &Value::Null));
-    let (_, one) = ada.get(&format!("/tasks/{task}")).await;
-    assert_eq!(one["review"], json!({ "revision": 3, "fields": 4, "needsYou": 1, "worthALook": 2 }));
-
-    let edits = json!({ "revision": 3, "edits": [{ "fieldId": "salary", "value": "1", "remember": true }, { "fieldId": "city", "value": null }] });
-    assert_eq!(ada.send(Method::PATCH, &path, edits.clone()).await.0, StatusCode::OK);
-    let command = router.wait("the edit", |c| matches!(c.action, Action::Edit { .. })).await;
-    let Action::Edit { revision, edits: sent, .. } = command.action else { unreachable!() };
-    assert_eq!((revision, sent.len(), sent[0].remember, sent[1].value.is_none()), (3, 2, true, true));
-    router.refuses(RejectCode::StaleReview);
-    assert_eq!(ada.send(Method::PATCH, &path, edits).await.1["error"], "STALE_REVIEW");
-    site.stop().await;
-    router.stop().await;
-}
-
-#[tokio::test]
-async fn a_screenshot_is_shown_to_whoever_has_its_link_and_nobody_else() {
-    let site = Site::start().await;
-    let ada = site.person("ada@example.com").await;
-    let task = ada.task(JOB).await;
-    let picture = with_review(&ada, task).await;
-    let (_, one) = ada.get(&format!("/tasks/{task}")).await;
-    let link = one["screenshots"]["items"][0]["url"].as_str().unwrap().to_owned();
-    assert_eq!(one["screenshots"]["items"][0]["label"], "The filled form");
-
-    let answer = site.http.get(site.url(&link)).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(answer.headers()["content-type"], "image/jpeg");
-    assert!(answer.headers()["cache-control"].to_str().unwrap().contains("immutable"));
-    assert_eq!(answer.bytes().await.unwrap(), b"picture".as_slice());
-
-    let other = link.replace(&picture.to_string(), &ArtifactId::new().to_string());
-    let past = link.replacen("exp=", "exp=1", 1);
-    for forged in [&other, &past, &format!("{link}x"), &format!("/api/v1/artifacts/{picture}?exp=99999999999&sig=AAAA")] {
-        assert_eq!(site.http.get(site.url(forged)).send().await.unwrap().status(), StatusCode::FORBIDDEN, "{forged}");
-    }
-    assert_eq!(site.http.get(site.url(&format!("/api/v1/artifacts/{picture}"))).send().await.unwrap().status(), StatusCode::BAD_REQUEST);
-    let old = gateway::artifacts::link(&site.app, picture, Utc::now() - chrono::Duration::hours(3));
-    let answer = site.http.get(site.url(&old)).send().await.unwrap();
-    assert_eq!(answer.json::<Value>().await.unwrap()["error"], "LINK_REFUSED");
+    assert_eq!(
+        health["checks"],
+        json!({ "database": "ok", "bus": "ok", "coordinator": "unavailable", "agents": "none" })
+    );
     site.stop().await;
 }
 
@@ -429,10 +291,13 @@ async fn a_question_is_shown_and_a_review_is_not_one() {
     };
     ask("outcome_unknown").await.unwrap();
     let (_, one) = ada.get(&format!("/tasks/{task}")).await;
-    assert_eq!(one["interaction"], json!({
-        "type": "outcome_unknown", "screenshotUrl": null, "pageUrl": "https://x.example/", "timeoutSeconds": null,
-        "message": "Please look", "pausedAt": "2026-01-02T03:04:05.000Z",
-    }));
+    assert_eq!(
+        one["interaction"],
+        json!({
+            "type": "outcome_unknown", "screenshotUrl": null, "pageUrl": "https://x.example/", "timeoutSeconds": null,
+            "message": "Please look", "pausedAt": "2026-01-02T03:04:05.000Z",
+        })
+    );
     ask("review").await.unwrap();
     assert_eq!(ada.get(&format!("/tasks/{task}")).await.1["interaction"], Value::Null);
     site.stop().await;
