@@ -77,12 +77,8 @@ struct Recorder(Arc<Ledger>);
 
 impl ProcessRecorder for Recorder {
     fn started(&self, record: &ProcessRecord) -> io::Result<()> {
-        let process = Process {
-            pid: record.pid,
-            started: record.started,
-            port: record.port,
-            profile: record.folder.clone(),
-        };
+        let process =
+            Process { pid: record.pid, started: record.started, port: record.port, profile: record.folder.clone() };
         self.0.process_started(process).map_err(io::Error::other)
     }
 

@@ -6,10 +6,10 @@
 
 pub mod browser;
 pub mod cdp;
-pub mod egress;
-pub mod forms;
 pub mod config;
+pub mod egress;
 pub mod enrol;
+pub mod forms;
 pub mod identity;
 pub(crate) mod jobs;
 pub mod ledger;

@@ -8,6 +8,7 @@ use protocol::plan::{FillPlan, Source};
 use sha2::{Digest as _, Sha256};
 use store::facts::{self, BankRow, Person, StoredResume};
 use store::tasks::Task;
+use store::users::PLACEHOLDER_EMAIL;
 
 use crate::answers::{self, Account, BankAnswer, BankEntry, Facts, Given, Profile};
 use crate::core::Core;

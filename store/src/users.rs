@@ -7,6 +7,10 @@ use sqlx::PgConnection;
 
 use crate::StoreError;
 
+/// E-mail of the account that `valet up` makes for whoever starts it. Neither it nor the name beside it is a fact about
+/// that person: forms are never filled with them.
+pub const PLACEHOLDER_EMAIL: &str = "you@valet.local";
+
 /// An account as signing in and the answers about it need it.
 #[derive(Debug, Clone)]
 pub struct User {

@@ -30,9 +30,6 @@ enum Command {
     Login(client::login::Args),
     /// Apply to a job.
     Apply(client::apply::Args),
-    /// Reads one resume from standard input; started by the coordinator, with its rights taken away.
-    #[command(hide = true)]
-    ResumeChild,
 }
 
 /// Where things are kept when nothing else is said.
@@ -41,10 +38,12 @@ pub fn default_data_dir() -> PathBuf {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    if matches!(cli.command, Command::ResumeChild) {
+    // The coordinator starts this very program to read one resume, with its rights taken away: that must come before
+    // any thread, and its arguments are none of a person's.
+    if std::env::args().nth(1).is_some_and(|word| word == "resume-child") {
         coordinator::resumes::child_main();
     }
+    let cli = Cli::parse();
     // Every TLS and QUIC end in this program uses the one provider that is linked in.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match run(cli.command) {
@@ -68,7 +67,6 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             }
             Command::Login(args) => client::login::run(args).await.map(|()| ExitCode::SUCCESS),
             Command::Apply(args) => client::apply::run(args).await,
-            Command::ResumeChild => Ok(ExitCode::FAILURE),
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));

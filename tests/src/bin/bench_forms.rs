@@ -117,7 +117,7 @@ async fn fill(page: &mut FormPage, url: &str, facts: &Facts, disk: &Disk) -> any
 
 async fn check(session: &agent::cdp::PageSession, checker: &str, sheet: &Sheet) -> anyhow::Result<Vec<Row>> {
     let frame = session.main_frame();
-    session.eval(&frame, World::Main, &format!("{checker}; null")).await?;
+    session.call_on(&frame, World::Main, &format!("() => {{ {checker}\n }}"), &[]).await?;
     let call = format!("__atsVerify({})", serde_json::to_string(&sheet.fields)?);
     let rows = session.eval(&frame, World::Main, &call).await?;
     let submitted = session.eval(&frame, World::Main, "window.__ats ? window.__ats.submitted : null").await?;

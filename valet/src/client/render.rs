@@ -1,7 +1,7 @@
 //! What the person sees in the terminal: a progress bar, the review as a table.
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{ContentArrangement, Table, TableComponent};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::api::{Field, Review, Task};
@@ -30,6 +30,14 @@ pub fn show(bar: &ProgressBar, task: &Task) {
 pub fn table(review: &Review) -> String {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    for line in [
+        TableComponent::HorizontalLines,
+        TableComponent::MiddleIntersections,
+        TableComponent::LeftBorderIntersections,
+        TableComponent::RightBorderIntersections,
+    ] {
+        table.remove_style(line);
+    }
     table.set_header(["", "Question", "Answer", "Source", "Sure"]);
     for band in ["needs_you", "worth_a_look", "sure"] {
         for field in review.fields.iter().filter(|field| field.band == band) {

@@ -4,12 +4,11 @@ use anyhow::Context as _;
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 use store::Store;
-use store::users::{self, NewUser};
+use store::users::{self, NewUser, PLACEHOLDER_EMAIL};
 
 use super::datadir::DataDir;
 
 const FILE: &str = "first-account.json";
-const EMAIL: &str = "you@valet.local";
 /// 16 of 32 letters are 80 bits: nobody guesses it, and it can be typed.
 const PASSWORD_LEN: usize = 16;
 /// Without letters that are taken for one another.
@@ -38,12 +37,18 @@ pub async fn first(store: &Store, data: &DataDir) -> anyhow::Result<First> {
     let mut rng = rand::rng();
     let password: String =
         (0..PASSWORD_LEN).map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len() - 1)])).collect();
-    let account = First { email: EMAIL.to_owned(), password, new: true };
+    let account = First { email: PLACEHOLDER_EMAIL.to_owned(), password, new: true };
     let hash = gateway::hash_password(&account.password).context("the password could not be hashed")?;
     // Kept first: an account whose password nobody knows is of no use.
     data.write_secret(FILE, &serde_json::to_vec(&account)?)?;
     let mut tx = store.begin().await?;
-    let new = NewUser { email: EMAIL, name: "You", password_hash: &hash, email_verified: true, role: "superadmin" };
+    let new = NewUser {
+        email: PLACEHOLDER_EMAIL,
+        name: "You",
+        password_hash: &hash,
+        email_verified: true,
+        role: "superadmin",
+    };
     users::create(&mut tx, new).await?;
     store::db::commit(tx, "making the first account").await?;
     Ok(account)
