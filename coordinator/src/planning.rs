@@ -38,7 +38,12 @@ async fn gather(core: &Core, live: &Live) -> anyhow::Result<Facts> {
     drop(tx);
 
     let mut known =
-        Facts::new(Account { name: person.name.clone(), email: person.email.clone() }, Utc::now().date_naive());
+    let account = if person.email == PLACEHOLDER_EMAIL {
+        Account::default()
+    } else {
+        Account { name: person.name.clone(), email: person.email.clone() }
+    };
+    let mut known = Facts::new(account, Utc::now().date_naive());
     known.profile = profile(&person);
     known.bank = bank.into_iter().filter_map(bank_entry).collect();
     if let Some(resume) = resume {
