@@ -37,7 +37,6 @@ async fn gather(core: &Core, live: &Live) -> anyhow::Result<Facts> {
     };
     drop(tx);
 
-    let mut known =
     let account = if person.email == PLACEHOLDER_EMAIL {
         Account::default()
     } else {
