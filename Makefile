@@ -34,7 +34,8 @@ test-full: test
 
 ## Figures, a line each.
 bench: setup ui release
-	cargo run --release --locked -p system-tests --bin bench
+	cargo build --release --locked -p system-tests --bins
+	@$(TARGET_DIR)/release/bench
 
 ## Fills every form of a folder laid out like FORMS/{pages,expected,profile.json} and prints how right it was.
 bench-forms:

@@ -121,7 +121,7 @@ async fn a_crashed_frame_is_noticed_and_the_page_lives_on() {
         // The frame's renderer is the one that runs this loop's marker.
         let (pids, _) = tokio::join!(renderers(page), async {});
         let busy =
-            page.eval(&middle, World::Main, "(() => { const end = Date.now() + 300; while (Date.now() < end); })()");
+            page.eval(&middle, World::Main, "(() => { const end = Date.now() + 2000; while (Date.now() < end); })()");
         let before = cpu(&pids);
         busy.await.unwrap();
         let after = cpu(&pids);

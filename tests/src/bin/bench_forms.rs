@@ -4,6 +4,8 @@
 //! that `profile.json` names. Multi-step forms are measured on their first step. Nothing is ever submitted. Ends with
 //! one line of totals.
 
+#![expect(clippy::print_stdout, reason = "figures are this program's result")]
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
