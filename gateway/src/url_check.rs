@@ -2,10 +2,11 @@
 //!
 //! The agent's proxy decides again on what it resolves; this check is for a clear answer at once.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use protocol::net::{AllowList, is_public};
 use serde_json::json;
 use url::{Host, Url};
 
@@ -63,7 +64,9 @@ pub async fn check(url: &Url, allowed: &[String]) -> Result<(), Reason> {
         return Err(Reason::Credentials);
     }
     let host = url.host().ok_or(Reason::Unresolvable)?;
-    if is_allowed(url, allowed) {
+    let port = url.port_or_known_default().unwrap_or(443);
+    let text = url.host_str().unwrap_or_default();
+    if AllowList::new(allowed).is_ok_and(|allowed| allowed.contains(text, port)) {
         return Ok(());
     }
     let name = match host {
@@ -71,7 +74,6 @@ pub async fn check(url: &Url, allowed: &[String]) -> Result<(), Reason> {
         Host::Ipv6(address) => return public(IpAddr::V6(address)),
         Host::Domain(name) => name,
     };
-    let port = url.port_or_known_default().unwrap_or(443);
     let found = tokio::time::timeout(RESOLVE_TIMEOUT, tokio::net::lookup_host((name, port))).await;
     let found: Vec<IpAddr> = match found {
         Ok(Ok(found)) => found.map(|address| address.ip()).take(ADDRESSES_MAX).collect(),
@@ -84,55 +86,8 @@ pub async fn check(url: &Url, allowed: &[String]) -> Result<(), Reason> {
     found.into_iter().try_for_each(public)
 }
 
-/// Entries are `host` or `host:port`.
-fn is_allowed(url: &Url, allowed: &[String]) -> bool {
-    let Some(host) = url.host_str() else { return false };
-    let port = url.port_or_known_default();
-    allowed.iter().any(|entry| {
-        entry.eq_ignore_ascii_case(host)
-            || entry.rsplit_once(':').is_some_and(|(name, number)| {
-                name.eq_ignore_ascii_case(host) && number.parse().ok() == port && port.is_some()
-            })
-    })
-}
-
 fn public(address: IpAddr) -> Result<(), Reason> {
-    let private = match address {
-        IpAddr::V4(address) => private_v4(address),
-        IpAddr::V6(address) => private_v6(address),
-    };
-    if private { Err(Reason::PrivateAddress) } else { Ok(()) }
-}
-
-fn private_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_multicast()
-        || address.is_documentation()
-        || a == 0
-        || a >= 240
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 192 && b == 88 && c == 99)
-        || (a == 198 && (b == 18 || b == 19))
-}
-
-fn private_v6(address: Ipv6Addr) -> bool {
-    let segments = address.segments();
-    let tail = Ipv4Addr::from(((u32::from(segments[6])) << 16) | u32::from(segments[7]));
-    match segments {
-        // Addresses that carry an IPv4 address are as private as that one.
-        [0, 0, 0, 0, 0, 0, _, _] | [0, 0, 0, 0, 0, 0xffff, _, _] | [0x64, 0xff9b, 0, 0, 0, 0, _, _] => private_v4(tail),
-        [0x2002, high, low, ..] => private_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low))),
-        // Only what is handed out as global unicast, less Teredo, ORCHID and documentation.
-        [first, second, ..] => {
-            first & 0xe000 != 0x2000
-                || (first == 0x2001 && (second < 0x0200 || second == 0x0db8))
-                || (first == 0x3fff && second < 0x1000)
-        }
-    }
+    if is_public(address) { Ok(()) } else { Err(Reason::PrivateAddress) }
 }
 
 #[cfg(test)]
