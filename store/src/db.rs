@@ -51,11 +51,17 @@ impl Store {
         Self { pool }
     }
 
+    /// Opens a transaction. Runs apart from the caller: one that is dropped in the middle (a client that hung up) would
+    /// else leave a connection in the pool whose transaction nobody knows of, and the next user inside it.
+    ///
     /// # Errors
     /// When no connection can be had.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin().await }).await;
         // Nothing has been sent yet when this fails, whatever the driver calls the failure.
-        self.pool.begin().await.map_err(|source| StoreError::Unreachable { doing: "opening a transaction", source })
+        let unreachable = |source| StoreError::Unreachable { doing: "opening a transaction", source };
+        begun.map_err(|_| unreachable(sqlx::Error::WorkerCrashed))?.map_err(unreachable)
     }
 
     /// A connection of its own, outside the pool's use, for LISTEN.
