@@ -129,6 +129,17 @@ impl Person {
         body
     }
 
+    /// What the review says is missing, by label, with answers that fit.
+    pub async fn missing_answers(&self, task: &str) -> Vec<(String, String)> {
+        let review = self.review(task).await;
+        let fields = review["fields"].as_array().expect("fields");
+        fields
+            .iter()
+            .filter(|field| field["band"] == "needs_you" && field["value"].is_null())
+            .map(|field| (field["label"].as_str().unwrap_or_default().to_owned(), some_answer(field)))
+            .collect()
+    }
+
     /// Approves, answering whatever the review says is missing with an answer that fits.
     pub async fn approve(&self, task: &str) -> (StatusCode, Json) {
         let review = self.review(task).await;
