@@ -23,6 +23,8 @@ const PEEK: Duration = Duration::from_millis(160);
 const PEEK_LOADING: Duration = Duration::from_millis(900);
 /// How long a widget may take to show what was picked.
 const SHOW: Duration = Duration::from_millis(600);
+/// How long a list that is still being drawn may take to hold its option still for the mouse.
+const STILL: Duration = Duration::from_millis(400);
 /// How long a list must stay as it is to count as drawn.
 const SETTLE: Duration = Duration::from_millis(40);
 
@@ -224,10 +226,8 @@ async fn pick(
         shut(page, place, &opening).await?;
         return Ok(Outcome::Entered.into());
     }
-    let mut shown = Shown::default();
-    if !(searched && opening.types) {
-        shown = options(page, place, Some(label), SEARCH, OPEN, SETTLE).await?;
-    }
+    let idle = if searched && opening.types { SETTLE } else { OPEN };
+    let mut shown = options(page, place, Some(label), SEARCH, idle, SETTLE).await?;
     let mut listed = !shown.labels.is_empty();
     let mut typed = false;
     if shown.at < 0 && may_type(page, place, &opening).await? {
@@ -250,13 +250,20 @@ async fn pick(
         return Ok(Entry { outcome, picked: None, unlisted: listed || typed });
     };
     let (at, option) = found;
-    let point: Opening =
-        call(page, &place.frame, "optionPoint", json!({"key": place.key, "at": at}), Duration::ZERO).await?;
+    let argument = json!({"key": place.key, "at": at, "label": option, "ms": STILL.as_millis()});
+    let point: Opening = call(page, &place.frame, "optionPoint", argument, STILL).await?;
     if point.missing {
         return Ok(failed("the list closed before its option could be chosen").into());
     }
     click(page, &place.frame, point.x, point.y).await?;
-    settle_choice(page, place, &opening, label, option, multiple).await
+    let others = shown.labels.into_iter().filter(|other| fold(other) != fold(&option)).collect();
+    settle_choice(page, place, &opening, label, Offer { option, others }, multiple).await
+}
+
+/// The option that was clicked, and those beside it.
+struct Offer {
+    option: String,
+    others: Vec<String>,
 }
 
 /// Waits until the widget shows the choice, and keeps what it shows for it.
@@ -265,14 +272,18 @@ async fn settle_choice(
     place: &Place,
     opening: &Opening,
     label: &str,
-    option: String,
+    offer: Offer,
     multiple: bool,
 ) -> Result<Entry, Error> {
+    let Offer { option, others } = offer;
     let argument = json!({"key": place.key, "before": opening.chosen, "label": option, "ms": SHOW.as_millis()});
     let now: Vec<String> = call(page, &place.frame, "awaitChosen", argument, SHOW).await?;
     let same = |a: &str, b: &str| fold(a) == fold(b);
     if multiple || now.iter().any(|n| same(n, label)) {
         return Ok(Outcome::Entered.into());
+    }
+    if now.iter().any(|n| others.iter().any(|other| same(n, other))) {
+        return Ok(failed("the list took another option").into());
     }
     // Shown in other words: "+1" for a country. Only believed when the click changed what is shown.
     let changed = now != opening.chosen && !now.is_empty();
