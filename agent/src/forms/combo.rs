@@ -214,13 +214,7 @@ async fn clear(page: &PageSession, place: &Place) -> Result<Outcome, Error> {
     })
 }
 
-async fn pick(
-    page: &PageSession,
-    place: &Place,
-    label: &str,
-    multiple: bool,
-    searched: bool,
-) -> Result<Entry, Error> {
+async fn pick(page: &PageSession, place: &Place, label: &str, multiple: bool, searched: bool) -> Result<Entry, Error> {
     let Some(opening) = open(page, place).await? else { return Ok(Outcome::Missing.into()) };
     if multiple && opening.chosen.iter().any(|present| fold(present) == fold(label)) {
         shut(page, place, &opening).await?;

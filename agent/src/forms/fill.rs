@@ -184,9 +184,7 @@ impl Run<'_> {
                 let labels = labels_of(&value);
                 self.native(&place, json!({"key": place.key, "labels": labels})).await
             }
-            (FieldKind::Combobox, Value::Choices(_) | Value::Empty) => {
-                self.combo(&place, &field, &value).await
-            }
+            (FieldKind::Combobox, Value::Choices(_) | Value::Empty) => self.combo(&place, &field, &value).await,
             (FieldKind::Checkbox, Value::Checked(_) | Value::Empty) => {
                 self.press(&place, json!(value == Value::Checked(true)), &value).await
             }

@@ -21,6 +21,10 @@ const ANSWERED: Duration = Duration::from_millis(220);
 const DRAWN: Duration = Duration::from_millis(90);
 /// How often the list is looked at while nothing has come.
 const LOOK: Duration = Duration::from_millis(40);
+/// Looks that fit into [`PAUSE`] and [`DRAWN`], less some: where the page or the host is slow, time alone says nothing,
+/// but between two looks the page has had its turn.
+const PAUSE_LOOKS: u32 = 10;
+const DRAWN_LOOKS: u32 = 2;
 const SETTLE: Duration = Duration::from_millis(40);
 /// Characters typed to narrow a list; more does not narrow it further, and some lists cap their input.
 const FILTER_MAX: usize = 60;
@@ -57,6 +61,7 @@ pub(super) async fn search(page: &PageSession, place: &Place, opening: &Opening,
 async fn answer(page: &PageSession, place: &Place, label: &str, mark: u64) -> Result<Shown, Error> {
     let typed = Instant::now();
     let mut quiet_since: Option<Instant> = None;
+    let (mut looks, mut quiet_looks) = (0, 0);
     loop {
         let shown = options(page, place, Some(label), LOOK.max(SETTLE * 2), LOOK, SETTLE).await?;
         if shown.at >= 0 || typed.elapsed() >= SEARCH {
@@ -64,17 +69,19 @@ async fn answer(page: &PageSession, place: &Place, label: &str, mark: u64) -> Re
         }
         let requests = page.requests_since(mark);
         if requests.open || shown.state == "loading" {
-            quiet_since = None;
+            (quiet_since, quiet_looks) = (None, 0);
             continue;
         }
+        looks += 1;
+        quiet_looks += 1;
         let quiet = *quiet_since.get_or_insert_with(Instant::now);
         let done = if requests.begun {
-            typed.elapsed() >= ANSWERED && quiet.elapsed() >= DRAWN
+            typed.elapsed() >= ANSWERED && quiet.elapsed() >= DRAWN && quiet_looks > DRAWN_LOOKS
         } else if shown.state == "none" || shown.state.is_empty() {
-            typed.elapsed() >= PAUSE
+            typed.elapsed() >= PAUSE && looks >= PAUSE_LOOKS
         } else {
             // Options, or words that there are none: perhaps still those of the text before.
-            typed.elapsed() >= PAUSE / 2
+            typed.elapsed() >= PAUSE / 2 && looks >= PAUSE_LOOKS / 2
         };
         if done {
             return Ok(shown);

@@ -200,7 +200,17 @@ impl World {
         let problem = pool.status().problem;
         let lease = lease.unwrap_or_else(|error| panic!("{error}: is Chromium installed? {problem:?}"));
         let session = lease.page().clone();
-        Self { site, port, breaking, warned, page: FormPage::new(session.clone(), Some(lease)), session, pool, egress, data }
+        Self {
+            site,
+            port,
+            breaking,
+            warned,
+            page: FormPage::new(session.clone(), Some(lease)),
+            session,
+            pool,
+            egress,
+            data,
+        }
     }
 
     pub fn url(&self, path: &str) -> String {
