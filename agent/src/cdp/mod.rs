@@ -25,7 +25,7 @@ pub use eval::Node;
 pub use frames::FrameInfo;
 pub use input::Key;
 pub use mux::{COMMAND_TIMEOUT, Cdp, Session};
-pub use navigate::{Arrival, NavigateError, NetworkPath, PathFailure};
+pub use navigate::{Arrival, NavigateError, NetworkPath, PathFailure, Requests};
 pub use page::{DialogKind, PageEvent, PageSession, RequestKind};
 pub use picture::{MAX_PICTURE_HEIGHT, Picture, Screencast};
 

@@ -111,6 +111,18 @@ pub(super) struct Load {
     /// The loader whose `DOMContentLoaded` came last.
     ready: Option<String>,
     tracked: VecDeque<(String, RequestKind)>,
+    /// Script requests of any method begun so far, and the ones of them that have no answer yet, each with its number.
+    fetches: u64,
+    unanswered: VecDeque<(String, u64)>,
+}
+
+/// Script requests since a [`PageSession::request_mark`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Requests {
+    /// Any was made.
+    pub begun: bool,
+    /// Some of them have no answer yet.
+    pub open: bool,
 }
 
 impl Load {
@@ -128,8 +140,34 @@ impl Load {
         self.tracked.retain(|(known, _)| known != id);
     }
 
+    fn count(&mut self, event: &CdpEvent) {
+        match event {
+            CdpEvent::NetworkRequestWillBeSent(sent)
+                if matches!(sent.r#type, Some(ResourceType::Fetch | ResourceType::Xhr)) =>
+            {
+                self.fetches += 1;
+                if self.unanswered.len() >= MAX_TRACKED {
+                    self.unanswered.pop_front();
+                }
+                self.unanswered.push_back((AsRef::<str>::as_ref(&sent.request_id).to_owned(), self.fetches));
+            }
+            CdpEvent::NetworkResponseReceived(received) => self.answered(received.request_id.as_ref()),
+            CdpEvent::NetworkLoadingFailed(failed) => self.answered(failed.request_id.as_ref()),
+            _ => {}
+        }
+    }
+
+    fn answered(&mut self, id: &str) {
+        self.unanswered.retain(|(known, _)| known != id);
+    }
+
+    fn since(&self, mark: u64) -> Requests {
+        Requests { begun: self.fetches > mark, open: self.unanswered.iter().any(|(_, number)| *number > mark) }
+    }
+
     /// Takes a network event in; returns what listeners should hear of it.
     pub(super) fn network(&mut self, main: &FrameId, event: &CdpEvent) -> Option<PageEvent> {
+        self.count(event);
         match event {
             CdpEvent::NetworkRequestWillBeSent(sent) => {
                 let kind = match sent.r#type {
@@ -250,6 +288,25 @@ impl PageSession {
         match document.status {
             Some(status @ 400..) => Err(self.refusal(&document.url, started).unwrap_or(NavigateError::Status(status))),
             status => Ok(Arrival { url: document.url, status, redirects: document.redirects }),
+        }
+    }
+
+    /// From now on: what [`PageSession::requests_since`] counts from.
+    #[must_use]
+    pub fn request_mark(&self) -> u64 {
+        self.state(|s| s.load.fetches)
+    }
+
+    /// What the page's scripts have asked of servers since a mark. Documents do not count.
+    #[must_use]
+    pub fn requests_since(&self, mark: u64) -> Requests {
+        self.state(|s| s.load.since(mark))
+    }
+
+    /// To be called right before the click that sends a form: see [`NetworkPath::before_submit`].
+    pub fn before_submit(&self) {
+        if let Some(path) = &self.inner.path {
+            path.before_submit();
         }
     }
 

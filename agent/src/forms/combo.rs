@@ -11,24 +11,25 @@ use super::fill::{Outcome, click, failed};
 use super::model::cut;
 use super::observe::Picked;
 use super::script::{Place, call};
+use super::search::{SEARCH, search};
 use super::verify::fold;
 use crate::cdp::{Error, Key, PageSession};
 
 /// How long a list that was opened by a click may take to show anything. One that shows a sign of loading gets
 /// [`SEARCH`].
 const OPEN: Duration = Duration::from_millis(350);
-/// How long a search may take: typeaheads ask a server after a pause of their own.
-const SEARCH: Duration = Duration::from_millis(2_500);
 /// A list opened only to be read; one that stays empty this long is a typeahead.
 const PEEK: Duration = Duration::from_millis(160);
 const PEEK_LOADING: Duration = Duration::from_millis(900);
 /// How long a widget may take to show what was picked.
 const SHOW: Duration = Duration::from_millis(600);
-/// Characters typed to narrow a list; more does not narrow it further, and some lists cap their input.
-const FILTER_MAX: usize = 60;
+/// How long a list that is still being drawn may take to hold its option still for the mouse.
+const STILL: Duration = Duration::from_millis(400);
+/// How long a list must stay as it is to count as drawn.
+const SETTLE: Duration = Duration::from_millis(40);
 
 #[derive(Debug, Deserialize)]
-struct Opening {
+pub(super) struct Opening {
     #[serde(default)]
     missing: bool,
     #[serde(default)]
@@ -41,25 +42,26 @@ struct Opening {
     open: bool,
     /// Its own box takes text.
     #[serde(default)]
-    types: bool,
+    pub types: bool,
     #[serde(default)]
     chosen: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Shown {
-    #[serde(default = "nowhere")]
-    at: i64,
-    #[serde(default)]
-    labels: Vec<String>,
-    #[serde(default)]
-    state: String,
-    #[serde(default)]
+#[serde(default)]
+pub(super) struct Shown {
+    /// The wanted option among the labels; −1 for nowhere.
+    pub at: i64,
+    pub labels: Vec<String>,
+    /// `options`, `loading`, `nothing` (it says so), or `none`.
+    pub state: String,
     partial: bool,
 }
 
-const fn nowhere() -> i64 {
-    -1
+impl Default for Shown {
+    fn default() -> Self {
+        Self { at: -1, labels: Vec::new(), state: String::new(), partial: false }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,9 +71,9 @@ struct Closed {
 }
 
 #[derive(Debug, Deserialize)]
-struct Flag {
+pub(super) struct Flag {
     #[serde(default)]
-    ok: bool,
+    pub ok: bool,
 }
 
 async fn open(page: &PageSession, place: &Place) -> Result<Option<Opening>, Error> {
@@ -95,7 +97,7 @@ async fn press(page: &PageSession, place: &Place, opening: &Opening) -> Result<(
     }
 }
 
-async fn options(
+pub(super) async fn options(
     page: &PageSession,
     place: &Place,
     wanted: Option<&str>,
@@ -138,28 +140,44 @@ async fn shut(page: &PageSession, place: &Place, opening: &Opening) -> Result<()
     Ok(())
 }
 
-/// Makes the list hold exactly these choices.
+/// What came of entering choices into a list.
+pub(super) struct Entry {
+    pub outcome: Outcome,
+    pub picked: Option<Picked>,
+    /// The list was read or searched, and a choice is not in it: trying again would find the same.
+    pub unlisted: bool,
+}
+
+impl From<Outcome> for Entry {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, picked: None, unlisted: false }
+    }
+}
+
+/// Makes the list hold exactly these choices. A list that is known to show nothing before something is typed is
+/// `searched` at once.
 pub(super) async fn fill(
     page: &PageSession,
     place: &Place,
     labels: &[String],
     multiple: bool,
-) -> Result<(Outcome, Option<Picked>), Error> {
-    let mut picked = None;
+    searched: bool,
+) -> Result<Entry, Error> {
     if labels.is_empty() {
-        return Ok((clear(page, place).await?, None));
+        return Ok(clear(page, place).await?.into());
     }
     if multiple {
         drop_others(page, place, labels).await?;
     }
+    let mut last = Entry::from(Outcome::Entered);
     for label in labels {
-        let (outcome, choice) = pick(page, place, label, multiple).await?;
-        if !matches!(outcome, Outcome::Entered) {
-            return Ok((outcome, None));
+        last = pick(page, place, label, multiple, searched).await?;
+        if last.unlisted || !matches!(last.outcome, Outcome::Entered) {
+            return Ok(Entry { picked: None, ..last });
         }
-        picked = choice;
     }
-    Ok((Outcome::Entered, picked.filter(|_| labels.len() == 1)))
+    last.picked = last.picked.filter(|_| labels.len() == 1);
+    Ok(last)
 }
 
 async fn chosen(page: &PageSession, place: &Place) -> Result<Vec<String>, Error> {
@@ -196,49 +214,50 @@ async fn clear(page: &PageSession, place: &Place) -> Result<Outcome, Error> {
     })
 }
 
-async fn pick(
-    page: &PageSession,
-    place: &Place,
-    label: &str,
-    multiple: bool,
-) -> Result<(Outcome, Option<Picked>), Error> {
-    let Some(opening) = open(page, place).await? else { return Ok((Outcome::Missing, None)) };
+async fn pick(page: &PageSession, place: &Place, label: &str, multiple: bool, searched: bool) -> Result<Entry, Error> {
+    let Some(opening) = open(page, place).await? else { return Ok(Outcome::Missing.into()) };
     if multiple && opening.chosen.iter().any(|present| fold(present) == fold(label)) {
         shut(page, place, &opening).await?;
-        return Ok((Outcome::Entered, None));
+        return Ok(Outcome::Entered.into());
     }
-    let settle = Duration::from_millis(40);
-    let mut shown = options(page, place, Some(label), SEARCH, OPEN, settle).await?;
+    let idle = if searched && opening.types { SETTLE } else { OPEN };
+    let mut shown = options(page, place, Some(label), SEARCH, idle, SETTLE).await?;
     let mut listed = !shown.labels.is_empty();
+    let mut typed = false;
     if shown.at < 0 && may_type(page, place, &opening).await? {
-        for filter in filters(label) {
-            retype(page, place, &opening, &filter).await?;
-            shown = options(page, place, Some(label), SEARCH, SEARCH, settle).await?;
-            listed |= !shown.labels.is_empty();
-            if shown.at >= 0 {
-                break;
-            }
-        }
+        typed = true;
+        let found = search(page, place, &opening, label).await?;
+        listed |= found.listed;
+        shown = found.shown;
     }
     let Some(found) = usize::try_from(shown.at).ok().and_then(|at| shown.labels.get(at).map(|l| (at, l.clone())))
     else {
-        // A box without any list keeps what was typed; one with a list must not keep half a search.
+        // A box that suggests nothing takes any text, and gets the whole of it; one with a list must not keep half a
+        // search.
         if !listed && opening.types && shown.state != "loading" {
-            let _: Flag = call(page, &place.frame, "leave", json!({}), Duration::ZERO).await?;
-            return Ok((Outcome::Entered, None));
+            super::search::keep(page, place, &opening, label).await?;
+            return Ok(Entry { outcome: Outcome::Entered, picked: None, unlisted: true });
         }
         shut(page, place, &opening).await?;
         let _: Flag = call(page, &place.frame, "clearText", json!({"key": place.key}), Duration::ZERO).await?;
-        return Ok((failed("no option of the list matches"), None));
+        let outcome = failed("no option of the list matches");
+        return Ok(Entry { outcome, picked: None, unlisted: listed || typed });
     };
     let (at, option) = found;
-    let point: Opening =
-        call(page, &place.frame, "optionPoint", json!({"key": place.key, "at": at}), Duration::ZERO).await?;
+    let argument = json!({"key": place.key, "at": at, "label": option, "ms": STILL.as_millis()});
+    let point: Opening = call(page, &place.frame, "optionPoint", argument, STILL).await?;
     if point.missing {
-        return Ok((failed("the list closed before its option could be chosen"), None));
+        return Ok(failed("the list closed before its option could be chosen").into());
     }
     click(page, &place.frame, point.x, point.y).await?;
-    settle_choice(page, place, &opening, label, option, multiple).await
+    let others = shown.labels.into_iter().filter(|other| fold(other) != fold(&option)).collect();
+    settle_choice(page, place, &opening, label, Offer { option, others }, multiple).await
+}
+
+/// The option that was clicked, and those beside it.
+struct Offer {
+    option: String,
+    others: Vec<String>,
 }
 
 /// Waits until the widget shows the choice, and keeps what it shows for it.
@@ -247,18 +266,23 @@ async fn settle_choice(
     place: &Place,
     opening: &Opening,
     label: &str,
-    option: String,
+    offer: Offer,
     multiple: bool,
-) -> Result<(Outcome, Option<Picked>), Error> {
+) -> Result<Entry, Error> {
+    let Offer { option, others } = offer;
     let argument = json!({"key": place.key, "before": opening.chosen, "label": option, "ms": SHOW.as_millis()});
     let now: Vec<String> = call(page, &place.frame, "awaitChosen", argument, SHOW).await?;
     let same = |a: &str, b: &str| fold(a) == fold(b);
     if multiple || now.iter().any(|n| same(n, label)) {
-        return Ok((Outcome::Entered, None));
+        return Ok(Outcome::Entered.into());
+    }
+    if now.iter().any(|n| others.iter().any(|other| same(n, other))) {
+        return Ok(failed("the list took another option").into());
     }
     // Shown in other words: "+1" for a country. Only believed when the click changed what is shown.
     let changed = now != opening.chosen && !now.is_empty();
-    Ok((Outcome::Entered, changed.then_some(Picked { label: option, shown: now })))
+    let picked = changed.then_some(Picked { label: option, shown: now });
+    Ok(Entry { outcome: Outcome::Entered, picked, unlisted: false })
 }
 
 async fn may_type(page: &PageSession, place: &Place, opening: &Opening) -> Result<bool, Error> {
@@ -267,41 +291,4 @@ async fn may_type(page: &PageSession, place: &Place, opening: &Opening) -> Resul
     }
     let search: Flag = call(page, &place.frame, "listSearch", json!({"key": place.key}), Duration::ZERO).await?;
     Ok(search.ok)
-}
-
-/// What to type to bring an option into the list: all of it, its part before a comma, its first word.
-fn filters(label: &str) -> Vec<String> {
-    let whole = cut(label.trim(), FILTER_MAX);
-    let first = label.split(',').next().unwrap_or_default().trim();
-    let word = label.split_whitespace().next().unwrap_or_default();
-    let mut out = vec![whole];
-    for shorter in [cut(first, FILTER_MAX), cut(word, FILTER_MAX)] {
-        if shorter.chars().count() >= 2 && !out.contains(&shorter) {
-            out.push(shorter);
-        }
-    }
-    out
-}
-
-async fn retype(page: &PageSession, place: &Place, opening: &Opening, filter: &str) -> Result<(), Error> {
-    let prepared = if opening.types {
-        call::<serde_json::Value>(page, &place.frame, "prepare", json!({"key": place.key}), Duration::from_secs(1))
-            .await
-            .map(|_| ())
-    } else {
-        call::<serde_json::Value>(page, &place.frame, "selectActive", json!({}), Duration::ZERO).await.map(|_| ())
-    };
-    prepared?;
-    page.insert_text(filter).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::filters;
-
-    #[test]
-    fn a_list_is_searched_with_ever_less() {
-        assert_eq!(filters("Oakland, CA, United States"), ["Oakland, CA, United States", "Oakland", "Oakland,"]);
-        assert_eq!(filters("No"), ["No"]);
-    }
 }

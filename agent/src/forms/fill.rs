@@ -13,11 +13,12 @@ use protocol::plan::{FillResult, FillStatus};
 use protocol::wire::message::{FillItem, Progress};
 use serde::Deserialize;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::combo;
 use super::model::RawValue;
-use super::observe::{Memory, Picked, Upload, look};
-use super::script::{Place, call, file_box};
+use super::observe::{Memory, Upload, look};
+use super::script::{Place, call, file_box, took};
 use super::verify::{date_text, holds, suited};
 use crate::cdp::{Error, FrameId, Key, PageSession};
 use crate::page::Files;
@@ -72,18 +73,23 @@ pub(super) async fn fill(
     files: &dyn Files,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Vec<FillResult>, Error> {
+    let begun = Instant::now();
     look(page, memory).await?;
+    took("look before filling", begun);
     let mut run = Run { page, memory, files, total: items.len() as u32, done: 0, progress, why: vec![""; items.len()] };
     let mut order: Vec<usize> = (0..items.len()).collect();
     order.sort_by_key(|&i| !matches!(items[i].value, Value::File(_)));
     for &i in &order {
         run.enter(i, &items[i]).await?;
     }
+    let entered = Instant::now();
     run.leave().await?;
     look(page, run.memory).await?;
+    took("look after filling", entered);
     // Fields that came with another one's answer, picks that were dropped, texts that were overwritten: once more.
     let again: Vec<usize> = order.into_iter().filter(|&i| !run.stands(&items[i])).collect();
     if !again.is_empty() {
+        tracing::debug!(fields = again.len(), "entering again what does not stand");
         for i in again {
             run.enter(i, &items[i]).await?;
         }
@@ -139,7 +145,12 @@ impl Run<'_> {
         let status = if self.stands(item) {
             FillStatus::Verified
         } else {
-            let outcome = match self.attempt(item).await {
+            let begun = Instant::now();
+            let attempt = self.attempt(item).await;
+            if let Some(field) = self.field(&item.field) {
+                took(field.kind.as_str(), begun);
+            }
+            let outcome = match attempt {
                 Ok(outcome) => outcome,
                 // The frame changed under the attempt; the second round looks for the field anew.
                 Err(Error::FrameGone | Error::Script { .. }) => failed("the page changed while the field was entered"),
@@ -173,11 +184,7 @@ impl Run<'_> {
                 let labels = labels_of(&value);
                 self.native(&place, json!({"key": place.key, "labels": labels})).await
             }
-            (FieldKind::Combobox, Value::Choices(_) | Value::Empty) => {
-                let (outcome, picked) = combo::fill(self.page, &place, &labels_of(&value), field.multiple).await?;
-                self.keep(&item.field, picked);
-                Ok(outcome)
-            }
+            (FieldKind::Combobox, Value::Choices(_) | Value::Empty) => self.combo(&place, &field, &value).await,
             (FieldKind::Checkbox, Value::Checked(_) | Value::Empty) => {
                 self.press(&place, json!(value == Value::Checked(true)), &value).await
             }
@@ -200,11 +207,20 @@ impl Run<'_> {
         }
     }
 
-    fn keep(&mut self, id: &FieldId, picked: Option<Picked>) {
-        match picked {
-            Some(picked) => self.memory.picked.insert(id.clone(), picked),
-            None => self.memory.picked.remove(id),
+    async fn combo(&mut self, place: &Place, field: &Field, value: &Value) -> Result<Outcome, Error> {
+        if self.memory.unlisted.get(&field.id) == Some(value) {
+            return Ok(failed("no option of the list matches"));
+        }
+        let searched = self.memory.options.get(&field.id).is_some_and(|(options, _)| options.is_empty());
+        let entry = combo::fill(self.page, place, &labels_of(value), field.multiple, searched).await?;
+        match entry.picked {
+            Some(picked) => self.memory.picked.insert(field.id.clone(), picked),
+            None => self.memory.picked.remove(&field.id),
         };
+        if entry.unlisted {
+            self.memory.unlisted.insert(field.id.clone(), value.clone());
+        }
+        Ok(entry.outcome)
     }
 
     async fn read(&mut self, place: &Place) -> Result<RawValue, Error> {

@@ -11,6 +11,7 @@ mod model;
 mod observe;
 mod page;
 mod script;
+mod search;
 mod submit;
 mod verify;
 

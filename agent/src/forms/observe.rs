@@ -52,6 +52,8 @@ pub(super) struct Memory {
     pub options: HashMap<FieldId, (Vec<protocol::form::Choice>, bool)>,
     pub uploads: HashMap<FieldId, Upload>,
     pub picked: HashMap<FieldId, Picked>,
+    /// Values that a list was searched for in vain.
+    pub unlisted: HashMap<FieldId, Value>,
     /// The frame with the submit control.
     pub form_frame: Option<FrameId>,
 }

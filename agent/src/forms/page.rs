@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::model::Glance;
 use super::observe::{Look, Memory, frames_of, look};
-use super::script::{ENGINE, GUARD, call};
+use super::script::{ENGINE, GUARD, call, took};
 use super::{combo, fill, submit};
 use crate::browser::Lease;
 use crate::cdp::{Error, NavigateError, PageEvent, PageSession, World};
@@ -190,11 +190,13 @@ impl FormPage {
             .collect();
         let found = !unread.is_empty();
         for place in unread {
+            let begun = Instant::now();
             let read = match combo::peek(&self.page, &place).await {
                 Ok(read) => read,
                 Err(error) if error.is_fatal() => return Err(error.into()),
                 Err(_) => None,
             };
+            took("read a list", begun);
             self.memory.options.insert(place.id, read.unwrap_or_default());
         }
         Ok(found)
@@ -228,7 +230,10 @@ impl Page for FormPage {
         }
         self.memory = Memory::default();
         self.status = None;
-        match self.page.navigate(url, NAVIGATE).await {
+        let begun = Instant::now();
+        let arrived = self.page.navigate(url, NAVIGATE).await;
+        took("navigate", begun);
+        match arrived {
             Ok(_) => {}
             // What blocks the way is worth showing to the person; anything else of the kind is a dead link.
             Err(NavigateError::Status(status @ (401 | 403 | 429 | 503))) => {
@@ -241,12 +246,19 @@ impl Page for FormPage {
             }
             Err(error) => return Err(error.into()),
         }
+        let begun = Instant::now();
         self.settle().await?;
-        self.dismiss_cookies().await
+        took("settle", begun);
+        let begun = Instant::now();
+        self.dismiss_cookies().await?;
+        took("cookie notices", begun);
+        Ok(())
     }
 
     async fn observe(&mut self) -> Result<FormModel, Failure> {
+        let begun = Instant::now();
         let mut seen = self.look().await?;
+        took("look", begun);
         for _ in 0..HOPS_MAX {
             if is_settled(&seen.model) || is_form(&seen) || !seen.can_apply {
                 break;
@@ -274,7 +286,9 @@ impl Page for FormPage {
     }
 
     async fn photo(&mut self) -> Result<Photo, Failure> {
+        let begun = Instant::now();
         let picture = self.page.screenshot_jpeg(PHOTO_QUALITY, Some(PHOTO_HEIGHT)).await?;
+        took("photo", begun);
         Ok(Photo { jpeg: picture.jpeg, width: picture.width, height: picture.height })
     }
 

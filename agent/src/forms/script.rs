@@ -5,6 +5,7 @@ use std::time::Duration;
 use protocol::ids::FieldId;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::cdp::{Error, FrameId, PageSession, World};
 
@@ -40,6 +41,11 @@ pub(super) struct Place {
     pub id: FieldId,
     pub frame: FrameId,
     pub key: String,
+}
+
+/// Notes how long a step took, for whoever looks for lost time.
+pub(super) fn took(step: &str, since: Instant) {
+    tracing::debug!(step, ms = since.elapsed().as_millis() as u64, "took");
 }
 
 /// Calls a function of the script in a frame. `waits` is how long the function itself may wait.

@@ -97,6 +97,7 @@ pub(super) async fn submit(page: &PageSession, memory: &mut Memory, deadline: In
             return Click::NotMade(ReturnReason::Expired);
         }
     }
+    page.before_submit();
     let clicked = if spot.hit { click(page, &watch.frame, spot.x, spot.y).await } else { watch.press().await };
     if let Ok(report) = watch.report().await
         && let Some(reason) = watch.not_made(report, clicked.is_ok()).await

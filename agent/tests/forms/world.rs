@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,10 +14,11 @@ use axum::routing::{get, post};
 use protocol::form::{Field, FormModel, Value};
 use protocol::net::AllowList;
 use protocol::wire::message::FillItem;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use valet_agent::browser::{LaunchOptions, NoRecorder, Pool, PoolOptions};
-use valet_agent::cdp::{PageSession, World as ScriptWorld};
+use valet_agent::cdp::{NetworkPath, PageSession, PathFailure, World as ScriptWorld};
 use valet_agent::egress::Egress;
 use valet_agent::forms::FormPage;
 use valet_agent::page::{Files, Page as _};
@@ -92,20 +94,50 @@ async fn apply(State(shared): State<Shared>, Query(query): Query<HashMap<String,
 
 const THANKS: &str = "<title>Done</title><h1>Thank you for applying!</h1><p>We have received your application. Your reference number is NW-20417.</p>";
 
-/// A server that takes a request and hangs up without a word.
+/// A server that serves the simple page on a connection it keeps, and hangs up on a form without a word.
 async fn breaking(site: Arc<Site>) -> u16 {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut buffer = vec![0; 16_384];
-            let read = stream.read(&mut buffer).await.unwrap_or(0);
-            if buffer[..read].starts_with(b"POST") {
-                site.arrived.send_modify(|n| *n += 1);
-            }
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(keep(stream, site.clone()));
         }
     });
     port
+}
+
+async fn keep(mut stream: TcpStream, site: Arc<Site>) {
+    let mut buffer = vec![0; 16_384];
+    while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+        if buffer[..read].starts_with(b"POST") {
+            site.arrived.send_modify(|n| *n += 1);
+            return;
+        }
+        let page = SIMPLE.replace("{{action}}", "/").replace("{{button}}", "<button>Submit application</button>");
+        let page = ["{{attrs}}", "{{script}}", "{{notice}}"].iter().fold(page, |page, hole| page.replace(hole, ""));
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length:";
+        let answer = format!("{head} {}\r\n\r\n{page}", page.len());
+        if stream.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The way out, and how often it was told that a form is about to be sent.
+struct Warned {
+    egress: Egress,
+    warned: Arc<AtomicUsize>,
+}
+
+impl NetworkPath for Warned {
+    fn failure(&self, host: &str, port: u16, since: tokio::time::Instant) -> Option<PathFailure> {
+        self.egress.failure(host, port, since)
+    }
+
+    fn before_submit(&self) {
+        self.warned.fetch_add(1, Ordering::SeqCst);
+        self.egress.before_submit();
+    }
 }
 
 /// The files of the job.
@@ -120,6 +152,10 @@ impl Files for OneFile {
 pub struct World {
     pub site: Arc<Site>,
     pub port: u16,
+    /// Where the server is that hangs up on a form.
+    pub breaking: u16,
+    /// Times the way out was told that a form is about to be sent.
+    pub warned: Arc<AtomicUsize>,
     pub page: FormPage,
     pub session: PageSession,
     pool: Pool,
@@ -156,13 +192,25 @@ impl World {
             egress_port: egress.port(),
             tie_to_agent: true,
         };
+        let warned = Arc::new(AtomicUsize::new(0));
+        let path = Warned { egress: egress.clone(), warned: warned.clone() };
         let options = PoolOptions { launch, capacity: 1, spares: 1 };
-        let pool = Pool::start(options, Arc::new(NoRecorder), Some(Arc::new(egress.clone())));
+        let pool = Pool::start(options, Arc::new(NoRecorder), Some(Arc::new(path)));
         let lease = pool.lease(PATIENCE).await;
         let problem = pool.status().problem;
         let lease = lease.unwrap_or_else(|error| panic!("{error}: is Chromium installed? {problem:?}"));
         let session = lease.page().clone();
-        Self { site, port, page: FormPage::new(session.clone(), Some(lease)), session, pool, egress, data }
+        Self {
+            site,
+            port,
+            breaking,
+            warned,
+            page: FormPage::new(session.clone(), Some(lease)),
+            session,
+            pool,
+            egress,
+            data,
+        }
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -327,5 +327,6 @@ fn heard_from(labels: &[(usize, &str)], text: &str) -> Option<Pick> {
 fn unique(labels: &[(usize, &str)], fit: f32, is: impl Fn(&str) -> bool) -> Option<Pick> {
     let mut found = labels.iter().filter(|(_, label)| is(label));
     let first = found.next()?;
-    found.next().is_none().then_some(Pick { index: first.0, fit })
+    // The same words twice are one choice: lists repeat frequent ones at their top.
+    found.all(|(_, label)| *label == first.1).then_some(Pick { index: first.0, fit })
 }

@@ -128,7 +128,7 @@ impl Scope {
         if scope.place == Where::Home && choices.iter().any(|choice| words(choice).len() > 3) {
             scope.place = Self::of_question(&choices.join(". ")).place;
         }
-        if scope.place == Where::Home {
+        if scope.place == Where::Home && !speaks_of_home(&scope.words) {
             scope.place = match where_job_is(form) {
                 Where::Home if speaks_of_job_location(&text) => Where::Unclear,
                 place => place,
@@ -218,6 +218,27 @@ fn speaks_of_job_location(text: &str) -> bool {
     ]
     .iter()
     .any(|phrase| has_phrase(&all, phrase))
+}
+
+/// "Your current location", "the country you live in": where the person is, wherever the job is.
+fn speaks_of_home(words: &[String]) -> bool {
+    [
+        "your current location",
+        "your current country",
+        "your home country",
+        "your country of residence",
+        "your country",
+        "country you live",
+        "country you reside",
+        "where you live",
+        "where you reside",
+        "where you currently live",
+        "where you currently reside",
+        "where you are located",
+        "where you are currently located",
+    ]
+    .iter()
+    .any(|phrase| has_phrase(words, phrase))
 }
 
 /// Words written with a capital inside a sentence that is not in title case.

@@ -109,8 +109,13 @@ async fn fill(page: &mut FormPage, url: &str, facts: &Facts, disk: &Disk) -> any
         if planned.fields.is_empty() {
             break;
         }
-        known.extend(planned.fields.iter().map(|field| field.field.clone()));
+        // What is locked until another question is answered is planned again.
+        let open = form.fields.iter().filter(|field| field.editable).map(|field| field.id.clone());
+        known.extend(open.filter(|id| planned.get(id).is_some()));
         let items = fill_items(&form, &planned);
+        if items.is_empty() {
+            break;
+        }
         page.fill(&items, disk, &mut |_| {}).await.map_err(failed)?;
         form = page.observe().await.map_err(failed)?;
     }

@@ -123,13 +123,23 @@ async function awaitOptions({ key, wanted, ms, idle = ms, settle = 60 }) {
   return { at: done?.at ?? -1, labels: labels.slice(0, OPTIONS_MAX), state, partial };
 }
 
-// Where to click for an option shown by the last wait.
-function optionPoint({ key, at }) {
+// Where to click for an option shown by the last wait, once the list holds it still: widgets draw a list anew while it
+// is being narrowed, and use the same elements for other options.
+async function optionPoint({ key, at, label, ms }) {
   const entry = entries.get(key);
-  const option = entry?.shown?.[at];
-  if (!option?.isConnected) return { missing: true };
-  option.scrollIntoView({ block: 'nearest' });
-  return pointOf(option);
+  let option = entry?.shown?.[at];
+  let last = '';
+  const found = await until(() => {
+    if (!option?.isConnected || optionText(option) !== label) option = openOptions(entry).find((o) => !disabledOption(o) && optionText(o) === label);
+    if (!option) return null;
+    option.scrollIntoView({ block: 'nearest' });
+    const point = pointOf(option);
+    const now = `${point.x} ${point.y}`;
+    const held = now === last;
+    last = now;
+    return held ? point : null;
+  }, ms);
+  return found ?? { missing: true };
 }
 
 // Shuts a list that was opened only to be read. Says whether it is still open, so that the agent may press its opener.

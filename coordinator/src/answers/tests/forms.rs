@@ -71,6 +71,9 @@ fn the_right_to_work_holds_in_one_country() {
     let mut abroad = form(vec![select("Are you legally authorized to work?", yes_no)]);
     abroad.page.job_location = Some("Berlin, Germany".into());
     assert_eq!(plan(&abroad, &facts).fields[0].value, None);
+    // Where the person lives counts when the question says so.
+    abroad.fields = vec![select("Will you require sponsorship for a visa to remain in your current location?", yes_no)];
+    assert_eq!(shown(&plan(&abroad, &facts).fields[0]).as_deref(), Some("No"));
     assert_eq!(ask("Are you authorised to work in the country where this job is located?"), None);
 }
 

@@ -76,6 +76,8 @@ fn places_by_name_and_code() {
         );
     }
     assert_eq!(found(&["+44", "+1"], &Want::Dial(us)).as_deref(), Some("+1"));
+    let twice = ["United States +1", "Germany +49", "Albania +355", "Germany +49", "United States +1"];
+    assert_eq!(found(&twice, &Want::Dial(us)).as_deref(), Some("United States +1"), "frequent ones stand on top too");
     let oregon = State::named("or", Some("US")).unwrap();
     assert_eq!(found(&["Ohio", "Oregon"], &Want::State(oregon)).as_deref(), Some("Oregon"));
     assert_eq!(found(&["OH", "OR"], &Want::State(oregon)).as_deref(), Some("OR"));

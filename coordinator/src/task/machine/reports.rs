@@ -2,7 +2,7 @@
 
 use protocol::event::Event;
 use protocol::form::{FormModel, Value};
-use protocol::ids::CommandId;
+use protocol::ids::{CommandId, FieldId};
 use protocol::plan::{FillPlan, FillResult, FillStatus, Source};
 use protocol::task::{Confirmation, ErrorCode, Failure, FailureClass, InteractionKind, Outcome, Phase, Status};
 use protocol::wire::message::{Report, ReturnReason, Screenshot, SubmitOutcome};
@@ -11,7 +11,7 @@ use store::journal::Write;
 use store::tasks::{Pending, PermitState, Review, ReviewStatus};
 
 use super::draft::Draft;
-use super::{Effect, PERMIT_TRIES_MAX, lease, review};
+use super::{Effect, PERMIT_TRIES_MAX, ROUNDS_MAX, lease, review};
 
 pub(super) fn take(draft: &mut Draft<'_>, report: Report) {
     match report {
@@ -141,6 +141,15 @@ fn filled(
         return;
     }
     let Some(mut current) = draft.review.take() else { return };
+    if draft.task.status != Status::WaitingHuman && round < ROUNDS_MAX {
+        // What was locked until another question was answered is planned now that it can be.
+        let (before, plan) = (&current.form, &mut current.plan);
+        let locked = |form: &FormModel, id: &FieldId| form.field(id).is_some_and(|field| !field.editable);
+        plan.fields.retain(|planned| {
+            let opened = locked(before, &planned.field) && !locked(&form, &planned.field);
+            planned.source == Some(Source::User) || !opened
+        });
+    }
     let grew = form.fields.iter().any(|field| current.plan.get(&field.id).is_none());
     let wanted = review::with_plan(&current.form, &current.plan);
     let as_planned = results.iter().all(|result| result.status == FillStatus::Verified)

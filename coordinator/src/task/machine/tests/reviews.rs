@@ -93,6 +93,24 @@ fn an_edit_is_entered_at_once_and_does_not_make_itself_stale() {
 }
 
 #[test]
+fn what_another_answer_unlocks_is_planned_again() {
+    let mut world = World::queued(Mode::Copilot);
+    world.claim().unwrap();
+    let locked = Field { editable: false, ..field("town", "Favourite town", "") };
+    world.observed(page(vec![field("name", "Full name", ""), locked.clone()]));
+    world.plan(FillPlan { fields: vec![planned("name", Some("Ada"), 0.95), planned("town", None, 0.0)] });
+    world.filled(Vec::new(), form("Ada", ""));
+    assert_eq!(world.task().pending, Some(Pending::Plan { round: 1 }));
+    let effects =
+        world.plan(FillPlan { fields: vec![planned("name", None, 0.0), planned("town", Some("Oslo"), 0.95)] });
+    assert!(!effects.is_empty());
+    let plan = &world.live.review.as_ref().unwrap().plan;
+    let value = |id: &str| plan.get(&id.into()).and_then(|planned| planned.value.clone());
+    assert_eq!(value("town"), Some(Value::Text("Oslo".into())));
+    assert_eq!(value("name"), Some(Value::Text("Ada".into())), "what was planned before stays");
+}
+
+#[test]
 fn a_form_that_grows_is_planned_again_a_few_times() {
     let mut world = World::queued(Mode::Copilot);
     world.claim().unwrap();
