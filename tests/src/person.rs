@@ -103,7 +103,18 @@ impl Person {
 
     /// Waits until a resource is as wanted. A gateway that is down meanwhile is waited for.
     pub async fn wait(&self, path: &str, what: &str, wanted: impl Fn(&Json) -> bool) -> Json {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
+        self.wait_within(PATIENCE, path, what, wanted).await
+    }
+
+    /// [`Person::wait`] with a patience of its own.
+    pub async fn wait_within(
+        &self,
+        patience: Duration,
+        path: &str,
+        what: &str,
+        wanted: impl Fn(&Json) -> bool,
+    ) -> Json {
+        let deadline = tokio::time::Instant::now() + patience;
         let mut last = Json::Null;
         loop {
             if let Ok((StatusCode::OK, body)) = self.try_call(Method::GET, path, None).await {
@@ -112,7 +123,7 @@ impl Person {
                 }
                 last = body;
             }
-            assert!(tokio::time::Instant::now() < deadline, "{path} did not become {what} in {PATIENCE:?}: {last:#}");
+            assert!(tokio::time::Instant::now() < deadline, "{path} did not become {what} in {patience:?}: {last:#}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

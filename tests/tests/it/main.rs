@@ -1,4 +1,5 @@
 //! The whole system, as its users meet it. Each test has a system of its own.
 
+mod kills;
 mod main_job;
 mod own_words;
