@@ -90,10 +90,9 @@ async fn killed_in(victim: Victim, phase: Phase) {
         signal(agent, libc::SIGSTOP);
     }
     let url = match phase {
-        Phase::Navigating => "/slow/platform-engineer?ms=3000",
         // Long enough to kill after the employer has recorded the application and before anybody has seen its answer.
-        Phase::Submitting => "/greenhouse/platform-engineer?delay_submit_ms=4000",
-        _ => "/greenhouse/platform-engineer",
+        Phase::Submitting => "/lever/product-designer?delay_submit_ms=4000",
+        _ => "/lever/product-designer",
     };
     let task = person.apply(&valet.job(url), &resume).await;
     let watch = Watch::new(&valet, &task).await;

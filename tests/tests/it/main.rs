@@ -1,5 +1,6 @@
 //! The whole system, as its users meet it. Each test has a system of its own.
 
+mod bad_input;
 mod kills;
 mod main_job;
 mod own_words;
