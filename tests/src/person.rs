@@ -62,14 +62,19 @@ impl Person {
         Ok((status, answer.json().await.unwrap_or(Json::Null)))
     }
 
-    /// Uploads a resume and waits until it is read; returns its id.
-    pub async fn upload(&self, name: &str, mime: &str, bytes: Vec<u8>) -> String {
+    /// Uploads a file as a resume; the answer as it comes.
+    pub async fn send_file(&self, name: &str, mime: &str, bytes: Vec<u8>) -> (StatusCode, Json) {
         let part = reqwest::multipart::Part::bytes(bytes).file_name(name.to_owned()).mime_str(mime).expect("a type");
         let form = reqwest::multipart::Form::new().part("file", part);
         let url = format!("{}/resumes/upload", self.base);
         let answer = self.http.post(url).bearer_auth(&self.token).multipart(form).send().await.expect("an answer");
-        assert_eq!(answer.status(), StatusCode::ACCEPTED, "upload");
-        let body: Json = answer.json().await.expect("JSON");
+        (answer.status(), answer.json().await.expect("JSON"))
+    }
+
+    /// Uploads a resume and waits until it is read; returns its id.
+    pub async fn upload(&self, name: &str, mime: &str, bytes: Vec<u8>) -> String {
+        let (status, body) = self.send_file(name, mime, bytes).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "upload: {body}");
         let id = body["id"].as_str().expect("an id").to_owned();
         let status = |resume: &Json| resume["status"].as_str().unwrap_or_default().to_owned();
         let resume = self.wait(&format!("/resumes/{id}"), "read", |resume| status(resume) != "parsing").await;
@@ -103,7 +108,18 @@ impl Person {
 
     /// Waits until a resource is as wanted. A gateway that is down meanwhile is waited for.
     pub async fn wait(&self, path: &str, what: &str, wanted: impl Fn(&Json) -> bool) -> Json {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
+        self.wait_within(PATIENCE, path, what, wanted).await
+    }
+
+    /// [`Person::wait`] with a patience of its own.
+    pub async fn wait_within(
+        &self,
+        patience: Duration,
+        path: &str,
+        what: &str,
+        wanted: impl Fn(&Json) -> bool,
+    ) -> Json {
+        let deadline = tokio::time::Instant::now() + patience;
         let mut last = Json::Null;
         loop {
             if let Ok((StatusCode::OK, body)) = self.try_call(Method::GET, path, None).await {
@@ -112,7 +128,7 @@ impl Person {
                 }
                 last = body;
             }
-            assert!(tokio::time::Instant::now() < deadline, "{path} did not become {what} in {PATIENCE:?}: {last:#}");
+            assert!(tokio::time::Instant::now() < deadline, "{path} did not become {what} in {patience:?}: {last:#}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -177,6 +193,8 @@ fn some_answer(field: &Json) -> String {
         (_, Some(label)) => (*label).to_owned(),
         ("number", None) => "3".to_owned(),
         ("date", None) => "2027-01-15".to_owned(),
+        // Suggestions come while typing; of the questions asked that way, all are about where somebody lives.
+        ("combobox", None) => "Portland".to_owned(),
         _ => "As discussed".to_owned(),
     }
 }

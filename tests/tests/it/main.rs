@@ -1,5 +1,7 @@
 //! The whole system, as its users meet it. Each test has a system of its own.
 
+mod bad_input;
 mod cli;
+mod kills;
 mod main_job;
 mod own_words;

@@ -39,7 +39,8 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, Code> {
         Err(_) => return Err(Code::Unreadable),
     };
     // Many files are encrypted with no password to open them, only to restrict printing.
-    if document.is_encrypted() && document.decrypt("").is_err() {
+    // The library only counts a dictionary that stands on its own; in the trailer itself it is as good.
+    if document.trailer.get(b"Encrypt").is_ok() && document.decrypt("").is_err() {
         return Err(Code::Encrypted);
     }
     spell_out_widths(&mut document);
