@@ -37,15 +37,24 @@ function keep(answer: AccessToken): string {
   return answer.accessToken;
 }
 
+/** Windows share one refresh cookie, which works once: they take turns. */
+const REFRESH_LOCK = "valet-refresh";
+
 /**
  * Asks for a new access token with the refresh cookie. `null` means signed out for good; it throws
  * when the server cannot be reached, which says nothing about the session.
  */
 export function refresh(): Promise<string | null> {
-  inFlight ??= askForToken().finally(() => {
+  inFlight ??= inTurn().finally(() => {
     inFlight = null;
   });
   return inFlight;
+}
+
+async function inTurn(): Promise<string | null> {
+  // Outside secure contexts there are no locks; a single window needs none.
+  const locks = typeof navigator !== "undefined" && "locks" in navigator ? navigator.locks : null;
+  return locks ? locks.request(REFRESH_LOCK, { signal: AbortSignal.timeout(2 * REFRESH_TIMEOUT_MS) }, askForToken) : askForToken();
 }
 
 async function askForToken(): Promise<string | null> {

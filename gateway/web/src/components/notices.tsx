@@ -10,6 +10,7 @@ const ICON = {
   problem: <CircleAlert className="text-failed" />,
 } satisfies Record<Notice["kind"], React.ReactNode>;
 
+/** Away from where a form is submitted: what Submit says beside it is never covered. */
 export function Notices() {
   const notices = useNotices((state) => state.notices);
   const spoken = useNotices((state) => state.spoken);
@@ -18,7 +19,7 @@ export function Notices() {
       <div role="status" aria-live="polite" className="sr-only">
         {spoken}
       </div>
-      <div className="pointer-events-none fixed inset-x-4 bottom-20 z-60 grid justify-items-center gap-2 md:right-6 md:bottom-6 md:left-auto md:justify-items-end">
+      <div className="pointer-events-none fixed inset-x-4 top-16 z-60 grid justify-items-center gap-2 md:top-auto md:right-auto md:bottom-6 md:left-60 md:justify-items-start">
         {notices.map((notice) => (
           <div
             key={notice.id}

@@ -86,6 +86,10 @@ export function titleOf(task: Pick<Task, "jobTitle" | "jobUrl">): string {
   return task.jobTitle ?? (job ? job.canonical.slice(job.canonical.indexOf("/") + 1) : task.jobUrl);
 }
 
+/** One application in a sentence: the employer where known, else what the posting is called. */
+export const nameOf = (task: Pick<Task, "companyName" | "jobTitle" | "jobUrl">): string =>
+  task.companyName ?? fromUrl(task.jobUrl)?.employer ?? titleOf(task);
+
 const ATS_WORD: Record<string, string> = {
   greenhouse: "Greenhouse",
   lever: "Lever",

@@ -1,8 +1,15 @@
 import { QueryClient } from "@tanstack/react-query";
-import { expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { keys } from "@/api/queries";
 import type { Task, TaskPage } from "@/api/types";
-import { applyMessage } from "./apply";
+import { applyMessage, GATHER_MS } from "./apply";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 const task = (id: string, change: Partial<Task> = {}): Task => ({
   id,
@@ -32,6 +39,7 @@ it("writes progress where the application is shown and asks the server nothing",
   applyMessage(client, { type: "field_filled", taskId: "a", fieldId: "f", label: "Name", done: 12, total: 24 });
   expect(client.getQueryData<Task>(keys.detail("a"))).toMatchObject({ progress: 62, fieldsFilled: 12, currentStep: "Filling the form: 12 of 24" });
   expect(row(0)?.progress).toBe(62);
+  vi.advanceTimersByTime(GATHER_MS);
   expect(row(1)).toBe(page.data[1]);
   expect(reread).not.toHaveBeenCalled();
 });
@@ -40,6 +48,7 @@ it("reads again when the status changes", () => {
   const { client, reread, row } = setUp();
   applyMessage(client, { type: "task_update", taskId: "a", status: "waiting_human", progress: 75, currentStep: "Ready", phase: "reviewing" });
   expect(row(0)?.status).toBe("waiting_human");
+  vi.advanceTimersByTime(GATHER_MS);
   expect(reread).toHaveBeenCalledWith({ queryKey: keys.task("a") });
   expect(reread).toHaveBeenCalledWith({ queryKey: keys.tasks });
 });
@@ -53,5 +62,16 @@ it("leaves what a message does not carry as it was", () => {
 it("reads again on a message of a type it does not know", () => {
   const { client, reread } = setUp();
   applyMessage(client, { type: "state_change", taskId: "a" });
+  vi.advanceTimersByTime(GATHER_MS);
   expect(reread).toHaveBeenCalledWith({ queryKey: keys.task("a") });
+});
+
+it("reads the lists once for a burst of messages, and each application they name", () => {
+  const { client, reread } = setUp();
+  applyMessage(client, { type: "state_change", taskId: "a" });
+  applyMessage(client, { type: "task_update", taskId: "b", status: "queued" });
+  applyMessage(client, { type: "completed", taskId: "a" });
+  expect(reread).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(GATHER_MS);
+  expect(reread.mock.calls.map(([filters]) => filters?.queryKey)).toEqual([keys.task("a"), keys.task("b"), keys.tasks]);
 });

@@ -46,9 +46,26 @@ function known(client: QueryClient, id: string): Task | undefined {
   return undefined;
 }
 
+/**
+ * Messages come in bursts, and every reading begun by one would be thrown away for the next; what
+ * they name is read once, this long after the first of them.
+ */
+export const GATHER_MS = 150;
+const gathering = new WeakMap<QueryClient, Set<string>>();
+
 function reread(client: QueryClient, id: string): void {
-  void client.invalidateQueries({ queryKey: keys.task(id) });
-  void client.invalidateQueries({ queryKey: keys.tasks });
+  const known = gathering.get(client);
+  if (known) {
+    known.add(id);
+    return;
+  }
+  const ids = new Set([id]);
+  gathering.set(client, ids);
+  setTimeout(() => {
+    gathering.delete(client);
+    for (const each of ids) void client.invalidateQueries({ queryKey: keys.task(each) });
+    void client.invalidateQueries({ queryKey: keys.tasks });
+  }, GATHER_MS);
 }
 
 const defined = <T extends object>(value: T): T =>
@@ -60,15 +77,15 @@ export function applyMessage(client: QueryClient, message: ServerMessage): void 
       const before = known(client, message.taskId);
       const { status, progress, currentStep, phase } = message;
       patchTask(client, message.taskId, defined({ status, progress, currentStep, phase }));
-      if (before?.status !== status) reread(client, message.taskId);
-      else if (before.phase !== phase) void client.invalidateQueries({ queryKey: keys.events(message.taskId) });
+      // With a new phase come the title, the pictures and the events that belong to it.
+      if (before?.status !== status || before.phase !== phase) reread(client, message.taskId);
       break;
     }
     case "progress": {
       const phase = message.step && PHASES.includes(message.step) ? (message.step as Phase) : undefined;
       const before = known(client, message.taskId);
       patchTask(client, message.taskId, defined({ progress: message.pct, currentStep: message.message ?? undefined, phase }));
-      if (phase && before && before.phase !== phase) void client.invalidateQueries({ queryKey: keys.task(message.taskId) });
+      if (phase && before && before.phase !== phase) reread(client, message.taskId);
       break;
     }
     case "field_filled": {

@@ -145,6 +145,16 @@ function Still({ picture, marks, onExpired }: { picture: Picture; marks: Marks |
   const boxed = marks?.fields.filter((field) => field.box) ?? [];
   const target = boxed.find((field) => field.id === marks?.active)?.box ?? null;
 
+  // A posting's text can be long: the picture opens where the form wants the person, or begins.
+  const first = boxed.find((field) => field.band === "needs_you")?.box ?? boxed[0]?.box ?? null;
+  const opened = useRef(false);
+  useEffect(() => {
+    const pane = scroller.current;
+    if (!pane || !first || opened.current) return;
+    opened.current = true;
+    pane.scrollTo({ top: first.y * (pane.clientWidth / picture.width) - pane.clientHeight / 3 });
+  }, [first, picture.width]);
+
   // The field being worked on is brought into the picture; hovering moves nothing.
   useEffect(() => {
     const pane = scroller.current;

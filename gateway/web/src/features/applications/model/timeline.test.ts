@@ -30,3 +30,16 @@ it("tells the oldest first, in words, repeats once", () => {
 it("shows no unknown status by its code", () => {
   expect(timeline([event("state_change", null, "queued", "weird_state")])).toEqual([]);
 });
+
+it("tells one change written as several events of one instant once", () => {
+  const at = "2026-01-01T01:00:00.000Z";
+  const told = [
+    event("field_filled", { filled: 15 }),
+    event("checkpoint", { step: "reviewing", message: "Ready for your review" }),
+    event("state_change", {}, "in_progress", "waiting_human"),
+    event("human_takeover", { step: "review", message: "Ready for your review" }),
+  ]
+    .map((each) => ({ ...each, createdAt: at }))
+    .reverse();
+  expect(timeline(told).map(({ text, tone }) => `${tone}: ${text}`)).toEqual(["plain: 15 fields filled", "needs: Ready for your review", "needs: Waiting for you"]);
+});

@@ -2,6 +2,7 @@
 import type { Phase, TaskEvent } from "@/api/types";
 import { LOOK_WORD, PHASE_WORD, lookOf } from "@/lib/words";
 import type { TaskStatus } from "@/api/types";
+import { count } from "@/lib/format";
 
 export interface Moment {
   id: string;
@@ -55,13 +56,15 @@ function read(event: TaskEvent): Pick<Moment, "text" | "tone"> | null {
     case "screenshot_taken":
       return { text: message ?? "Took a picture of the page", tone: "plain" };
     case "field_filled": {
+      const filled = event.eventData?.filled;
+      if (typeof filled === "number") return { text: `${count(filled, "field")} filled`, tone: "plain" };
       const label = textOf(event.eventData, "label");
       return { text: message ?? (label ? `Filled “${label}”` : "Filled a field"), tone: "plain" };
     }
     case "llm_decision":
       return { text: message ?? "Asked the model about an answer", tone: "plain" };
     case "checkpoint": {
-      const text = message ?? phase;
+      const text = message ?? (step === "approved" ? "Approved" : phase);
       return text ? { text, tone: "plain" } : null;
     }
   }
@@ -74,7 +77,11 @@ export function timeline(events: readonly TaskEvent[]): Moment[] {
     const said = read(event);
     if (!said) continue;
     const last = moments.at(-1);
-    if (last?.text === said.text) {
+    // The server writes one change as several events of the same instant, some of them in the same words.
+    const twin = moments.findLast((moment) => moment.at === event.createdAt && moment.text === said.text);
+    if (twin) {
+      if (said.tone !== "plain") twin.tone = said.tone;
+    } else if (last?.text === said.text) {
       last.times += 1;
       last.at = event.createdAt;
     } else {

@@ -3,7 +3,7 @@ import { useEffect } from "react";
 import { freshToken, refresh } from "@/api/session";
 import type { ServerMessage, Task } from "@/api/types";
 import { keys, taskQuery } from "@/api/queries";
-import { employerOf } from "@/lib/words";
+import { nameOf } from "@/lib/words";
 import { applyMessage } from "@/realtime/apply";
 import { EventSocket } from "@/realtime/socket";
 import { notify } from "@/stores/notices";
@@ -25,9 +25,9 @@ export function useEventSocket(): void {
       const task = await client
         .fetchQuery({ ...taskQuery(message.taskId), staleTime: 0 })
         .catch(() => client.getQueryData<Task>(keys.detail(message.taskId)));
-      const employer = task ? employerOf(task) : "An application";
-      if (message.type === "completed") notify({ kind: "done", text: `${employer}: submitted`, to });
-      else notify({ kind: "needs", text: `${employer} needs you`, to, action: "Review" });
+      const name = task ? nameOf(task) : "An application";
+      if (message.type === "completed") notify({ kind: "done", text: `${name}: submitted`, to });
+      else notify({ kind: "needs", text: `${name} needs you`, to, action: "Review" });
     };
 
     const socket = new EventSocket({
