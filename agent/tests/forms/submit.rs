@@ -83,7 +83,7 @@ async fn a_connection_that_breaks_leaves_it_unknown() {
     match send(&mut world, &[("action", "http://127.0.0.1:{{breaking}}/")], PATIENCE).await {
         SubmitOutcome::Unknown { evidence } => {
             assert!(evidence.submit_event_seen && evidence.request_sent, "{evidence:?}");
-            // The agent's own proxy answers for a server that does not: see docs/adr/0004.
+            // Our own way out answers for a server that does not (docs/adr/0004).
             assert_eq!(evidence.response_status, Some(502));
         }
         other => panic!("{other:?}"),
