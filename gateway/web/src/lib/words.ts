@@ -127,16 +127,16 @@ export function stepOf(task: Task): string {
 const BLOCKER: Record<Exclude<InteractionType, "review" | "question" | "outcome_unknown">, { title: string; what: string }> = {
   captcha: {
     title: "Solve a puzzle on the page",
-    what: "The employer's site wants to see that a person is there. Valet does not get around such checks.",
+    what: "The employer's site wants to see that a person is there. Valet does not get around such checks: look again later, or open the page and apply there yourself.",
   },
   two_factor: { title: "Enter the code sent to you", what: "The site sent a code to your phone or e-mail and waits for it." },
   login_required: {
     title: "Sign in on the employer's site",
-    what: "This form is behind a sign-in. Valet never makes accounts or chooses passwords for you.",
+    what: "This form is behind a sign-in, and Valet never makes accounts or chooses passwords for you. Open the page and apply there with your own account, or let Valet look again if it opened meanwhile.",
   },
   bot_check: {
     title: "Pass a check on the page",
-    what: "The employer's site is checking for automation. Valet does not get around such checks.",
+    what: "The employer's site is checking for automation. Valet does not get around such checks: look again later, or open the page and apply there yourself.",
   },
   rate_limited: { title: "The site asks to slow down", what: "It answers no more requests for now. Waiting a few minutes usually helps." },
   verification: { title: "Confirm something on the page", what: "The site asks for a confirmation that only you can give." },
@@ -165,6 +165,8 @@ export function wantOf(task: Task): string {
 export interface Failure {
   title: string;
   advice: string;
+  /** Trying again cannot end differently. */
+  final?: true;
 }
 
 const AGAIN = "Trying again fills the form afresh and sends it only when you press Submit.";
@@ -184,7 +186,7 @@ const FAILURES: Record<string, Failure> = {
     title: "No application form on this page",
     advice: "Open the posting, find the page with the form itself and apply with its address.",
   },
-  JOB_CLOSED: { title: "The job takes no more applications", advice: "The posting says it is closed. There is nothing to try again." },
+  JOB_CLOSED: { title: "The job takes no more applications", advice: "The posting says it is closed. There is nothing to try again.", final: true },
   ALREADY_APPLIED: { title: "You already applied to this job", advice: "Apply in copilot mode if you want to send it a second time." },
   LOGIN_REQUIRED: { title: "The form is behind a sign-in", advice: "Open the posting and apply there with your own account." },
   FILL_FAILED: {

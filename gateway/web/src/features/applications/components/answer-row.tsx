@@ -81,7 +81,7 @@ export const AnswerRow = memo(function AnswerRow({ field, draft, asked, editing,
         onHover(null);
       }}
       className={cn(
-        "group grid scroll-my-24 gap-x-4 gap-y-1 border-l-2 border-l-transparent px-4 py-2.5 outline-none sm:grid-cols-[minmax(0,5fr)_minmax(0,6fr)_6.5rem] sm:py-2",
+        "group grid scroll-my-24 gap-x-4 gap-y-1 border-l-2 border-l-transparent px-4 py-2.5 outline-none sm:grid-cols-[minmax(0,4fr)_minmax(0,6fr)_6rem] sm:py-2",
         lit && "bg-hover",
         active && "border-l-primary bg-primary-soft/60",
       )}

@@ -11,7 +11,7 @@ export function AnswersList({ review, title }: { review: Review; title: string }
       </h3>
       <dl className="divide-y divide-border/60">
         {review.fields.map((field) => (
-          <div key={field.id} className="grid gap-x-4 gap-y-0.5 px-4 py-2 sm:grid-cols-[minmax(0,5fr)_minmax(0,6fr)_6.5rem]">
+          <div key={field.id} className="grid gap-x-4 gap-y-0.5 px-4 py-2 sm:grid-cols-[minmax(0,4fr)_minmax(0,6fr)_6rem]">
             <dt className="text-sm break-words text-muted-foreground">{field.label}</dt>
             <dd className="min-w-0">
               <Value field={{ value: field.value, required: false }} />

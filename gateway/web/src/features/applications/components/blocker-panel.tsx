@@ -27,7 +27,7 @@ export function useResolveBlocker(taskId: string) {
   });
 }
 
-/** "I have done it", with the code first where a code is what is wanted. */
+/** Lets Valet look at the page again, with the code first where a code is what is wanted. */
 export function BlockerAction({ taskId, type }: { taskId: string; type: BlockerType }) {
   const resolve = useResolveBlocker(taskId);
   const [code, setCode] = useState("");
@@ -56,7 +56,7 @@ export function BlockerAction({ taskId, type }: { taskId: string; type: BlockerT
           />
         ) : null}
         <Button type="submit" variant="primary" aria-disabled={busy}>
-          {busy ? "Going on…" : code.trim() ? "Use this code" : "I have done it"}
+          {busy ? "Looking…" : code.trim() ? "Use this code" : "Look again"}
         </Button>
       </div>
       {resolve.error ? <ErrorNote error={resolve.error} /> : null}

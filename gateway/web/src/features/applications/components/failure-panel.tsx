@@ -24,7 +24,7 @@ export function FailurePanel({ task, review, actions }: { task: Task; review: Re
           <>
             <p>{failure.advice}</p>
             {task.errorMessage && task.errorMessage !== failure.title ? (
-              <p className="border-l-2 pl-3 break-words text-muted-foreground">{task.errorMessage}</p>
+              <p className="border-l-2 pl-3 break-words text-muted-foreground first-letter:uppercase">{task.errorMessage}</p>
             ) : null}
           </>
         )}

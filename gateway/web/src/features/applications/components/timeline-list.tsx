@@ -19,7 +19,7 @@ export function TimelineList({ taskId, over }: { taskId: string; over: boolean }
       {moments.map((moment) => (
         <li key={moment.id} className="flex items-baseline gap-3">
           <span aria-hidden className={cn("size-1.5 shrink-0 -translate-y-0.5 rounded-full", DOT[moment.tone])} />
-          <span className="min-w-0 flex-1">{moment.text}</span>
+          <span className="min-w-0 flex-1 first-letter:uppercase">{moment.text}</span>
           <time dateTime={moment.at} title={exactTime(moment.at)} className="shrink-0 text-xs text-muted-foreground tabular-nums">
             {clockTime(moment.at)}
           </time>

@@ -12,7 +12,7 @@ import { Button } from "@/components/ui/button";
 import { Dialog, DialogTrigger, SheetContent } from "@/components/ui/dialog";
 import { Skeleton } from "@/components/ui/skeleton";
 import { useMedia, WIDE } from "@/lib/media";
-import { blockerOf } from "@/lib/words";
+import { blockerOf, failureOf } from "@/lib/words";
 import { usePollWhenNotLive } from "@/stores/realtime";
 import { ApplicationHeader, OpenPosting, Retry } from "../components/application-header";
 import { BlockerPanel } from "../components/blocker-panel";
@@ -177,7 +177,7 @@ function Panel({ task, review, reviewing, reviewError, onRetryReview, ...marks }
         review={review}
         actions={
           <>
-            {task.status === "failed" ? <Retry task={task} primary /> : null}
+            {task.status === "failed" && !failureOf(task).final ? <Retry task={task} primary /> : null}
             <OpenPosting task={task} />
           </>
         }
