@@ -2,14 +2,14 @@
 
 const LINES: &[&str] = &[
     "Robin Example",
-    "robin.example@example.com | (555) 010-0199 | Portland, OR, United States",
+    "robin.example@example.com | (555) 010-0199 | Oakland, CA, United States",
     "https://www.linkedin.com/in/robin-example-test | https://github.com/robin-example-test",
     "",
     "Summary",
     "Platform engineer who keeps services simple and awake people asleep.",
     "",
     "Experience",
-    "Senior Platform Engineer, Juniper Works, Portland, OR",
+    "Senior Platform Engineer, Juniper Works, Oakland, CA",
     "Mar 2021 - Present",
     "- Moved 40 services to one deployment path and cut incidents by half.",
     "- Built the on-call rota and its training.",

@@ -26,6 +26,8 @@ use crate::page::Click;
 const GLANCE: Duration = Duration::from_millis(60);
 /// A form that complains and sends nothing for this long has refused.
 const REFUSED: Duration = Duration::from_millis(250);
+/// How long a page that says thank you may take to show the number that goes with it.
+const NUMBER: Duration = Duration::from_millis(500);
 /// After an answer that says "no", what the page makes of it.
 const AFTERMATH: Duration = Duration::from_millis(1_500);
 /// How long the control may take to become usable, at most; never past the deadline.
@@ -303,6 +305,7 @@ impl<'a> Watch<'a> {
     async fn end(&mut self, memory: &mut Memory, until: Instant) -> SubmitOutcome {
         let mut complaining: Option<Instant> = None;
         let mut sour: Option<Instant> = None;
+        let mut thanked: Option<(Instant, RawConfirmation, String)> = None;
         loop {
             self.listen();
             if let Ok(report) = call::<Report>(self.page, &self.frame, "gateReport", json!({}), Duration::ZERO).await
@@ -311,7 +314,19 @@ impl<'a> Watch<'a> {
                 self.report = report;
             }
             match self.sign().await {
-                Ok(Sign::Confirmed(said, url)) => return SubmitOutcome::Confirmed(confirmation(said, url)),
+                Ok(Sign::Confirmed(said, url)) => {
+                    let since = thanked.as_ref().map_or_else(Instant::now, |(since, ..)| *since);
+                    if said.number.is_some() || since.elapsed() >= NUMBER {
+                        return SubmitOutcome::Confirmed(confirmation(said, url));
+                    }
+                    thanked = Some((since, said, url));
+                }
+                // It was confirmed; what the page shows after that takes nothing back.
+                Ok(Sign::Blocked(_) | Sign::Complains | Sign::Form | Sign::Other) | Err(_)
+                    if let Some((_, said, url)) = thanked.take() =>
+                {
+                    return SubmitOutcome::Confirmed(confirmation(said, url));
+                }
                 Ok(Sign::Blocked(blocker)) => return SubmitOutcome::Blocked { blocker },
                 Ok(Sign::Complains) => {
                     let since = *complaining.get_or_insert_with(Instant::now);
