@@ -7,13 +7,14 @@ use sqlx::PgConnection;
 use crate::StoreError;
 
 /// Number of shards, as the migration made them. Enough to spread over a hundred coordinators evenly.
-pub const SHARDS: i16 = 256;
+const SHARDS: u16 = 256;
 
 /// The shard of a user.
 #[must_use]
 pub fn shard_of(user: UserId) -> i16 {
     // UUIDv7 begins with the time: hash it, or users of one day share few shards.
-    i16::from(Sha256::digest(user.0.as_bytes())[0])
+    let hash = Sha256::digest(user.0.as_bytes());
+    (u16::from_be_bytes([hash[0], hash[1]]) % SHARDS) as i16
 }
 
 /// A shard held, with the epoch it is held under.
@@ -47,4 +48,18 @@ pub async fn take_all(db: &mut PgConnection, node: NodeId, address: &str) -> Res
         .await
         .map_err(StoreError::during("forgetting old nodes"))?;
     Ok(rows.into_iter().map(|row| Held { shard: row.id, epoch: row.epoch }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shard_of_a_person_never_changes() {
+        let user: UserId = "0190163d-8694-739b-aea5-966c26f8ad91".parse().unwrap();
+        assert_eq!(shard_of(user), SHARD_OF_THAT_USER);
+    }
+
+    /// First two bytes of SHA-256 of the sixteen, modulo 256; computed apart from this program.
+    const SHARD_OF_THAT_USER: i16 = 233;
 }

@@ -6,7 +6,7 @@ use protocol::task::{Ats, Mode};
 use sqlx::PgConnection;
 
 use crate::StoreError;
-use crate::task_reads::shard_of;
+use crate::shards::shard_of;
 
 #[derive(Debug, Clone)]
 pub struct NewTask<'a> {

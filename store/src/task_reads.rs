@@ -4,21 +4,10 @@ use chrono::{DateTime, Utc};
 use protocol::ids::{TaskId, UserId};
 use protocol::task::{Platform, Status};
 use serde_json::Value as Json;
-use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::StoreError;
-
-/// Shards users hash to.
-const SHARDS: u16 = 256;
-
-/// The shard of a person and of everything that is theirs.
-#[must_use]
-pub fn shard_of(user: UserId) -> i16 {
-    let hash = Sha256::digest(user.0.as_bytes());
-    (u16::from_be_bytes([hash[0], hash[1]]) % SHARDS) as i16
-}
 
 /// A task's row, less what only its actor needs.
 #[derive(Debug, Clone)]
@@ -274,13 +263,4 @@ mod tests {
     fn wildcards_in_a_search_stand_for_themselves() {
         assert_eq!(contains(r"50%_a\b"), r"%50\%\_a\\b%");
     }
-
-    #[test]
-    fn the_shard_of_a_person_never_changes() {
-        let user: UserId = "0190163d-8694-739b-aea5-966c26f8ad91".parse().unwrap();
-        assert_eq!(shard_of(user), SHARD_OF_THAT_USER);
-    }
-
-    /// First two bytes of SHA-256 of the sixteen, modulo 256; computed apart from this program.
-    const SHARD_OF_THAT_USER: i16 = 233;
 }

@@ -31,7 +31,7 @@ async fn a_task_is_taken_in_and_the_coordinator_told() {
             .fetch_one(&site.pool)
             .await
             .unwrap();
-    assert_eq!(row, (JOB.to_owned(), store::task_reads::shard_of(ada.id), true));
+    assert_eq!(row, (JOB.to_owned(), store::shards::shard_of(ada.id), true));
     let (_, events) = ada.get(&format!("/tasks/{id}/events")).await;
     assert_eq!(
         (&events["data"][0]["eventType"], &events["data"][0]["toStatus"]),
