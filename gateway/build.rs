@@ -18,6 +18,9 @@ fn main() -> io::Result<()> {
     fs::create_dir_all(&dist)?;
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=web/dist");
+    // Clones that share a target directory share what is built there: another clone's folder is another UI.
+    println!("cargo:rerun-if-changed={}", dist.display());
+    println!("cargo:rerun-if-env-changed=CARGO_MANIFEST_DIR");
 
     let mut files = Vec::new();
     if dist.join("index.html").is_file() {
@@ -29,12 +32,21 @@ fn main() -> io::Result<()> {
     }
     files.sort();
 
+    let copies = out.join("ui");
+    if copies.exists() {
+        fs::remove_dir_all(&copies)?;
+    }
+    fs::create_dir_all(&copies)?;
     let mut list = String::from("pub static FILES: &[Embedded] = &[\n");
     for (name, path) in files {
         let mut hash = DefaultHasher::new();
-        fs::read(&path)?.hash(&mut hash);
+        let bytes = fs::read(&path)?;
+        bytes.hash(&mut hash);
         let tag = format!("\"{:016x}\"", hash.finish());
-        let path = path.to_string_lossy().into_owned();
+        // A copy of its own, so that nothing compiled names this clone's path.
+        let copy = copies.join(name.replace('/', "-"));
+        fs::write(&copy, bytes)?;
+        let path = copy.to_string_lossy().into_owned();
         let _ = writeln!(list, "    Embedded {{ name: {name:?}, etag: {tag:?}, bytes: include_bytes!({path:?}) }},");
     }
     list.push_str("];\n");

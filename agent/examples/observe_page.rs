@@ -23,7 +23,7 @@ async fn main() -> anyhow::Result<()> {
     let launch =
         LaunchOptions { program: None, data: data.path().to_owned(), egress_port: egress.port(), tie_to_agent: true };
     let options = PoolOptions { launch, capacity: 1, spares: 1 };
-    let pool = Pool::start(options, Arc::new(NoRecorder), Some(Arc::new(egress.clone())));
+    let pool = Pool::start(options, Arc::new(NoRecorder), egress.clone());
     let mut page =
         Engine::new(pool.clone()).lease(protocol::ids::TaskId::new()).await.map_err(|f| anyhow!(f.message))?;
     let seen = async {

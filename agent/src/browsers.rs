@@ -39,7 +39,7 @@ pub async fn start(agent: &Agent) -> anyhow::Result<Browsers> {
     };
     let options = PoolOptions { capacity: usize::from(config.capacity), ..PoolOptions::new(launch) };
     let recorder = Arc::new(Recorder(Arc::clone(agent.ledger())));
-    let pool = Pool::start(options, recorder, Some(Arc::new(egress.clone())));
+    let pool = Pool::start(options, recorder, egress.clone());
 
     let (mut settings, way_out) = (agent.settings(), egress.clone());
     let follower = tokio::spawn(async move {

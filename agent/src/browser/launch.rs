@@ -293,6 +293,9 @@ fn sandbox_works() -> bool {
     probe.status().is_ok_and(|status| status.success())
 }
 
+/// What goes around the proxy: not even loopback, which Chromium exempts by itself.
+pub(super) const PROXY_BYPASS: &str = "<-loopback>";
+
 fn command(program: &Path, folder: &Path, options: &LaunchOptions, sandboxed: bool) -> Command {
     let mut command = Command::new(program);
     command.args([
@@ -311,8 +314,7 @@ fn command(program: &Path, folder: &Path, options: &LaunchOptions, sandboxed: bo
         "--disable-sync",
         "--disable-breakpad",
         "--disable-domain-reliability",
-        // Everything through the agent's proxy: loopback too, no UDP around it, no lookups of its own.
-        "--proxy-bypass-list=<-loopback>",
+        // Everything through the agent's proxy (loopback too, see below): no UDP around it, no lookups of its own.
         "--disable-quic",
         "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
         "--webrtc-ip-handling-policy=disable_non_proxied_udp",
@@ -323,6 +325,7 @@ fn command(program: &Path, folder: &Path, options: &LaunchOptions, sandboxed: bo
         "--disable-renderer-backgrounding",
         "--disable-backgrounding-occluded-windows",
     ]);
+    command.arg(format!("--proxy-bypass-list={PROXY_BYPASS}"));
     command.arg(format!("--proxy-server=http://127.0.0.1:{}", options.egress_port));
     command.arg(format!("--user-data-dir={}", folder.join(PROFILE).display()));
     if !sandboxed {

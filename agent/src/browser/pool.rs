@@ -17,8 +17,10 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::launch::PROXY_BYPASS;
 use super::{Browser, LaunchError, LaunchOptions, ProcessRecorder};
-use crate::cdp::{BrowserContextId, Cdp, Error, Gone, NetworkPath, PageSession};
+use crate::cdp::{BrowserContextId, Cdp, Error, Gone, PageSession};
+use crate::egress::{Egress, Way};
 
 /// Pause before the second start of a browser that fails; doubles up to [`MAX_BACK_OFF`].
 const BACK_OFF: Duration = Duration::from_millis(250);
@@ -83,6 +85,7 @@ pub struct PoolStatus {
 struct Warm {
     context: BrowserContextId,
     page: PageSession,
+    way: Way,
 }
 
 #[derive(Default)]
@@ -114,7 +117,7 @@ pub struct Pool {
 impl Pool {
     /// Begins to keep a browser. Returns at once; [`Pool::lease`] waits for it.
     #[must_use]
-    pub fn start(options: PoolOptions, recorder: Arc<dyn ProcessRecorder>, path: Option<Arc<dyn NetworkPath>>) -> Self {
+    pub fn start(options: PoolOptions, recorder: Arc<dyn ProcessRecorder>, egress: Egress) -> Self {
         let inner = Arc::new(Inner {
             places: Arc::new(Semaphore::new(options.capacity)),
             options,
@@ -122,7 +125,7 @@ impl Pool {
             changed: watch::Sender::new(()),
             stop: CancellationToken::new(),
         });
-        let keeper = tokio::spawn(keep(inner.clone(), recorder, path));
+        let keeper = tokio::spawn(keep(inner.clone(), recorder, egress));
         Self { inner, keeper: Arc::new(Mutex::new(Some(keeper))) }
     }
 
@@ -264,6 +267,12 @@ impl Lease {
         &self.warm.as_ref().expect("present until closed or dropped").context
     }
 
+    /// What the context's traffic leaves by.
+    #[must_use]
+    pub fn way(&self) -> &Way {
+        &self.warm.as_ref().expect("present until closed or dropped").way
+    }
+
     /// Resolves when the page cannot be used any more.
     pub fn dead(&self) -> impl Future<Output = Gone> + Send + 'static {
         self.page().dead()
@@ -307,8 +316,21 @@ async fn dispose(cdp: &Cdp, context: BrowserContextId) {
     }
 }
 
-async fn warm_up(cdp: &Cdp) -> Result<Warm, Error> {
-    let context = cdp.root().run(CreateBrowserContextParams::default()).await?.browser_context_id;
+#[derive(Debug, thiserror::Error)]
+enum WarmError {
+    #[error(transparent)]
+    Browser(#[from] Error),
+    #[error("no way out can be opened: {0}")]
+    Way(#[from] std::io::Error),
+}
+
+async fn warm_up(cdp: &Cdp, egress: &Egress) -> Result<Warm, WarmError> {
+    let way = egress.way().await?;
+    let behind = CreateBrowserContextParams::builder()
+        .proxy_server(format!("http://127.0.0.1:{}", way.port()))
+        .proxy_bypass_list(PROXY_BYPASS)
+        .build();
+    let context = cdp.root().run(behind).await?.browser_context_id;
     let opened = async {
         let mut downloads = SetDownloadBehaviorParams::new(SetDownloadBehaviorBehavior::Deny);
         downloads.browser_context_id = Some(context.clone());
@@ -316,22 +338,23 @@ async fn warm_up(cdp: &Cdp) -> Result<Warm, Error> {
         cdp.open_page(Some(&context)).await
     };
     match opened.await {
-        Ok(page) => Ok(Warm { context, page }),
+        Ok(page) => Ok(Warm { context, page, way }),
         Err(error) => {
             dispose(cdp, context).await;
-            Err(error)
+            Err(error.into())
         }
     }
 }
 
-async fn keep(inner: Arc<Inner>, recorder: Arc<dyn ProcessRecorder>, path: Option<Arc<dyn NetworkPath>>) {
+async fn keep(inner: Arc<Inner>, recorder: Arc<dyn ProcessRecorder>, egress: Egress) {
+    let path = Arc::new(egress.clone());
     let mut pause = BACK_OFF;
     while !inner.stop.is_cancelled() {
         // Not cut short by stopping: a browser half started must be ended properly. It is bounded by its own timeout.
-        let problem = match Browser::launch(&inner.options.launch, recorder.clone(), path.clone()).await {
+        let problem = match Browser::launch(&inner.options.launch, recorder.clone(), Some(path.clone())).await {
             Ok(browser) => {
                 let since = Instant::now();
-                let problem = serve(&inner, browser).await;
+                let problem = serve(&inner, &egress, browser).await;
                 if since.elapsed() >= STEADY {
                     pause = BACK_OFF;
                 }
@@ -361,7 +384,7 @@ fn error_text(error: &LaunchError) -> String {
 }
 
 /// Keeps spare pages on one browser until it dies or the pool stops, then clears it away. Returns why.
-async fn serve(inner: &Inner, browser: Browser) -> String {
+async fn serve(inner: &Inner, egress: &Egress, browser: Browser) -> String {
     let pid = browser.record().pid;
     {
         let mut state = inner.state();
@@ -371,7 +394,7 @@ async fn serve(inner: &Inner, browser: Browser) -> String {
     inner.tell();
     tracing::info!(browser.pid = pid, "browser started");
     let problem = tokio::select! {
-        () = refill(inner, browser.cdp()) => "the browser answers no more".to_owned(),
+        () = refill(inner, egress, browser.cdp()) => "the browser answers no more".to_owned(),
         () = browser.cdp().closed() => "the browser died".to_owned(),
         () = silence(browser.cdp()) => "the browser hangs".to_owned(),
         () = inner.stop.cancelled() => "stopped".to_owned(),
@@ -389,7 +412,7 @@ async fn serve(inner: &Inner, browser: Browser) -> String {
 }
 
 /// Opens blank pages whenever some are missing. Returns when that fails.
-async fn refill(inner: &Inner, cdp: &Cdp) {
+async fn refill(inner: &Inner, egress: &Egress, cdp: &Cdp) {
     let mut changed = inner.changed.subscribe();
     loop {
         changed.mark_unchanged();
@@ -400,7 +423,7 @@ async fn refill(inner: &Inner, cdp: &Cdp) {
             }
             continue;
         }
-        match warm_up(cdp).await {
+        match warm_up(cdp, egress).await {
             Ok(warm) => {
                 inner.state().ready.push_back(warm);
                 inner.tell();

@@ -33,10 +33,6 @@ pub enum PathFailure {
 pub trait NetworkPath: Send + Sync {
     /// The latest failure for a destination since an instant.
     fn failure(&self, host: &str, port: u16, since: Instant) -> Option<PathFailure>;
-
-    /// A form is about to be sent. Chromium sends a request again, POSTs included, when a connection that it had
-    /// opened earlier ends without an answer: so no such connection may be left for this one to go out on.
-    fn before_submit(&self) {}
 }
 
 /// A document that was reached.
@@ -175,7 +171,14 @@ impl Load {
                     Some(ResourceType::Fetch | ResourceType::Xhr) if sent.request.method != "GET" => {
                         RequestKind::Script
                     }
-                    _ => return None,
+                    _ => {
+                        // A script's form that was answered with "read that page".
+                        let id: &str = sent.request_id.as_ref();
+                        let (kind, answer) = (self.tracked(id)?, sent.redirect_response.as_ref()?);
+                        let status = u16::try_from(answer.status).ok()?;
+                        let (frame, url) = (sent.frame_id.clone(), answer.url.clone());
+                        return Some(PageEvent::Response { id: id.to_owned(), frame, kind, status, url });
+                    }
                 };
                 let id: &str = sent.request_id.as_ref();
                 let url = format!("{}{}", sent.request.url, sent.request.url_fragment.as_deref().unwrap_or_default());
@@ -303,11 +306,13 @@ impl PageSession {
         self.state(|s| s.load.since(mark))
     }
 
-    /// To be called right before the click that sends a form: see [`NetworkPath::before_submit`].
-    pub fn before_submit(&self) {
-        if let Some(path) = &self.inner.path {
-            path.before_submit();
-        }
+    /// Waits until nothing that the page's scripts asked of servers is without an answer, for at most `limit`.
+    ///
+    /// # Errors
+    /// The page's end.
+    pub async fn wait_answered(&self, limit: Duration) -> Result<(), Error> {
+        let answered = self.wait_for(|s| s.load.unanswered.is_empty().then_some(()));
+        tokio::time::timeout(limit, answered).await.unwrap_or(Ok(()))
     }
 
     /// What our own proxy says about a destination, when the browser goes through it.

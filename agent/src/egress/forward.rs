@@ -1,16 +1,17 @@
 //! One connection of a browser: a tunnel, or one plain HTTP request.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
-use tokio::sync::watch;
 
 use super::Shared;
 use super::head::{Ask, Bad, MAX_HEAD, end_of_head, parse_request, rewrite_response};
 use super::relay::{IDLE, both, copy, one_way};
+use super::way::{Lane, Ticket};
 use crate::cdp::PathFailure;
 
 /// From connecting to a complete request head. Browsers open connections ahead of need and let them wait.
@@ -19,7 +20,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_INTERIM: usize = 8;
 
 /// Serves one connection until it ends. Errors end it; there is nobody to tell but the browser, who sees it end.
-pub(super) async fn serve(mut client: TcpStream, shared: &Shared) {
+pub(super) async fn serve(mut client: TcpStream, shared: &Shared, lane: &Arc<Lane>) {
     let _ = client.set_nodelay(true);
     let mut buffer = Vec::new();
     let Ok(Ok(Some(end))) = tokio::time::timeout(HEAD_TIMEOUT, read_head(&mut client, &mut buffer)).await else {
@@ -28,9 +29,9 @@ pub(super) async fn serve(mut client: TcpStream, shared: &Shared) {
     let early = buffer.split_off(end);
     let served = match parse_request(&buffer) {
         Err(Bad(status)) => answer(&mut client, status, "bad-request").await,
-        Ok(Ask::Tunnel { host, port }) => match shared.connect(&host, port).await {
-            Ok(origin) => tunnel(client, origin, &early, shared.cut.subscribe()).await,
-            Err(why) => refuse(&mut client, why).await,
+        Ok(Ask::Tunnel { host, port }) => match lane.enter(&host, port).await {
+            Some(ticket) => tunnel(client, shared, (&host, port), &early, &ticket).await,
+            None => answer(&mut client, "502 Bad Gateway", "no-answer").await,
         },
         Ok(Ask::Forward { host, port, head, body }) => match shared.connect(&host, port).await {
             Ok(origin) => forward(client, origin, &head, &early, body).await,
@@ -87,13 +88,21 @@ async fn answer(client: &mut (impl AsyncWrite + Unpin), status: &str, reason: &s
 
 async fn tunnel(
     mut client: TcpStream,
-    mut origin: TcpStream,
+    shared: &Shared,
+    (host, port): (&str, u16),
     early: &[u8],
-    cut: watch::Receiver<()>,
+    ticket: &Ticket,
 ) -> io::Result<()> {
+    let origin = tokio::select! {
+        origin = shared.connect(host, port) => origin,
+        () = ticket.cut() => return Err(io::ErrorKind::ConnectionAborted.into()),
+    };
+    let origin = match origin {
+        Ok(origin) => origin,
+        Err(why) => return refuse(&mut client, why).await,
+    };
     client.write_all(b"HTTP/1.1 200 Connection Established\r\n\r\n").await?;
-    origin.write_all(early).await?;
-    both(client, origin, cut).await
+    both(client, origin, early, ticket).await
 }
 
 /// Sends one request with exactly its body, and passes on one response. Whatever the browser sends after the body was

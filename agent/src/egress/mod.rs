@@ -6,8 +6,8 @@
 //!
 //! It also keeps Chromium from sending a form twice. When a connection that was opened earlier ends without an answer,
 //! Chromium sends the request again on another, POSTs included (seen: one click, three applications). So a plain
-//! request that gets no answer is answered here, with 502, and before a form is sent every idle tunnel ends
-//! ([`NetworkPath::before_submit`]): on a fresh connection nothing is repeated.
+//! request that gets no answer is answered here, with 502, and every browser context has a [`Way`] of its own, whose
+//! tunnels are cut before its form is sent.
 //!
 //! It asks no password: Chromium cannot be given one for its proxy without answering for it in every page, and whoever
 //! can connect to this host's loopback can reach the internet without us. It offers no way *into* the host, because
@@ -16,6 +16,7 @@
 mod forward;
 mod head;
 mod relay;
+mod way;
 
 use std::collections::VecDeque;
 use std::io;
@@ -25,12 +26,15 @@ use std::time::Duration;
 
 use protocol::net::{AllowList, is_allowed_port, is_public};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cdp::{NetworkPath, PathFailure};
+
+use way::Lane;
+pub use way::{Sending, Way};
 
 /// Connections at a time. A page uses about thirty; five pages and their spares stay below half of this.
 const MAX_CONNECTIONS: usize = 512;
@@ -54,8 +58,8 @@ struct Failure {
 struct Shared {
     allowed: RwLock<AllowList>,
     failures: Mutex<VecDeque<Failure>>,
-    /// Rung before a form is sent: tunnels that idle end.
-    cut: watch::Sender<()>,
+    /// Of all ways together.
+    places: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
@@ -68,7 +72,8 @@ pub struct Egress {
 }
 
 impl Egress {
-    /// Listens on loopback; `port` 0 takes any. An agent that adopts browsers must name the port they know.
+    /// Listens on loopback; `port` 0 takes any. An agent that adopts browsers must name the port they know. What a
+    /// browser does outside its contexts goes out here; each context has a [`Way`].
     ///
     /// # Errors
     /// When the port cannot be listened on.
@@ -78,13 +83,25 @@ impl Egress {
         let shared = Arc::new(Shared {
             allowed: RwLock::new(allowed),
             failures: Mutex::default(),
-            cut: watch::channel(()).0,
+            places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             stop: CancellationToken::new(),
         });
         let tasks = TaskTracker::new();
-        tasks.spawn(accept(listener, shared.clone(), tasks.clone()));
+        tasks.spawn(accept(listener, shared.clone(), Arc::default(), shared.stop.clone(), tasks.clone()));
         tasks.close();
         Ok(Self { port, shared, tasks })
+    }
+
+    /// Opens a way out for one browser context.
+    ///
+    /// # Errors
+    /// When no port can be listened on.
+    pub async fn way(&self) -> io::Result<Way> {
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+        let open = self.shared.stop.child_token();
+        let way = Way::new(listener.local_addr()?.port(), open.clone());
+        self.tasks.spawn(accept(listener, self.shared.clone(), way.lane.clone(), open, self.tasks.clone()));
+        Ok(way)
     }
 
     #[must_use]
@@ -105,10 +122,6 @@ impl Egress {
 }
 
 impl NetworkPath for Egress {
-    fn before_submit(&self) {
-        self.shared.cut.send_replace(());
-    }
-
     fn failure(&self, host: &str, port: u16, since: Instant) -> Option<PathFailure> {
         let host = bare(host);
         let failures = self.shared.failures.lock().expect("nothing panics while holding the failures");
@@ -121,27 +134,32 @@ fn bare(host: &str) -> String {
     host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase()
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, tasks: TaskTracker) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+async fn accept(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    lane: Arc<Lane>,
+    open: CancellationToken,
+    tasks: TaskTracker,
+) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = shared.stop.cancelled() => return,
+            () = open.cancelled() => return,
         };
         let Ok((client, _)) = accepted else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let Ok(place) = places.clone().try_acquire_owned() else {
+        let Ok(place) = shared.places.clone().try_acquire_owned() else {
             // Closing at once is what a browser retries best.
             metrics::counter!("egress_connections_over_limit").increment(1);
             continue;
         };
-        let shared = shared.clone();
+        let (shared, lane, open) = (shared.clone(), lane.clone(), open.clone());
         tasks.spawn(async move {
             tokio::select! {
-                () = forward::serve(client, &shared) => {}
-                () = shared.stop.cancelled() => {}
+                () = forward::serve(client, &shared, &lane) => {}
+                () = open.cancelled() => {}
             }
             drop(place);
         });

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio::time::Instant;
+
+use super::way::Ticket;
 
 /// How long a connection may be silent in both directions. Long polls and WebSockets ping at least once a minute.
 pub(super) const IDLE: Duration = Duration::from_secs(300);
@@ -34,45 +35,67 @@ pub(super) async fn one_way(from: &mut (impl AsyncRead + Unpin), to: &mut (impl 
     to.shutdown().await
 }
 
-/// How long a tunnel must have been still to count as idle: an answer's packets come closer together.
-const STILL: Duration = Duration::from_millis(100);
-
-/// When a tunnel last moved, and whether it was the origin that spoke: if so, it waits for no answer.
-#[derive(Clone, Copy)]
+/// When a tunnel last moved, and whether its client has ever spoken.
 struct Moved {
     at: Instant,
-    by_origin: bool,
+    spoken: bool,
 }
 
-/// Copies both ways until both have ended, one failed, neither moved for [`IDLE`], or `cut` rings while the tunnel is
-/// idle. One that waits for an answer is not idle, however still it is.
-pub(super) async fn both(mut client: TcpStream, mut origin: TcpStream, mut cut: watch::Receiver<()>) -> io::Result<()> {
-    let moved = Mutex::new(Moved { at: Instant::now(), by_origin: false });
+/// Copies both ways until both have ended, one failed, neither moved for [`IDLE`], or the tunnel is cut. An origin that
+/// ends it is reported before the client can know of it. `early` is what the client has said already.
+pub(super) async fn both(
+    mut client: TcpStream,
+    mut origin: TcpStream,
+    early: &[u8],
+    ticket: &Ticket,
+) -> io::Result<()> {
+    let moved = Mutex::new(Moved { at: Instant::now(), spoken: !early.is_empty() });
     let (mut from_client, mut to_client) = client.split();
     let (mut from_origin, mut to_origin) = origin.split();
-    cut.mark_unchanged();
-    let watch = async {
+    let silent = async {
         loop {
             let last = lock(&moved).at;
             if last.elapsed() >= IDLE {
-                return Err(io::Error::from(io::ErrorKind::TimedOut));
+                return;
             }
-            tokio::select! {
-                () = tokio::time::sleep_until(last + IDLE) => {}
-                rung = cut.changed() => {
-                    let last = *lock(&moved);
-                    if rung.is_err() || (last.by_origin && last.at.elapsed() >= STILL) {
-                        return Err(io::Error::from(io::ErrorKind::ConnectionAborted));
-                    }
-                }
-            }
+            tokio::time::sleep_until(last + IDLE).await;
         }
     };
-    let there = stream(&mut from_client, &mut to_origin, &moved, false);
-    let back = stream(&mut from_origin, &mut to_client, &moved, true);
+    let ended = || {
+        if lock(&moved).spoken {
+            ticket.ended_by_origin();
+        }
+    };
+    let there = async {
+        to_origin.write_all(early).await.inspect_err(|_| ended())?;
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            let read = from_client.read(&mut chunk).await?;
+            if read == 0 {
+                return to_origin.shutdown().await;
+            }
+            *lock(&moved) = Moved { at: Instant::now(), spoken: true };
+            to_origin.write_all(&chunk[..read]).await.inspect_err(|_| ended())?;
+        }
+    };
+    let back = async {
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            let read = from_origin.read(&mut chunk).await.inspect_err(|_| ended())?;
+            if read == 0 {
+                ended();
+                return to_client.shutdown().await;
+            }
+            lock(&moved).at = Instant::now();
+            to_client.write_all(&chunk[..read]).await?;
+        }
+    };
     tokio::select! {
+        // Looked at first: what is cut carries nothing more.
+        biased;
+        () = ticket.cut() => Err(io::ErrorKind::ConnectionAborted.into()),
         ended = async { tokio::try_join!(there, back).map(|_| ()) } => ended,
-        silent = watch => silent,
+        () = silent => Err(io::ErrorKind::TimedOut.into()),
     }
 }
 
@@ -80,28 +103,14 @@ fn lock(moved: &Mutex<Moved>) -> std::sync::MutexGuard<'_, Moved> {
     moved.lock().expect("nothing panics while holding a time")
 }
 
-/// One direction of a tunnel; its silence is judged together with the other's.
-async fn stream(
-    from: &mut (impl AsyncRead + Unpin),
-    to: &mut (impl AsyncWrite + Unpin),
-    moved: &Mutex<Moved>,
-    by_origin: bool,
-) -> io::Result<()> {
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        let read = from.read(&mut chunk).await?;
-        if read == 0 {
-            return to.shutdown().await;
-        }
-        to.write_all(&chunk[..read]).await?;
-        *lock(moved) = Moved { at: Instant::now(), by_origin };
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::super::way::{Lane, Way};
     use super::*;
     use tokio::net::TcpListener;
+    use tokio_util::sync::CancellationToken;
 
     async fn pair() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -110,36 +119,36 @@ mod tests {
     }
 
     /// Client and origin ends of a running tunnel.
-    async fn tunnel(cut: &watch::Sender<()>) -> (TcpStream, TcpStream) {
+    async fn tunnel(lane: &Arc<Lane>) -> (TcpStream, TcpStream) {
         let ((client, near), (far, origin)) = (pair().await, pair().await);
-        tokio::spawn(both(near, far, cut.subscribe()));
+        let ticket = lane.enter("jobs.example", 443).await.unwrap();
+        tokio::spawn(async move { both(near, far, b"", &ticket).await });
         (client, origin)
     }
 
     #[tokio::test]
-    async fn a_cut_ends_idle_tunnels_and_leaves_those_that_wait_for_an_answer() {
-        let cut = watch::channel(()).0;
-        let (mut idle, mut idle_origin) = tunnel(&cut).await;
-        let (mut busy, mut busy_origin) = tunnel(&cut).await;
-        let mut byte = [0; 1];
-        idle_origin.write_all(b"a").await.unwrap();
-        idle.read_exact(&mut byte).await.unwrap();
-        busy.write_all(b"q").await.unwrap();
-        busy_origin.read_exact(&mut byte).await.unwrap();
+    async fn an_end_by_the_origin_is_known_before_the_client_sees_it() {
+        let way = Way::new(0, CancellationToken::new());
+        let sending = way.sending().await.unwrap();
+        let (mut unused, origin) = tunnel(&way.lane).await;
+        drop(origin);
+        unused.read_to_end(&mut Vec::new()).await.unwrap();
+        assert_eq!(sending.ends(), 0, "nothing was sent over it");
+        let (mut client, mut origin) = tunnel(&way.lane).await;
+        client.write_all(b"form").await.unwrap();
+        origin.read_exact(&mut [0; 4]).await.unwrap();
+        drop(origin);
+        client.read_to_end(&mut Vec::new()).await.unwrap();
+        assert_eq!(sending.ends(), 1);
+    }
 
-        // Rung again and again until the idle one has been still for long enough.
-        let ended = async {
-            loop {
-                cut.send_replace(());
-                if let Ok(read) = tokio::time::timeout(STILL, idle.read(&mut byte)).await {
-                    return read;
-                }
-            }
-        };
-        assert_eq!(tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap().unwrap_or(0), 0);
-
-        busy_origin.write_all(b"r").await.unwrap();
-        busy.read_exact(&mut byte).await.unwrap();
-        assert_eq!(&byte, b"r");
+    #[tokio::test]
+    async fn a_cut_ends_a_tunnel_whatever_it_waits_for() {
+        let way = Way::new(0, CancellationToken::new());
+        let (mut client, mut origin) = tunnel(&way.lane).await;
+        client.write_all(b"request").await.unwrap();
+        origin.read_exact(&mut [0; 7]).await.unwrap();
+        assert!(way.sending().await.is_some());
+        assert_eq!(client.read(&mut [0; 1]).await.unwrap_or(0), 0);
     }
 }

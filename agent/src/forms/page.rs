@@ -304,7 +304,8 @@ impl Page for FormPage {
     }
 
     async fn submit(&mut self, deadline: Instant, patience: Duration) -> Click {
-        submit::submit(&self.page, &mut self.memory, deadline, patience).await
+        let way = self.lease.as_ref().map(Lease::way);
+        submit::submit(&self.page, way, &mut self.memory, deadline, patience).await
     }
 
     async fn watch(&mut self, frames: Option<mpsc::Sender<Photo>>) {

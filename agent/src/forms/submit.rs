@@ -20,6 +20,7 @@ use super::model::{Glance, RawConfirmation, cut};
 use super::observe::{Memory, bare_url, blocker, frames_of, look};
 use super::script::call;
 use crate::cdp::{Error, FrameId, PageEvent, PageSession, RequestKind};
+use crate::egress::{Sending, Way};
 use crate::page::Click;
 
 /// How often the page is looked at while nothing is heard of it.
@@ -32,6 +33,8 @@ const NUMBER: Duration = Duration::from_millis(500);
 const AFTERMATH: Duration = Duration::from_millis(1_500);
 /// How long the control may take to become usable, at most; never past the deadline.
 const USABLE: Duration = Duration::from_secs(2);
+/// For what the page's scripts have asked of servers to be answered: an upload, a draft being saved.
+const ANSWERED: Duration = Duration::from_secs(1);
 /// Left of the deadline, below which no click is begun: the way to the page and back.
 const MARGIN: Duration = Duration::from_millis(30);
 /// Requests of one submission that are kept apart.
@@ -69,8 +72,14 @@ struct Opened {
     open: bool,
 }
 
-/// Clicks the submit control and watches.
-pub(super) async fn submit(page: &PageSession, memory: &mut Memory, deadline: Instant, patience: Duration) -> Click {
+/// Clicks the submit control and watches. `way` is what the page's traffic leaves by, when it has one of its own.
+pub(super) async fn submit(
+    page: &PageSession,
+    way: Option<&Way>,
+    memory: &mut Memory,
+    deadline: Instant,
+    patience: Duration,
+) -> Click {
     let Some(frame) = memory.form_frame.clone() else { return Click::NotMade(ReturnReason::NoSubmit) };
     let before = match call::<Glance>(page, &frame, "glance", json!({}), Duration::ZERO).await {
         Ok(before) if before.page.can_submit => before,
@@ -87,7 +96,20 @@ pub(super) async fn submit(page: &PageSession, memory: &mut Memory, deadline: In
         _ if left(deadline) <= MARGIN => return Click::NotMade(ReturnReason::Expired),
         _ => return Click::NotMade(ReturnReason::NoSubmit),
     };
+    // What is on its way is not to be cut off by what comes next; a page that is never done asking is not waited for.
+    let calm = page.wait_answered(left(deadline).saturating_sub(MARGIN).min(ANSWERED)).await;
     let mut watch = Watch::new(page, frame, before);
+    if calm.is_err() {
+        return Click::NotMade(ReturnReason::NoSubmit);
+    }
+    let sending = match way {
+        Some(way) => Some(way.sending().await),
+        None => None,
+    };
+    if matches!(sending, Some(None)) {
+        tracing::warn!("a connection would not end: no click, because the form could be sent twice");
+        return Click::NotMade(ReturnReason::NoSubmit);
+    }
     if left(deadline) <= MARGIN {
         return Click::NotMade(ReturnReason::Expired);
     }
@@ -99,14 +121,13 @@ pub(super) async fn submit(page: &PageSession, memory: &mut Memory, deadline: In
             return Click::NotMade(ReturnReason::Expired);
         }
     }
-    page.before_submit();
     let clicked = if spot.hit { click(page, &watch.frame, spot.x, spot.y).await } else { watch.press().await };
     if let Ok(report) = watch.report().await
         && let Some(reason) = watch.not_made(report, clicked.is_ok()).await
     {
         return Click::NotMade(reason);
     }
-    let outcome = watch.end(memory, Instant::now() + patience).await;
+    let outcome = watch.end(memory, sending.flatten(), Instant::now() + patience).await;
     watch.close_gate().await;
     Click::Made(Box::new(outcome))
 }
@@ -131,6 +152,8 @@ struct Watch<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Request {
     document: bool,
+    /// It can carry a form; one that was redirected to a page to be read cannot any more.
+    sends: bool,
     answered: bool,
 }
 
@@ -215,7 +238,7 @@ impl<'a> Watch<'a> {
 
     fn heard(&mut self, event: PageEvent) {
         match event {
-            PageEvent::Request { id, kind, frame, .. } => {
+            PageEvent::Request { id, kind, frame, method, .. } => {
                 let document = kind == RequestKind::Document;
                 // Documents of frames that have nothing to do with the form (ads, widgets) do not count.
                 let main = self.page.main_frame();
@@ -224,7 +247,8 @@ impl<'a> Watch<'a> {
                 }
                 self.sent = true;
                 if self.requests.len() < REQUESTS_MAX {
-                    self.requests.insert(id, Request { document, answered: false });
+                    let sends = method != "GET";
+                    self.requests.insert(id, Request { document, sends, answered: false });
                 }
             }
             PageEvent::Response { id, status, .. } => {
@@ -302,11 +326,12 @@ impl<'a> Watch<'a> {
     }
 
     /// Waits for the end.
-    async fn end(&mut self, memory: &mut Memory, until: Instant) -> SubmitOutcome {
+    async fn end(&mut self, memory: &mut Memory, sending: Option<Sending>, until: Instant) -> SubmitOutcome {
         let mut complaining: Option<Instant> = None;
         let mut sour: Option<Instant> = None;
         let mut thanked: Option<(Instant, RawConfirmation, String)> = None;
         loop {
+            let ends = sending.as_ref().map_or(0, Sending::ends);
             self.listen();
             if let Ok(report) = call::<Report>(self.page, &self.frame, "gateReport", json!({}), Duration::ZERO).await
                 && report.seen >= self.report.seen
@@ -338,6 +363,14 @@ impl<'a> Watch<'a> {
                 Ok(Sign::Form | Sign::Other) => complaining = None,
                 Err(Lost { fatal: true }) => return self.unknown().await,
                 Err(_) => {}
+            }
+            // The looks above waited for the browser, so whatever it had to say before those ends is here by now.
+            self.listen();
+            if let Some(sending) = &sending
+                && ends > 0
+                && !self.requests.values().any(|request| request.sends && !request.answered)
+            {
+                sending.release(ends);
             }
             // An answer that was no success, or none at all: the page has a moment to say what it makes of it.
             let bad = self.broken || self.status.is_some_and(|status| status >= 400);

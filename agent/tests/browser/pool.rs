@@ -146,7 +146,7 @@ async fn without_a_browser_leases_say_so() {
     let egress = Egress::start(0, AllowList::default()).await.unwrap();
     let data = tempfile::tempdir().unwrap();
     let launch = LaunchOptions { program: Some("/bin/false".into()), ..launch_options(&data, &egress) };
-    let pool = Pool::start(PoolOptions::new(launch), Arc::new(NoRecorder), None);
+    let pool = Pool::start(PoolOptions::new(launch), Arc::new(NoRecorder), egress.clone());
     let status = within("the problem", pool.wait_until(|s| s.problem.is_some())).await;
     assert!(status.problem.unwrap().starts_with("the browser ended while starting"));
     assert_eq!(pool.lease(Duration::from_millis(10)).await.err(), Some(PoolError::NoBrowser));

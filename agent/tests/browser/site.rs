@@ -90,8 +90,7 @@ impl Host {
         let egress = Egress::start(0, allowed).await.unwrap();
         let data = tempfile::tempdir().unwrap();
         let launch = launch_options(&data, &egress);
-        let pool =
-            Pool::start(PoolOptions { launch, capacity, spares }, Arc::new(NoRecorder), Some(Arc::new(egress.clone())));
+        let pool = Pool::start(PoolOptions { launch, capacity, spares }, Arc::new(NoRecorder), egress.clone());
         Self { site, egress, pool, data }
     }
 

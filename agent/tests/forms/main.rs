@@ -5,6 +5,7 @@
 
 mod fill;
 mod guard;
+mod https;
 mod observe;
 mod submit;
 mod world;

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use valet_agent::browser::{LaunchOptions, NoRecorder, Pool, PoolOptions};
-use valet_agent::cdp::{NetworkPath, PageSession, PathFailure, World as ScriptWorld};
+use valet_agent::cdp::{PageSession, World as ScriptWorld};
 use valet_agent::egress::Egress;
 use valet_agent::forms::FormPage;
 use valet_agent::page::{Files, Page as _};
@@ -123,23 +122,6 @@ async fn keep(mut stream: TcpStream, site: Arc<Site>) {
     }
 }
 
-/// The way out, and how often it was told that a form is about to be sent.
-struct Warned {
-    egress: Egress,
-    warned: Arc<AtomicUsize>,
-}
-
-impl NetworkPath for Warned {
-    fn failure(&self, host: &str, port: u16, since: tokio::time::Instant) -> Option<PathFailure> {
-        self.egress.failure(host, port, since)
-    }
-
-    fn before_submit(&self) {
-        self.warned.fetch_add(1, Ordering::SeqCst);
-        self.egress.before_submit();
-    }
-}
-
 /// The files of the job.
 pub struct OneFile(pub Option<PathBuf>);
 
@@ -154,8 +136,6 @@ pub struct World {
     pub port: u16,
     /// Where the server is that hangs up on a form.
     pub breaking: u16,
-    /// Times the way out was told that a form is about to be sent.
-    pub warned: Arc<AtomicUsize>,
     pub page: FormPage,
     pub session: PageSession,
     pool: Pool,
@@ -192,25 +172,13 @@ impl World {
             egress_port: egress.port(),
             tie_to_agent: true,
         };
-        let warned = Arc::new(AtomicUsize::new(0));
-        let path = Warned { egress: egress.clone(), warned: warned.clone() };
         let options = PoolOptions { launch, capacity: 1, spares: 1 };
-        let pool = Pool::start(options, Arc::new(NoRecorder), Some(Arc::new(path)));
+        let pool = Pool::start(options, Arc::new(NoRecorder), egress.clone());
         let lease = pool.lease(PATIENCE).await;
         let problem = pool.status().problem;
         let lease = lease.unwrap_or_else(|error| panic!("{error}: is Chromium installed? {problem:?}"));
         let session = lease.page().clone();
-        Self {
-            site,
-            port,
-            breaking,
-            warned,
-            page: FormPage::new(session.clone(), Some(lease)),
-            session,
-            pool,
-            egress,
-            data,
-        }
+        Self { site, port, breaking, page: FormPage::new(session.clone(), Some(lease)), session, pool, egress, data }
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -52,7 +52,7 @@ async fn main() -> anyhow::Result<()> {
     let data = tempfile::tempdir()?;
     let launch =
         LaunchOptions { program: None, data: data.path().to_owned(), egress_port: egress.port(), tie_to_agent: true };
-    let pool = Pool::start(PoolOptions::new(launch), Arc::new(NoRecorder), Some(Arc::new(egress.clone())));
+    let pool = Pool::start(PoolOptions::new(launch), Arc::new(NoRecorder), egress.clone());
 
     let mut sheets: Vec<PathBuf> =
         std::fs::read_dir(dir.join("expected"))?.flatten().map(|entry| entry.path()).collect();
