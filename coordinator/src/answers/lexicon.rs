@@ -552,6 +552,7 @@ const SENTENCES: &[(Canonical, f32, &[&str])] = &[
         "politica de privacidad|privacidade", "politique de confidentialite", "datenschutz*",
         "consentimiento & datos", "proteccion de datos", "donnees personnelles & accept*|consen*",
         "candidate & privacy|data & notice|policy|consent|agree",
+        "agree|consent|allow & my|your data|information & keep|hold|save|use|store|retain & !future",
     ]),
     (ConsentMarketing, 0.96, &[
 
