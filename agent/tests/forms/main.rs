@@ -6,5 +6,7 @@
 mod fill;
 mod guard;
 mod observe;
+mod states;
+mod styles;
 mod submit;
 mod world;
