@@ -26,7 +26,9 @@ pub(super) fn same_place(a: &str, b: &str) -> bool {
 fn parts(text: &str) -> Vec<Vec<String>> {
     fold(text)
         .split(',')
-        .map(|part| part.split(' ').filter(|word| !is_postal_code(word)).collect::<Vec<_>>().join(" ").trim().to_owned())
+        .map(|part| {
+            part.split(' ').filter(|word| !is_postal_code(word)).collect::<Vec<_>>().join(" ").trim().to_owned()
+        })
         .filter(|part| !part.is_empty())
         .map(|part| {
             let others = NAMES.get(&part).cloned().unwrap_or_default();
@@ -50,10 +52,13 @@ mod tests {
     #[test]
     fn states_and_countries_go_by_their_codes() {
         let full = "Portland, Oregon, United States";
-        for text in ["Portland, OR", "portland, or, usa", "Portland, OR 97205", "Portland, Oregon", "Portland, United States"] {
+        for text in
+            ["Portland, OR", "portland, or, usa", "Portland, OR 97205", "Portland, Oregon", "Portland, United States"]
+        {
             assert!(same_place(text, full) && same_place(full, text), "{text}");
         }
-        for text in ["Portland, ME", "Portland", "Portland, OR, Canada", "Salem, OR", "Portland, Maine, United States"] {
+        for text in ["Portland, ME", "Portland", "Portland, OR, Canada", "Salem, OR", "Portland, Maine, United States"]
+        {
             assert!(!same_place(text, full), "{text}");
         }
         assert!(same_place("Toronto, ON, CA", "Toronto, Ontario, Canada"));

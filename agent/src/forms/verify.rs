@@ -51,7 +51,8 @@ pub(super) fn holds(field: &Field, wanted: &Value, got: &Value) -> bool {
                 folded.sort();
                 folded
             };
-            sorted(wanted) == sorted(got) || (wanted.len() == 1 && got.len() == 1 && says(field.kind, &wanted[0], &got[0]))
+            sorted(wanted) == sorted(got)
+                || (wanted.len() == 1 && got.len() == 1 && says(field.kind, &wanted[0], &got[0]))
         }
         (Value::Checked(wanted), Value::Checked(got)) => wanted == got,
         (Value::File(wanted), Value::File(got)) => {

@@ -5,15 +5,33 @@ use protocol::task::InteractionKind;
 use super::world::World;
 
 const CHECKS: [(&str, bool); 12] = [
-    ("<iframe title='Human verification challenge' src='/tick' width=320 height=120></iframe><input type=hidden name=t>", true),
-    ("<div><iframe title='Human verification challenge' src='/tick' width=320 height=120></iframe><input type=hidden name=t value=passed></div>", false),
+    (
+        "<iframe title='Human verification challenge' src='/tick' width=320 height=120></iframe><input type=hidden name=t>",
+        true,
+    ),
+    (
+        "<div><iframe title='Human verification challenge' src='/tick' width=320 height=120></iframe><input type=hidden name=t value=passed></div>",
+        false,
+    ),
     ("<iframe title='Human verification challenge' src='/tick' style='display:none'></iframe>", false),
-    ("<div class=g-recaptcha data-sitekey=k><iframe src='https://www.google.com/recaptcha/api2/anchor?k=k' width=304 height=78></iframe></div>", true),
-    ("<div class=g-recaptcha data-sitekey=k><iframe src='https://www.google.com/recaptcha/api2/anchor?k=k' width=304 height=78></iframe><textarea name=g-recaptcha-response style='display:none'>token</textarea></div>", false),
-    ("<div class=grecaptcha-badge style='width:256px;height:60px'><iframe src='https://www.google.com/recaptcha/api2/anchor?k=k&size=invisible' width=256 height=60></iframe></div>", false),
+    (
+        "<div class=g-recaptcha data-sitekey=k><iframe src='https://www.google.com/recaptcha/api2/anchor?k=k' width=304 height=78></iframe></div>",
+        true,
+    ),
+    (
+        "<div class=g-recaptcha data-sitekey=k><iframe src='https://www.google.com/recaptcha/api2/anchor?k=k' width=304 height=78></iframe><textarea name=g-recaptcha-response style='display:none'>token</textarea></div>",
+        false,
+    ),
+    (
+        "<div class=grecaptcha-badge style='width:256px;height:60px'><iframe src='https://www.google.com/recaptcha/api2/anchor?k=k&size=invisible' width=256 height=60></iframe></div>",
+        false,
+    ),
     ("<script src='https://www.google.com/recaptcha/api.js?render=k'></script>", false),
     ("<div class=h-captcha data-sitekey=k></div>", false),
-    ("<div class=h-captcha data-sitekey=k data-size=invisible><iframe src='https://newassets.hcaptcha.com/captcha/v1/a' width=303 height=78></iframe></div>", false),
+    (
+        "<div class=h-captcha data-sitekey=k data-size=invisible><iframe src='https://newassets.hcaptcha.com/captcha/v1/a' width=303 height=78></iframe></div>",
+        false,
+    ),
     ("<div><div>Human check *</div><div><div class=g-recaptcha data-sitekey=k></div></div></div>", true),
     ("<div class=cf-turnstile data-sitekey=k style='width:300px;height:65px'></div>", true),
     ("<iframe title='Our video' src='/tick' width=320 height=120></iframe>", false),

@@ -339,7 +339,9 @@ fn choose_one(options: &[Choice], kind: Canonical, answer: &str) -> Option<Pick>
         Canonical::Country | Canonical::Citizenship => {
             Country::named(answer).and_then(|country| pick(options, &Want::Country(country)))
         }
-        Canonical::Location | Canonical::City | Canonical::JobLocation => pick(options, &Want::Town(&Place::parse(answer))),
+        Canonical::Location | Canonical::City | Canonical::JobLocation => {
+            pick(options, &Want::Town(&Place::parse(answer)))
+        }
         // "N/A" to whether relatives work there.
         Canonical::Relatives if is_not_applicable(answer) => {
             pick(options, &Want::Yes(false)).map(|found| Pick { fit: 0.8, ..found })

@@ -5,8 +5,8 @@
 //! (claims), the timer (deadlines). Every input goes through [`machine::decide`]; nothing is done that is not
 //! committed. A commit that is lost or in doubt ends this actor, and its successor reads the row afresh.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};

@@ -264,3 +264,41 @@ fn autopilot_sends_what_is_sure_and_asks_about_the_rest() {
         assert_eq!((world.task().status, world.task().grants), (Status::WaitingHuman, 0));
     }
 }
+
+#[test]
+fn a_check_that_comes_with_the_filled_form_is_the_persons_and_the_answers_stay() {
+    let mut world = World::queued(Mode::Copilot);
+    world.claim().unwrap();
+    world.observed(form("", ""));
+    world.plan(plan(Some("Ada"), Some("Rome")));
+    let checked = |held: FormModel| FormModel { page: PageState { blocker: Some(captcha()), ..held.page }, ..held };
+    world.filled(vec![verified("name", "Ada"), verified("town", "Rome")], checked(form("Ada", "Rome")));
+    assert_eq!(
+        (world.task().status, world.task().interaction_type.as_deref()),
+        (Status::WaitingHuman, Some("captcha"))
+    );
+    assert_eq!(code(world.approve()), RejectCode::NotReviewable);
+    let kept = &world.live.review.as_ref().unwrap().plan;
+    assert!(kept.fields.iter().all(|planned| planned.value.is_some()), "{kept:?}");
+
+    let task = world.task().id;
+    let resolve = || Action::ResolveBlocker { task };
+    let effects = world.person(resolve()).unwrap();
+    assert!(matches!(sends(&effects)[..], [JobDown::Recheck { .. }]), "the page is looked at again");
+    world.observed(form("Ada", "Rome"));
+    world.plan(plan(Some("Ada"), Some("Rome")));
+    world.filled(Vec::new(), form("Ada", "Rome"));
+    assert_eq!((world.task().status, &world.task().interaction_type), (Status::WaitingHuman, &None));
+    assert_eq!(world.task().permit_id, None);
+
+    // It ran out while the person read: no click is made, and their approval stands once it is passed again.
+    world.approve().unwrap();
+    world.ready(Vec::new(), checked(form("Ada", "Rome")));
+    assert_eq!(world.task().interaction_type.as_deref(), Some("captcha"));
+    assert_eq!(world.task().permit_id, None);
+    world.person(resolve()).unwrap();
+    world.observed(form("Ada", "Rome"));
+    world.plan(plan(Some("Ada"), Some("Rome")));
+    let effects = world.filled(Vec::new(), form("Ada", "Rome"));
+    assert!(matches!(sends(&effects)[..], [JobDown::Prepare { .. }]), "{effects:?}");
+}
