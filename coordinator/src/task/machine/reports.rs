@@ -186,6 +186,12 @@ pub(super) fn note_results(plan: &mut FillPlan, form: &FormModel, results: &[Fil
     for result in results.iter().filter(|result| result.status != FillStatus::Verified) {
         let Some(planned) = plan.fields.iter_mut().find(|planned| planned.field == result.field) else { continue };
         let held = form.field(&result.field).map_or(&Value::Empty, |field| &field.value);
+        if matches!(planned.value, Some(Value::File(_))) && held.is_empty() {
+            // A person cannot type a file: it stays planned, and is given to the page again with their approval.
+            planned.confidence = planned.confidence.min(0.3);
+            "The page did not take the file. It is given again when you approve.".clone_into(&mut planned.note);
+            continue;
+        }
         planned.value = Some(held.clone()).filter(|value| !value.is_empty());
         planned.source = planned.value.as_ref().map(|_| Source::Page);
         planned.confidence = planned.confidence.min(0.3);
