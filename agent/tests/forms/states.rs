@@ -57,6 +57,8 @@ async fn a_title_tells_job_and_company_in_either_order() {
         ("Example Gardens - Night watch", Some("Example Gardens")),
         ("Night watch | Lund | Example Gardens Careers", Some("Example Gardens")),
         ("Apply - Example Gardens Careers", Some("Example Gardens")),
+        ("Night watch - Example Gardens - Application", Some("Example Gardens")),
+        ("Easy apply - Night watch at Example Gardens", Some("Example Gardens")),
         ("Night watch", None),
     ] {
         let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("title", title).finish();

@@ -8,7 +8,7 @@ const HOSTS = [
   ['taleo', /(^|\.)taleo\.net$/], ['successfactors', /(^|\.)(successfactors\.(com|eu)|sapsf\.(com|eu))$/], ['teamtailor', /(^|\.)teamtailor(-cdn)?\.com$/], ['jazzhr', /(^|\.)(applytojob|jazz|jazzhr)\.(com|co)$/], ['breezy', /(^|\.)breezy\.hr$/],
 ];
 const MARKUP = [
-  ['workday', '[data-automation-id=applyFlowPage],[data-automation-id=pageFooterNextButton]'], ['greenhouse', '#grnhse_app,#grnhse_iframe,[id^=greenhouse]'], ['ashby', '[class*=ashby-application-form],[id^=_systemfield]'],
+  ['workday', '[data-automation-id=applyFlowPage],[data-automation-id=pageFooterNextButton]'], ['greenhouse', '#grnhse_app,#grnhse_iframe,[id^=greenhouse],.application--form,.application--container'], ['ashby', '[class*=ashby-application-form],[id^=_systemfield]'],
   ['jazzhr', '[id^=resumator-]'], ['smartrecruiters', 'oc-oneclick-form,spl-input'], ['icims', '[class*=iCIMS_],[id^=icims_]'], ['workable', '[data-ui=application-form],[data-ui=apply-button]'],
   ['teamtailor', '[name^="candidate[job_applications"]'], ['bamboohr', '[data-fabric-component]'], ['lever', '.lever-logo,.main-footer-text a[href*="lever.co"]'], ['linkedin', '.jobs-easy-apply-modal,[data-test-easy-apply-modal]'],
 ];
@@ -19,6 +19,8 @@ function systemOf() {
   if (own) return own;
   const marked = MARKUP.find(([, selector]) => document.querySelector(selector));
   if (marked) return marked[0];
+  // Its own words, on whatever domain it is embedded.
+  if (/^Job Application for .+ at .+/.test(document.title)) return 'greenhouse';
   for (const el of document.querySelectorAll('form[action],iframe[src],script[src],link[href],a[href]')) {
     if (tag(el) === 'a' && !APPLY.test(squash(el.textContent))) continue;
     try {
@@ -30,7 +32,7 @@ function systemOf() {
 }
 
 // Words of a heading or title that name the place one is at, not the job.
-const NO_TITLE = /^(apply|application|careers?|jobs?|open (positions|roles|jobs)|thank|sign|log|join|submit|error|oops|sorry|page not found|not found|404|work with us|current openings|candidate|personal|contact|welcome)\b/i;
+const NO_TITLE = /^((easy |quick )?apply( (now|here|for|to|online)\b.*)?|((job|your|my|the|start|submit|complete|online) )*application( form| for\b.*)?|careers?( (page|site|portal|at\b.*))?|jobs?( board| openings| search)?|(open|current) (positions|roles|jobs|openings)|thanks?\b.*|sign (in|up|on)\b.*|log ?in\b.*|join (us|our|the)\b.*|(error|oops|sorry|welcome|404)\b.*|(page )?not found|work with us|candidate (home|profile|portal)|(personal|contact|basic) (information|details|info|us)|contact us)$/i;
 const SITE_WORDS = /\s*\b(careers?( (page|site|portal))?|jobs?( board)?|job (openings|opportunities)|hiring|recruiting|karriere|jobbörse|vacancies)\b\s*$/i;
 
 const headings = (selector) => all(selector).filter((h) => visible(h, 1)).map((h) => ({ el: h, text: textOf(h, null, 200) })).filter((h) => h.text.length > 2 && !NO_TITLE.test(h.text) && !CLOSED_WORDS.test(h.text) && !/\b(careers|jobs|job board|career site)$/i.test(h.text));
@@ -40,13 +42,21 @@ const meta = (name) => cut(document.querySelector(`meta[property="${name}"],meta
 // Job and company out of a title such as "Gardener at Example Gardens", "Gardener | Example Gardens" or, company first,
 // "Example Gardens - Gardener". A heading that says the one half tells which half is the job.
 function titleParts(title, shown) {
-  const text = squash(title).replace(/^(job )?application for\s+/i, '').replace(/\s+(job )?application$/i, '');
+  const text = squash(title).replace(/^(job )?application for\s+/i, '').replace(/[\s–—|-]+(job )?application$/i, '');
   const at = /^(.{2,200}?)\s+(?:at|@|bei|chez)\s+([^|–—]{2,80})$/i.exec(text);
-  if (at) return { job: squash(at[1]), company: squash(at[2]).replace(SITE_WORDS, '') };
-  const parts = text.split(/\s+[-–—|·•]\s+/).map(squash).filter(Boolean);
-  if (parts.length < 2) return { job: '', company: '' };
+  if (at) {
+    const own = shown.find((h) => fold(at[1]).endsWith(fold(h.text)));
+    return { job: own?.text ?? squash(at[1]), company: squash(at[2]).replace(SITE_WORDS, '') };
+  }
+  const whole = text.split(/\s+[-–—|·•]\s+/).map(squash).filter(Boolean);
+  const parts = whole.filter((p) => !NO_TITLE.test(p));
+  if (!parts.length || whole.length < 2) return { job: '', company: '' };
+  // "Careers - Example Gardens": what is left names the site.
+  if (parts.length === 1 && !shown.some((h) => fold(h.text) === fold(parts[0]))) return { job: '', company: squash(parts[0].replace(SITE_WORDS, '')) };
   const own = parts.find((p) => shown.some((h) => fold(h.text) === fold(p)));
   const site = parts.find((p) => SITE_WORDS.test(p));
+  // Without a heading to tell by: most systems put the job first.
+  if (!own && !shown.length && !site) return { job: parts.slice(0, -1).join(' - '), company: parts.at(-1) };
   if (!own) return { job: '', company: site ? squash(site.replace(SITE_WORDS, '')) : '' };
   const rest = parts.filter((p) => p !== own).map((p) => squash(p.replace(SITE_WORDS, ''))).filter((p) => p && !NO_TITLE.test(p));
   // Between job and company a place may stand; the company is at the other end from the job.
@@ -62,7 +72,7 @@ function jobPlace(title) {
     const whole = textOf(spot, null, 200);
     // A line of facts, the place first.
     const first = [...spot.children].map((x) => textOf(x, null, 200)).find(Boolean);
-    return spot.children.length > 1 && !PLACE.test(whole) && PLACE.test(first ?? '') ? first : whole;
+    return spot.children.length > 1 && PLACE.test(first ?? '') ? first : whole;
   }
   const term = all('dt,th').find((x) => visible(x, 1) && /^(job |office |work )?(location|standort|lieu|ubicación)s?:?$/i.test(textOf(x, null, 60)));
   const told = term && term.nextElementSibling && textOf(term.nextElementSibling, null, 200);
