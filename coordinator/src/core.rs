@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use dashmap::DashMap;
-use protocol::ids::{LeaseId, NodeId, SandboxId, TaskId, UserId};
+use protocol::ids::{LeaseId, NodeId, SandboxId, TaskId};
 use ractor::ActorRef;
 use store::Store;
 use store::bus::Bus;
@@ -34,8 +34,6 @@ pub struct Settings {
 pub struct LiveTask {
     pub actor: ActorRef<TaskMsg>,
     pub depth: Arc<AtomicUsize>,
-    /// Whose task it is, once its row has been read; for passing figures.
-    pub user: Arc<OnceLock<UserId>>,
 }
 
 impl LiveTask {

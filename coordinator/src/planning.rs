@@ -51,7 +51,7 @@ async fn gather(core: &Core, live: &Live) -> anyhow::Result<Facts> {
     }
     known.given = given(live);
     known.accepts_privacy_notices =
-        person.preferences.get("acceptPrivacyNotices").and_then(serde_json::Value::as_bool).unwrap_or(false);
+        person.preferences.get("acceptPrivacyNotices").and_then(serde_json::Value::as_bool).unwrap_or(true);
     Ok(known)
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::event::Passing;
 use protocol::ids::{LeaseId, SandboxId, TaskId};
 use protocol::wire::VERSION_MAX;
 use protocol::wire::message::{
@@ -12,7 +11,7 @@ use protocol::wire::message::{
 };
 use ractor::rpc::CallResult;
 use sha2::{Digest as _, Sha256};
-use store::bus::{Frame, Message};
+use store::bus::Frame;
 use store::files::FilesError;
 use store::tasks::NewArtifact;
 use tracing::warn;
@@ -173,19 +172,7 @@ impl Sessions for CoreSessions {
 
     fn progress(&self, sandbox: SandboxId, lease: LeaseId, progress: Progress) {
         let Some(task) = self.task_of(sandbox, lease) else { return };
-        let passing = Passing::FieldFilled {
-            task_id: task,
-            field_id: progress.field,
-            label: String::new(),
-            done: progress.done,
-            total: progress.total,
-        };
-        let Some(live) = self.core.tasks.get(&task).map(|live| live.clone()) else { return };
-        if let Some(user) = live.user.get().copied()
-            && let Ok(json) = serde_json::to_string(&passing)
-        {
-            self.core.bus.publish(Message { user, seq: None, json: json.into() });
-        }
+        self.tasks.progress(task, progress);
     }
 
     async fn artifact(&self, sandbox: SandboxId, header: ArtifactHeader, bytes: Bytes) -> Result<(), ArtifactRefused> {

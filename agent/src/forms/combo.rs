@@ -18,8 +18,11 @@ use crate::cdp::{Error, Key, PageSession};
 /// How long a list that was opened by a click may take to show anything. One that shows a sign of loading gets
 /// [`SEARCH`].
 const OPEN: Duration = Duration::from_millis(350);
-/// A list opened only to be read; one that stays empty this long is a typeahead.
+/// A list opened only to be read; a box that searches and stays empty this long is a typeahead.
 const PEEK: Duration = Duration::from_millis(160);
+/// A button, or a box that does not say that it searches, has a list: it is given longer to draw it, and one that came
+/// late would be taken for the next field's.
+const PEEK_LIST: Duration = Duration::from_millis(450);
 const PEEK_LOADING: Duration = Duration::from_millis(900);
 /// How long a widget may take to show what was picked.
 const SHOW: Duration = Duration::from_millis(600);
@@ -43,6 +46,9 @@ pub(super) struct Opening {
     /// Its own box takes text.
     #[serde(default)]
     pub types: bool,
+    /// It says of itself that it lists what is typed.
+    #[serde(default)]
+    searches: bool,
     #[serde(default)]
     chosen: Vec<String>,
 }
@@ -114,7 +120,8 @@ pub(super) async fn options(
 /// Opens a list to read it, and shuts it again. `None` when it shows nothing before something is typed.
 pub(super) async fn peek(page: &PageSession, place: &Place) -> Result<Option<(Vec<Choice>, bool)>, Error> {
     let Some(opening) = open(page, place).await? else { return Ok(None) };
-    let shown = options(page, place, None, PEEK_LOADING, PEEK, Duration::from_millis(15)).await?;
+    let idle = if opening.types && opening.searches { PEEK } else { PEEK_LIST };
+    let shown = options(page, place, None, PEEK_LOADING, idle, Duration::from_millis(15)).await?;
     shut(page, place, &opening).await?;
     if shown.labels.is_empty() {
         return Ok(None);
@@ -273,15 +280,17 @@ async fn settle_choice(
     let argument = json!({"key": place.key, "before": opening.chosen, "label": option, "ms": SHOW.as_millis()});
     let now: Vec<String> = call(page, &place.frame, "awaitChosen", argument, SHOW).await?;
     let same = |a: &str, b: &str| fold(a) == fold(b);
-    if multiple || now.iter().any(|n| same(n, label)) {
+    if multiple || now.iter().any(|n| same(n, label) || same(n, &option)) {
         return Ok(Outcome::Entered.into());
     }
     if now.iter().any(|n| others.iter().any(|other| same(n, other))) {
         return Ok(failed("the list took another option").into());
     }
-    // Shown in other words: "+1" for a country. Only believed when the click changed what is shown.
+    // Shown in other words: "+1" for a country. Only believed when the click changed what is shown, or left a part of
+    // the option's own words.
     let changed = now != opening.chosen && !now.is_empty();
-    let picked = changed.then_some(Picked { label: option, shown: now });
+    let part = matches!(now.as_slice(), [shown] if fold(&option).split(' ').any(|word| word == fold(shown)));
+    let picked = (changed || part).then_some(Picked { label: option, shown: now });
     Ok(Entry { outcome: Outcome::Entered, picked, unlisted: false })
 }
 

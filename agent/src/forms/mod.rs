@@ -10,6 +10,7 @@ mod fill;
 mod model;
 mod observe;
 mod page;
+mod place;
 mod script;
 mod search;
 mod submit;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chromiumoxide::cdp::browser_protocol::emulation::SetScrollbarsHiddenParams;
 use protocol::form::{Blocker, FieldKind, FormModel};
 use protocol::plan::FillResult;
 use protocol::task::{ErrorCode, Failure, FailureClass, InteractionKind};
@@ -55,6 +56,12 @@ struct Spot {
     hit: bool,
     x: f64,
     y: f64,
+}
+
+/// A scrollbar takes its width from the page where it is looked at and not where it is photographed: what is centred
+/// would stand half of it beside its outline.
+async fn hide_scrollbars(page: &PageSession) -> Result<(), Error> {
+    page.root().run(SetScrollbarsHiddenParams::new(true)).await.map(|_| ())
 }
 
 fn page_failure(code: ErrorCode, message: &str) -> Failure {
@@ -172,6 +179,7 @@ impl FormPage {
         if let Some(popup) = self.page.take_popup().await {
             let popup = popup?;
             popup.bring_to_front().await?;
+            hide_scrollbars(&popup).await?;
             self.page = popup;
             self.memory = Memory::default();
         }
@@ -226,6 +234,7 @@ impl Page for FormPage {
         if !self.armed {
             self.page.add_script(ENGINE, World::Isolated).await?;
             self.page.add_script(GUARD, World::Main).await?;
+            hide_scrollbars(&self.page).await?;
             self.armed = true;
         }
         self.memory = Memory::default();
@@ -270,7 +279,9 @@ impl Page for FormPage {
         if seen.model.fields.is_empty() && !is_settled(&seen.model) {
             return Err(page_failure(ErrorCode::NotAForm, "the page has no application form"));
         }
-        if seen.model.page.blocker.is_none() && self.peek().await? {
+        // A form that waits for a captcha is read like any other: it is filled once a person has passed it.
+        let readable = |blocker: &Blocker| blocker.kind == InteractionKind::Captcha;
+        if seen.model.page.blocker.as_ref().is_none_or(readable) && self.peek().await? {
             seen = self.look().await?;
         }
         Ok(seen.model)

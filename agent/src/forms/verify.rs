@@ -4,6 +4,8 @@
 use chrono::NaiveDate;
 use protocol::form::{Field, FieldKind, Value};
 
+use super::place::same_place;
+
 /// Digits that a telephone number must have in common before a prefix of either may differ (the country code).
 const TEL_DIGITS_MIN: usize = 7;
 
@@ -49,7 +51,8 @@ pub(super) fn holds(field: &Field, wanted: &Value, got: &Value) -> bool {
                 folded.sort();
                 folded
             };
-            sorted(wanted) == sorted(got) || (wanted.len() == 1 && got.len() == 1 && stands_for(&wanted[0], &got[0]))
+            sorted(wanted) == sorted(got)
+                || (wanted.len() == 1 && got.len() == 1 && says(field.kind, &wanted[0], &got[0]))
         }
         (Value::Checked(wanted), Value::Checked(got)) => wanted == got,
         (Value::File(wanted), Value::File(got)) => {
@@ -57,6 +60,12 @@ pub(super) fn holds(field: &Field, wanted: &Value, got: &Value) -> bool {
         }
         _ => false,
     }
+}
+
+/// The page shows a choice in more or other words than it was asked in. Places go by their codes only in lists that
+/// are searched.
+fn says(kind: FieldKind, wanted: &str, got: &str) -> bool {
+    stands_for(wanted, got) || (kind == FieldKind::Combobox && same_place(wanted, got))
 }
 
 /// The shorter label begins the longer one and ends there at the end of a word.

@@ -7,5 +7,7 @@ mod fill;
 mod guard;
 mod https;
 mod observe;
+mod states;
+mod styles;
 mod submit;
 mod world;

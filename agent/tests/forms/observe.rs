@@ -91,7 +91,8 @@ async fn a_posting_leads_to_its_form_in_a_new_tab_and_a_frame_is_read_like_a_pag
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_open_form_says_what_it_is() {
     let mut world = World::start().await;
-    assert!(world.see(&world.url("/closed")).await.page.closed);
+    let closed = world.see(&world.url("/closed")).await.page;
+    assert_eq!((closed.closed, closed.job_title), (true, None), "a notice is no job title");
     let login = world.see(&world.url("/login")).await;
     assert_eq!(login.page.blocker.map(|b| b.kind), Some(InteractionKind::LoginRequired));
     let missing = world.page.open(&world.url("/p/nothing")).await.unwrap_err();

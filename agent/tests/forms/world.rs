@@ -26,6 +26,8 @@ use valet_agent::page::{Files, Page as _};
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 const WIDGETS: &str = include_str!("pages/widgets.html");
+const STYLES: &str = include_str!("pages/styles.html");
+const CHECK: &str = include_str!("pages/check.html");
 const SIMPLE: &str = include_str!("pages/simple.html");
 
 /// What the site saw and how it answers.
@@ -51,6 +53,8 @@ async fn page(
 ) -> Response {
     let source = match name.as_str() {
         "widgets" => WIDGETS,
+        "styles" => STYLES,
+        "check" => CHECK,
         "simple" => SIMPLE,
         _ => return (StatusCode::NOT_FOUND, Html("gone")).into_response(),
     };
@@ -59,6 +63,8 @@ async fn page(
         ("attrs", ""),
         ("script", ""),
         ("notice", ""),
+        ("title", "Night watch"),
+        ("check", ""),
         ("button", "<button>Submit application</button>"),
     ];
     for (hole, value) in defaults {
@@ -158,7 +164,8 @@ impl World {
             .route("/apply", post(apply))
             .route("/thanks", get(|| async { Html(THANKS) }))
             .route("/posting", get(|| async { Html("<title>Night watch</title><h1>Night watch</h1><p>Stay awake.</p><form role=search><input type=search></form><a href='/p/simple' target=_blank>Apply now</a>") }))
-            .route("/closed", get(|| async { Html("<title>Job</title><h1>Night watch</h1><p>This position has been filled.</p>") }))
+            .route("/tick", get(|| async { Html("<span role=checkbox aria-checked=false>I am human</span>") }))
+            .route("/closed", get(|| async { Html("<title>This job is no longer open</title><h1>This job is no longer open</h1><p>Night watch: this position has been filled.</p>") }))
             .route("/login", get(|| async { Html("<title>Sign in</title><h1>Sign in to continue</h1><form><label>E-mail<input type=email></label><label>Password<input type=password></label><button>Sign in</button></form>") }))
             .route("/frame", get(|| async { Html("<title>Careers</title><h1>Careers</h1><iframe src='/p/simple' width=800 height=500></iframe>") }))
             .with_state(Shared { site: site.clone(), breaking });
@@ -189,6 +196,12 @@ impl World {
     pub fn simple(&self, holes: &[(&str, &str)]) -> String {
         let query: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(holes).finish();
         self.url(&format!("/p/simple?{query}"))
+    }
+
+    /// The page with a check for a person in its form.
+    pub fn check(&self, check: &str) -> String {
+        let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("check", check).finish();
+        self.url(&format!("/p/check?{query}"))
     }
 
     /// Opens and reads a page.

@@ -254,6 +254,7 @@ fn place_words(scope: &Scope) -> Vec<String> {
 fn same_place(a: &Scope, b: &Scope) -> bool {
     match (a.place, b.place) {
         (Where::Country(a), Where::Country(b)) => a == b,
+        (Where::Region(a), Where::Region(b)) => a == b,
         (Where::Home, _) => true,
         _ => false,
     }

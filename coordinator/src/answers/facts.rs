@@ -21,8 +21,8 @@ pub struct Facts {
     pub cover_letter: Option<String>,
     /// What the person entered for this very task (edits at review, answers to its questions).
     pub given: Vec<Given>,
-    /// The person's standing word, given once in the settings, that plain privacy notices may be ticked for them.
-    /// They still see each at review. Never covers certifications, signatures or arbitration.
+    /// Plain privacy notices are ticked for the person to check at review, which stops autopilot; off when they said so
+    /// in the settings. Never covers certifications, signatures or arbitration.
     pub accepts_privacy_notices: bool,
     /// The day to count years of experience to.
     pub today: NaiveDate,
@@ -41,7 +41,7 @@ impl Facts {
             cover_letter_file: None,
             cover_letter: None,
             given: Vec::new(),
-            accepts_privacy_notices: false,
+            accepts_privacy_notices: true,
             today,
         }
     }

@@ -361,7 +361,7 @@ const SENTENCES: &[(Canonical, f32, &[&str])] = &[
         "legally authori*|eligible|entitled|permitted|able|allowed & work|employ*",
         "eligible|eligibility & work|employment & !rehire & !bonus", "right to work", "rights to work",
         "work|working permit|authorization|authorisation|rights", "legal right & work",
-        "permitted|entitled|allowed to work & !remote*", "autorizado|autorizada|permiso para|de trabajar|trabajo",
+        "permitted|entitled|allowed to work & !remote*", "permission|permit|authority & to work|be & !remote* & !home", "autorizado|autorizada|permiso para|de trabajar|trabajo",
         "autorise* a travailler", "permis de travail", "arbeitserlaubnis|arbeitsgenehmigung",
         "arbeiten & berechtigt|duerfen", "autorizacao & trabalh*", "autorizado|autorizada & trabalhar",
         "work without & sponsor*", "eligible to work & sponsor*", "right to work & sponsor*",
@@ -552,6 +552,7 @@ const SENTENCES: &[(Canonical, f32, &[&str])] = &[
         "politica de privacidad|privacidade", "politique de confidentialite", "datenschutz*",
         "consentimiento & datos", "proteccion de datos", "donnees personnelles & accept*|consen*",
         "candidate & privacy|data & notice|policy|consent|agree",
+        "agree|consent|allow & my|your data|information & keep|hold|save|use|store|retain & !future",
     ]),
     (ConsentMarketing, 0.96, &[
 

@@ -4,7 +4,7 @@
 use protocol::form::Choice;
 
 use super::derive::DegreeLevel;
-use super::geo::{Country, State};
+use super::geo::{Country, Place, State};
 use super::text::{has_phrase, normalise, similarity, words};
 
 mod identity;
@@ -28,6 +28,8 @@ pub enum Want<'a> {
     /// The country of a phone number, possibly by its code alone.
     Dial(&'static Country),
     State(&'static State),
+    /// A town, by its parts: "Portland, OR" is "Portland, Oregon, United States".
+    Town(&'a Place),
     Degree {
         level: Option<DegreeLevel>,
         text: &'a str,
@@ -83,6 +85,7 @@ pub fn pick(options: &[Choice], want: &Want<'_>) -> Option<Pick> {
             })
         })
         .or_else(|| by_words(&labels, state.name)),
+        Want::Town(place) => by_town(&labels, place),
         Want::Degree { level, text } => by_degree(&labels, *level, text),
         Want::Number(number) => ranges::number(&labels, *number),
         Want::Days(days) => ranges::days(&labels, *days),
@@ -90,6 +93,18 @@ pub fn pick(options: &[Choice], want: &Want<'_>) -> Option<Pick> {
         Want::Identity(identity, text) => same_words(&labels, text).or_else(|| identity::pick(&labels, *identity)),
         Want::HeardFrom(text) => heard_from(&labels, text),
     }
+}
+
+/// The one option that names the town, and neither a state nor a country that is not the place's.
+fn by_town(labels: &[(usize, &str)], place: &Place) -> Option<Pick> {
+    let city = normalise(place.city.as_deref()?);
+    unique(labels, MEANING, |label| {
+        let other = Place::parse(label);
+        let agrees = |a: Option<&str>, b: Option<&str>| a.is_none() || b.is_none() || a == b;
+        other.city.as_deref().is_some_and(|name| normalise(name) == city)
+            && agrees(place.state.map(|s| s.code), other.state.map(|s| s.code))
+            && agrees(place.country.map(|c| c.code), other.country.map(|c| c.code))
+    })
 }
 
 /// "Select…", "--", "Please choose": what a list shows before anything is chosen.

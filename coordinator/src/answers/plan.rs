@@ -278,7 +278,7 @@ impl Planner<'_> {
         })
     }
 
-    /// A plain privacy notice: ticked only on the person's standing word or their bank, and shown to them always.
+    /// A plain privacy notice: ticked for the person unless they do not want that, and shown to them always.
     fn privacy(&self, field: &Field, class: &Class, mut planned: PlannedField) -> PlannedField {
         planned.ask = true;
         "Read the notice and agree yourself".clone_into(&mut planned.note);
@@ -292,7 +292,7 @@ impl Planner<'_> {
                 planned.qa_entry = Some(found.entry.id);
                 (Source::QaBank, "Your answer on privacy notices")
             }
-            None if self.facts.accepts_privacy_notices => (Source::Profile, "Your setting: accept privacy notices"),
+            None if self.facts.accepts_privacy_notices => (Source::Default, "The form's privacy notice"),
             None => return planned,
         };
         if let Some(Rendered { value, fit }) = agree(field) {
@@ -300,7 +300,7 @@ impl Planner<'_> {
             planned.source = Some(source);
             detail.clone_into(&mut planned.source_detail);
             planned.confidence = class.confidence * fit;
-            "Ticked for you to check".clone_into(&mut planned.note);
+            "Ticked for you: read the notice before you send".clone_into(&mut planned.note);
         }
         planned
     }

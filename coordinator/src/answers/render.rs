@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use protocol::form::{Choice, Field, FieldKind, Value};
 
 use super::derive::{DegreeLevel, Month};
-use super::geo::{Country, State};
+use super::geo::{Country, Place, State};
 use super::kind::Canonical;
 use super::options::{Identity, Pick, Want, identity_of, is_placeholder, numbers_in, pick, polarity, unit_days};
 use super::text::{normalise, words};
@@ -338,6 +338,9 @@ fn choose_one(options: &[Choice], kind: Canonical, answer: &str) -> Option<Pick>
         }
         Canonical::Country | Canonical::Citizenship => {
             Country::named(answer).and_then(|country| pick(options, &Want::Country(country)))
+        }
+        Canonical::Location | Canonical::City | Canonical::JobLocation => {
+            pick(options, &Want::Town(&Place::parse(answer)))
         }
         // "N/A" to whether relatives work there.
         Canonical::Relatives if is_not_applicable(answer) => {

@@ -91,6 +91,8 @@ const NOT_NAMES: &[&str] = &[
 pub enum Where {
     /// A country, by its words or by where the job is.
     Country(&'static Country),
+    /// A region of several countries: an answer for one of them does not hold in it, nor the other way round.
+    Region(&'static str),
     /// None named: the country the person lives in.
     Home,
     /// Several, or "where this job is located" without knowing where: not answerable from one answer.
@@ -140,9 +142,10 @@ impl Scope {
     /// The scope of a question by its words alone.
     #[must_use]
     pub fn of_question(text: &str) -> Self {
-        let place = match countries_in(text).as_slice() {
-            [] => Where::Home,
-            [country] => Where::Country(country),
+        let place = match (countries_in(text).as_slice(), region_in(text)) {
+            ([], Some(region)) => Where::Region(region),
+            ([], None) => Where::Home,
+            ([country], None) => Where::Country(country),
             _ => Where::Unclear,
         };
         let all = words(text);
@@ -159,8 +162,11 @@ impl Scope {
         let country = |place: Where| match place {
             Where::Country(country) => Some(Some(country)),
             Where::Home => Some(home),
-            Where::Unclear => None,
+            Where::Region(_) | Where::Unclear => None,
         };
+        if let (Where::Region(a), Where::Region(b)) = (self.place, other.place) {
+            return a == b;
+        }
         match (country(self.place), country(other.place)) {
             (Some(a), Some(b)) => a == b,
             _ => false,
@@ -175,8 +181,36 @@ impl Scope {
     }
 }
 
+/// The region of several countries that a text names.
+fn region_in(text: &str) -> Option<&'static str> {
+    const REGIONS: &[(&str, &[&str])] = &[
+        ("eu", &["european union", "european economic area", "schengen", "schengen area", "eu eea"]),
+        ("europe", &["europe", "emea"]),
+        ("apac", &["apac", "asia pacific", "asia"]),
+        ("latam", &["latam", "latin america", "south america"]),
+        ("north america", &["north america"]),
+        ("middle east", &["middle east", "gcc"]),
+        ("africa", &["africa"]),
+    ];
+    let all = words(text);
+    let found = REGIONS.iter().find(|(_, names)| names.iter().any(|name| has_phrase(&all, name)));
+    // "EU" is a region, "eu" a Portuguese "I".
+    let code = || text.split(|c: char| !c.is_alphanumeric()).any(|word| matches!(word, "EU" | "EEA")).then_some("eu");
+    let named = found.map(|(region, _)| *region);
+    // "South Africa" is a country.
+    named.filter(|region| *region != "africa" || !has_phrase(&all, "south africa")).or_else(code)
+}
+
 /// The country of the job as the page says it; home when it says nothing, or only that it is remote.
 fn where_job_is(form: &FormModel) -> Where {
+    match (named_place(form), countries_in(form.page.job_title.as_deref().unwrap_or_default()).as_slice()) {
+        // "Architect (United Kingdom)", remote.
+        (Where::Home | Where::Unclear, [country]) => Where::Country(country),
+        (place, _) => place,
+    }
+}
+
+fn named_place(form: &FormModel) -> Where {
     let Some(text) = form.page.job_location.as_deref().filter(|text| !normalise(text).is_empty()) else {
         return Where::Home;
     };

@@ -5,15 +5,18 @@
 //! (claims), the timer (deadlines). Every input goes through [`machine::decide`]; nothing is done that is not
 //! committed. A commit that is lost or in doubt ends this actor, and its successor reads the row afresh.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use protocol::cluster::{RejectCode, Rejected};
+use protocol::event::Passing;
 use protocol::ids::{CommandId, PermitId, TaskId, UserId};
+use protocol::wire::message::Progress;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use ractor_cluster::RactorMessage;
+use store::bus::Message;
 use store::tasks::{self, Adopted};
 use tracing::{debug, info, warn};
 
@@ -32,6 +35,8 @@ pub enum TaskMsg {
         input: Input,
         reply: Option<RpcReplyPort<Applied>>,
     },
+    /// A passing figure from the agent.
+    Progress(Progress),
     /// Do again what is owed to the world: the actor was activated, or the agent is back.
     Owed,
     /// Leave memory if nothing came since the given count of messages.
@@ -56,14 +61,12 @@ pub struct TaskArgs {
     pub core: Arc<Core>,
     pub id: TaskId,
     pub depth: Arc<AtomicUsize>,
-    pub user: Arc<OnceLock<UserId>>,
 }
 
 pub struct TaskState {
     core: Arc<Core>,
     id: TaskId,
     depth: Arc<AtomicUsize>,
-    user: Arc<OnceLock<UserId>>,
     /// `None` when there is no such task.
     live: Option<Live>,
     handled: u64,
@@ -75,7 +78,7 @@ impl Actor for TaskActor {
     type Arguments = TaskArgs;
 
     async fn pre_start(&self, _: ActorRef<TaskMsg>, args: TaskArgs) -> Result<TaskState, ActorProcessingErr> {
-        Ok(TaskState { core: args.core, id: args.id, depth: args.depth, user: args.user, live: None, handled: 0 })
+        Ok(TaskState { core: args.core, id: args.id, depth: args.depth, live: None, handled: 0 })
     }
 
     /// First start and restart are one path: read the row (fencing off whoever owned it before) and repeat what is
@@ -91,7 +94,6 @@ impl Actor for TaskActor {
             Adopted::NotOurs => return Err(Lost::NotOwner.into()),
         };
         if let Some(live) = &state.live {
-            let _ = state.user.set(live.task.user_id);
             state.core.follow_lease(&live.task);
         }
         state.perform_owed(&me);
@@ -119,6 +121,10 @@ impl Actor for TaskActor {
                     let _ = reply.send(applied);
                 }
             }
+            TaskMsg::Progress(progress) => {
+                state.depth.fetch_sub(1, Ordering::Relaxed);
+                state.tell_progress(progress);
+            }
             TaskMsg::Owed => state.perform_owed(&me),
             TaskMsg::IdleSince(handled) => {
                 if handled == state.handled {
@@ -138,6 +144,22 @@ fn at() -> At {
 }
 
 impl TaskState {
+    /// Says which field was filled, in the form's words.
+    fn tell_progress(&self, progress: Progress) {
+        let Some(live) = &self.live else { return };
+        let field = live.review.as_ref().and_then(|review| review.form.field(&progress.field));
+        let passing = Passing::FieldFilled {
+            task_id: self.id,
+            label: field.map(|field| field.label.clone()).unwrap_or_default(),
+            field_id: progress.field,
+            done: progress.done,
+            total: progress.total,
+        };
+        if let Ok(json) = serde_json::to_string(&passing) {
+            self.core.bus.publish(Message { user: live.task.user_id, seq: None, json: json.into() });
+        }
+    }
+
     /// Decide, commit, act. The outer error means that the row is in doubt or somebody else's, so this actor dies.
     async fn apply(
         &mut self,

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use protocol::ids::{LeaseId, TaskId, UserId};
+use protocol::wire::message::Progress;
 use ractor::rpc::CallResult;
 
 use super::actor::{Applied, TaskMsg};
@@ -96,6 +97,16 @@ impl Tasks {
     /// The page under this lease is gone.
     pub async fn lease_lost(&self, task: TaskId, lease: LeaseId, permit_used: Option<bool>) -> Result<(), TaskError> {
         self.input(task, None, Input::LeaseLost { lease, permit_used }).await.map(|_| ())
+    }
+
+    /// A field was filled. For whoever looks: a task that is not live, or has too much to do, does not say it.
+    pub fn progress(&self, task: TaskId, progress: Progress) {
+        let Some(live) = self.core.tasks.get(&task).map(|live| live.clone()) else { return };
+        if live.depth.fetch_add(1, Ordering::Relaxed) >= MAILBOX_MAX
+            || live.actor.cast(TaskMsg::Progress(progress)).is_err()
+        {
+            live.depth.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// Has the task do again what it owes: its agent is back.

@@ -6,8 +6,8 @@
 //! tens of thousands of children is slow to stop.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use protocol::ids::TaskId;
@@ -83,16 +83,10 @@ impl Actor for TaskSupervisor {
             Some(live) => live,
             None => {
                 let depth = Arc::new(AtomicUsize::new(0));
-                let user = Arc::new(OnceLock::new());
-                let args = TaskArgs {
-                    core: Arc::clone(&state.core),
-                    id: task,
-                    depth: Arc::clone(&depth),
-                    user: Arc::clone(&user),
-                };
+                let args = TaskArgs { core: Arc::clone(&state.core), id: task, depth: Arc::clone(&depth) };
                 // Starting waits for nothing: the row is read once the actor runs.
                 let (actor, _) = TaskActor::spawn_linked(None, TaskActor, args, me.get_cell()).await?;
-                let live = LiveTask { actor, depth, user };
+                let live = LiveTask { actor, depth };
                 state.children.insert(live.actor.get_id(), task);
                 state.core.tasks.insert(task, live.clone());
                 live

@@ -2,9 +2,11 @@
 
 use protocol::cluster::Action;
 use protocol::ids::{SandboxId, TaskId};
+use protocol::plan::FillStatus;
 use protocol::task::{Outcome, Phase, Status};
-use protocol::wire::message::{JobDown, Report, SubmitOutcome};
+use protocol::wire::message::{JobDown, Progress, Report, SubmitOutcome};
 use sqlx::PgPool;
+use store::bus::Signal;
 use store::tasks::PermitState;
 
 use super::support::{Node, created, sandbox, user};
@@ -135,5 +137,25 @@ async fn a_killed_actor_comes_back_with_the_next_message(pool: PgPool) {
     actor.kill();
     node.report(task, Report::Phase(Phase::Analyzing)).await;
     assert_eq!(node.row(task).await.phase, Some(Phase::Analyzing));
+    node.kill().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_filled_field_is_told_by_its_label(pool: PgPool) {
+    let (sandbox, epoch) = sandbox(&pool, 1).await;
+    let mut node = Node::start(&pool, sandbox).await;
+    let task = at_phase(&mut node, &pool, sandbox, epoch, Phase::Filling).await;
+    let mut heard = node.core.bus.subscribe();
+    node.tasks.progress(task, Progress { done: 1, total: 2, field: "town".into(), status: FillStatus::Verified });
+    let told = loop {
+        if let Signal::Message(message) = heard.recv().await.unwrap()
+            && message.seq.is_none()
+        {
+            break message;
+        }
+    };
+    let told: serde_json::Value = serde_json::from_str(&told.json).unwrap();
+    assert_eq!((&told["type"], &told["label"]), (&"field_filled".into(), &"Favourite town".into()), "{told}");
+    assert_eq!((&told["fieldId"], &told["done"], &told["total"]), (&"town".into(), &1.into(), &2.into()), "{told}");
     node.kill().await;
 }

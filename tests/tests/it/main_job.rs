@@ -10,6 +10,7 @@ async fn with_answers(valet: &Valet) -> (Person, String) {
     person.remember("work_authorization", "Are you legally authorized to work in the United States?", "Yes").await;
     person.remember("work_authorization", "Will you require visa sponsorship?", "No").await;
     person.remember("availability", "What is your notice period?", "2 weeks").await;
+    person.remember("availability", "When can you start?", "2027-01-11").await;
     let resume = person.with_resume().await;
     (person, resume)
 }
@@ -57,7 +58,8 @@ async fn one_application_is_filled_reviewed_and_sent_once() {
 async fn other_styles_of_form_are_filled_and_sent() {
     let valet = Valet::start().await;
     let (person, resume) = with_answers(&valet).await;
-    for (sent, path) in ["/lever/product-designer", "/ashby/frontend-engineer"].into_iter().enumerate() {
+    let paths = ["/lever/product-designer", "/ashby/frontend-engineer", "/workday/operations-analyst"];
+    for (sent, path) in paths.into_iter().enumerate() {
         let done = person.apply_and_submit(&valet.job(path), &resume).await;
         assert_eq!(done["status"], "completed", "{path}: {done:#}");
         assert_eq!(valet.submission_count().await, sent as u64 + 1, "{path}");

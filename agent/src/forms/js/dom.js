@@ -123,10 +123,13 @@ function sizeOf(el) {
 
 // What was measured, kept while one look at a page that does not change meanwhile goes on.
 let sizes = null;
+// The complaints found by it, by field.
+let told = null;
 function still(look) {
   if (sizes) return look();
   sizes = new Map();
-  try { return look(); } finally { sizes = null; flat = null; }
+  told = new Map();
+  try { return look(); } finally { sizes = null; told = null; flat = null; }
 }
 
 function outside(el, box) {

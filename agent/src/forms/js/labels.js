@@ -27,7 +27,25 @@ const notLabel = (node) =>
   node.matches('[role=alert],[aria-live],[role=status],[role=tooltip],button,[role=button],[hidden]') ||
   /(^|[-_ ])(error|invalid|feedback|tooltip|counter|charcount)([-_ ]|$)/i.test(node.getAttribute('class') ?? '');
 
-const spoken = (el) => textOf(el, notLabel) || squash(el.textContent);
+const COMPLAINS = /\b(required|invalid|error|missing|please|must|cannot|can't|enter (a|an|your)|not (a |an )?(valid|accepted|allowed|supported|recogni[sz]ed)|too (long|short|large|big)|failed|could not|couldn't|unable|incorrect|wrong|obligatoire|erforderlich|ungültig|obligatorio|pflichtfeld)\b/i;
+const JUST_A_MARK = /^\W*(required|mandatory|optional)\W*$/i;
+
+// Drawn in a warning colour: red well above the other parts.
+function reddish(el) {
+  const parts = /^rgba?\((\d+), (\d+), (\d+)/.exec(getComputedStyle(el).color);
+  if (!parts) return false;
+  const [red, green, blue] = parts.slice(1).map(Number);
+  return red > 120 && red > green * 1.4 && red > blue * 1.4;
+}
+
+// A message that stands inside a label and is none of its words.
+const scolds = (node) => node.matches('p,span,div,small,em,strong') && !node.childElementCount && node.textContent.length > 8 && COMPLAINS.test(node.textContent) && reddish(node);
+
+// The words of a label. What its control names as description or error is not among them: those come and go.
+function spoken(el) {
+  const apart = tag(el) === 'label' ? new Set(all('input,select,textarea', el).flatMap((c) => [...byIds(c, c.getAttribute('aria-describedby')), ...byIds(c, c.getAttribute('aria-errormessage'))])) : null;
+  return textOf(el, (n) => notLabel(n) || Boolean(apart?.has(n)) || scolds(n)) || squash(el.textContent);
+}
 
 function labelElements(el) {
   const found = [...(el.labels ?? [])];
@@ -132,20 +150,28 @@ function groupText(els) {
     if (!at.matches('fieldset,[role=group],[role=radiogroup]')) continue;
     if (otherFieldIn(at, own)) return null;
     const named = nameOf(at);
-    if (useful(named)) return { text: named, el: at };
+    if (useful(named)) return { text: named, els: namers(at) };
   }
   return null;
 }
 
 const otherFieldIn = (at, own) => all(FIELDISH, at).some((x) => !own.has(x) && visible(x));
 
+const legendOf = (at) => (tag(at) === 'fieldset' ? [...at.children].find((c) => tag(c) === 'legend') ?? at.querySelector('legend') : null);
+
 // The accessible name of a container.
 function nameOf(at) {
   const by = byIds(at, at.getAttribute('aria-labelledby')).map(spoken).join(' ');
   if (squash(by)) return squash(by);
   if (attr(at, 'aria-label')) return attr(at, 'aria-label');
-  const legend = tag(at) === 'fieldset' ? [...at.children].find((c) => tag(c) === 'legend') ?? at.querySelector('legend') : null;
+  const legend = legendOf(at);
   return legend ? spoken(legend) : '';
+}
+
+// The elements that name a container: a mark drawn behind the name is drawn behind them.
+function namers(at) {
+  const by = byIds(at, at.getAttribute('aria-labelledby')).filter((x) => squash(spoken(x)));
+  return by.length ? by : [legendOf(at)].filter(Boolean);
 }
 
 // Attributes of custom elements around a field in a shadow root.
@@ -185,7 +211,7 @@ function labelOf(els, group, file, heading = '') {
   const wanting = group || file || !tries.some((t) => useful(t.raw));
   if (wanting) {
     const around = groupText(els);
-    if (around) put(around.text, around.el);
+    if (around) put(around.text, ...around.els);
     put(tableHeader(el));
     const before = precedingText(els);
     if (before) {
@@ -246,10 +272,30 @@ function describe(els, error) {
   return isPlaceholder(text) ? '' : cut(text);
 }
 
-// The page's complaint about the field, when it shows one.
+// A message beside the field that only its place, words and colour show to be one. Of `flagged` fields less is asked.
+function spokenComplaint(els, own, flagged) {
+  const known = els.flatMap((e) => [...labelElements(e).filter((l) => !holds(l, e)), ...byIds(e, e.getAttribute('aria-labelledby'))]);
+  for (const at of ancestors(els[0], 5)) {
+    if (at.matches('form,body') || otherFieldIn(at, own)) return null;
+    const spots = all('p,span,div,small,li,strong,em,output', at).filter((x) => (flagged || reddish(x)) && visible(x, 1) && !x.querySelector(FIELDISH) && !known.some((k) => k.contains(x)) && !els.some((e) => holds(x, e)) && !closest(x, 'button,[role=button],[role=option],legend,h1,h2,h3,h4', 4));
+    const says = (x) => { const text = textOf(x, null, 300); return text.length > 5 && text.length <= 250 && useful(text) && !JUST_A_MARK.test(text) && COMPLAINS.test(text); };
+    const after = (x) => Boolean(x.compareDocumentPosition(els.at(-1)) & Node.DOCUMENT_POSITION_PRECEDING);
+    const found = spots.find((x) => reddish(x) && says(x)) ?? (flagged ? spots.find((x) => after(x) && says(x)) : null);
+    if (found) return found;
+  }
+  return null;
+}
+
+// The page's complaint about the field, when it shows one; looked for once in a look at a page that stands still.
 function complaint(els) {
+  if (!told) return findComplaint(els);
+  if (!told.has(els[0])) told.set(els[0], findComplaint(els));
+  return told.get(els[0]);
+}
+
+function findComplaint(els) {
   const own = new Set(els);
-  const flagged = els.some((e) => e.getAttribute('aria-invalid') === 'true') || closest(els[0], '[aria-invalid=true]', 3);
+  const flagged = els.some((e) => e.getAttribute('aria-invalid') === 'true') || Boolean(closest(els[0], '[aria-invalid=true]', 3));
   const says = els.flatMap((e) => [...byIds(e, e.getAttribute('aria-errormessage')), ...byIds(e, e.getAttribute('aria-describedby')).filter((x) => x.matches('[role=alert],[class*=error],[class*=invalid],[id*=error]'))]);
   let found = says.find((x) => visible(x, 1) && squash(x.textContent));
   if (!found) {
@@ -259,6 +305,7 @@ function complaint(els) {
       if (found) break;
     }
   }
+  found ??= spokenComplaint(els, own, flagged);
   if (found) return { text: cut(textOf(found)), el: found };
   const native = els.find((e) => e.willValidate && e.matches(':user-invalid') && e.validationMessage);
   if (native) return { text: cut(native.validationMessage), el: null };

@@ -74,7 +74,35 @@ function pick(labels, wanted) {
   const shorter = only((t) => t.length > 3 && bounded(want, t));
   if (shorter >= 0) return shorter;
   const plain = (t) => t.replace(/[^\p{L}\p{N}]+/gu, ' ').trim();
-  return only((t) => plain(t) === plain(want));
+  const spelled = only((t) => plain(t) === plain(want));
+  return spelled >= 0 ? spelled : pickPlace(texts, want);
+}
+
+// The parts of a place from the town outward, each with the other names it goes by ("or", "oregon").
+const placeParts = (text) => fold(text).split(',').map((part) => part.replace(/\b\d{4,6}\b/g, '').trim()).filter(Boolean).map((part) => [part, ...(Object.hasOwn(PLACES, part) ? PLACES[part] : [])]);
+const samePart = (a, b) => a.some((x) => b.includes(x));
+
+// How well an option names a wanted place: how many parts they share when the town is the same and no part of the
+// shorter one is missing in the longer one; 0 for not at all. The same rule reads values back (`place.rs`).
+function placeFit(wanted, option) {
+  if (!wanted.length || !option.length || !samePart(wanted[0], option[0])) return 0;
+  const [short, long] = wanted.length <= option.length ? [wanted, option] : [option, wanted];
+  let at = 0;
+  for (const part of short) {
+    while (at < long.length && !samePart(part, long[at])) at++;
+    if (at++ >= long.length) return 0;
+  }
+  return short.length;
+}
+
+// The option that names the wanted place with the most parts and the fewest of its own; two as good are none.
+function pickPlace(texts, want) {
+  const wanted = placeParts(want);
+  if (wanted.length < 2) return -1;
+  const scored = texts.map((t, i) => { const parts = placeParts(t); return { i, t, fit: placeFit(wanted, parts) * 10 - parts.length }; }).filter((s) => s.fit > 10);
+  scored.sort((a, b) => b.fit - a.fit);
+  const [best, next] = scored;
+  return best && (!next || next.fit < best.fit || next.t === best.t) ? best.i : -1;
 }
 
 const isOpen = (entry) => [entry.els[0], entry.opener].some((el) => el?.getAttribute('aria-expanded') === 'true');
@@ -87,7 +115,7 @@ function beforeOpen({ key }) {
   entry.before = isOpen(entry) ? new Set() : new Set(all(`${OPTION},[class*=notice],[class*=menu],[role=listbox],[role=menu]`).filter((x) => visible(x, 1)));
   entry.shown = [];
   const typed = tag(entry.els[0]) === 'input' && !entry.els[0].readOnly ? entry.els[0] : null;
-  return { ...pointOf(entry.kind === 'combobox' && tag(entry.els[0]) === 'input' && visible(entry.els[0], 4) ? entry.els[0] : entry.opener ?? entry.els[0], entry.box), open: isOpen(entry) && openOptions(entry).length > 0, types: Boolean(typed), chosen: comboChosen(entry) };
+  return { ...pointOf(entry.kind === 'combobox' && tag(entry.els[0]) === 'input' && visible(entry.els[0], 4) ? entry.els[0] : entry.opener ?? entry.els[0], entry.box), open: isOpen(entry) && openOptions(entry).length > 0, types: Boolean(typed), searches: /^(list|both)$/.test(entry.els[0].getAttribute('aria-autocomplete') ?? ''), chosen: comboChosen(entry) };
 }
 
 // Waits for options: until the wanted one is there, or the list has come and stopped changing, or the time is over.

@@ -179,6 +179,7 @@ function name(list) {
       if (entry.kind === 'file' && entry.loose && entry.face) label = looseLabel(entry.face) ?? label;
     }
     if (entry.kind === 'combobox') label = pickerLabel(entry, label);
+    label = partLabel(entry, label);
     if (entry.kind === 'tel') label = { ...label, text: label.text.replace(/\s*\(?\+\d{1,4}\)?$/, '') || label.text };
     if (entry.kind === 'file') label = { ...label, text: label.text.replace(/(?<=\S)\s+((choose|select|browse|upload|attach)( a| your)?( file| files)?|browse files|drag (and|&) drop.*|no file (chosen|selected))\W*$/i, '') || label.text };
     if (isTrap(entry.els[0], label.text)) continue;
@@ -214,7 +215,27 @@ const choiceRaw = (choice) => {
 function looseLabel(face) {
   const before = precedingText([face]) ?? groupText([face]);
   const text = before?.text ?? '';
-  return useful(text) ? { text: bare(text), raw: text, marks: before.el ? [before.el] : [], row: '', asked: false } : null;
+  return useful(text) ? { text: bare(text), raw: text, marks: before.els ?? [before.el].filter(Boolean), row: '', asked: false } : null;
+}
+
+const PART = /^(month|day|year|mm|dd|yyyy|yy|hour|minute|mes|d[ií]a|a[nñ]o|mois|jour|ann[ée]e|monat|tag|jahr)$/i;
+
+// A box for one part of a date or time is called by the question of its group as well: "Start date (Month)".
+function partLabel(entry, label) {
+  const el = entry.els[0];
+  if (entry.els.length !== 1 || !/^(text|number|tel|select|combobox)$/.test(entry.kind) || !PART.test(label.text)) return label;
+  for (const at of ancestors(el, 8)) {
+    if (at.matches('form,body,dialog,[role=dialog]')) break;
+    if (!at.matches('fieldset,[role=group]') && !(at.querySelectorAll(FIELDISH).length > 1)) continue;
+    const inside = all(FIELDISH, at).filter((x) => visible(x, 4));
+    if (inside.length > 5 || !inside.every((x) => x === el || PART.test(attr(x, 'aria-label')) || PART.test(attr(x, 'placeholder')) || labelElements(x).some((l) => PART.test(bare(spoken(l)))))) break;
+    const named = at.matches('fieldset,[role=group]') ? nameOf(at) : '';
+    const before = useful(named) ? { text: named, els: namers(at) } : precedingText(inside, 4);
+    if (!before || !useful(before.text) || PART.test(bare(before.text))) continue;
+    const marks = before.els ?? [before.el].filter(Boolean);
+    return { ...label, text: `${bare(before.text)} (${label.text})`, raw: before.text, marks, asked: label.asked || asksMark(before.text) };
+  }
+  return label;
 }
 
 // A picker of dialling codes inside a phone field shows the chosen country as its name; its question is the code.
@@ -245,7 +266,7 @@ function describeEntry(entry) {
   const el = entry.els[0];
   const wrong = complaint(entry.els);
   const box = entry.box ?? entry.face ?? entry.choices?.[0]?.face ?? el;
-  const rect = entry.choices?.length > 1 ? spanOf(entry.choices.map((c) => c.face)) : rectOf(box);
+  const rect = entry.choices ? spanOf(groupParts(entry)) : rectOf(box);
   let { options, complete } = staticOptions(entry);
   options = options.slice(0, OPTIONS_MAX + 1);
   listed += options.reduce((sum, o) => sum + o.value.length + o.label.length, 0);
@@ -260,6 +281,15 @@ function describeEntry(entry) {
     value: valueOf(entry), editable: editable(entry), max_length: el.maxLength > 0 && el.maxLength < 1e6 ? el.maxLength : null,
     accept: entry.kind === 'file' ? cut(attr(el, 'accept'), 300) : '', invalid: wrong?.text ?? null, rect,
   };
+}
+
+// What a person takes for one question of boxes or buttons: the question, the options and their labels.
+function groupParts(entry) {
+  const parts = entry.choices.flatMap((c) => [c.face, ...(c.input ? labelElements(c.input) : [])]);
+  const question = entry.labelling.marks.filter((x) => visible(x, 1));
+  // Named by something far away, it is drawn without it.
+  const near = (x) => { const a = x.getBoundingClientRect(), b = parts[0].getBoundingClientRect(); return Math.abs(a.bottom - b.top) < 160; };
+  return [...parts.filter((x) => visible(x, 1)), ...question.filter(near)];
 }
 
 function spanOf(els) {

@@ -3,12 +3,12 @@
 // Names of systems by the host that serves or receives something, and by marks of their own markup. A hint for people
 // and for the planner; nothing is operated by it.
 const HOSTS = [
-  ['greenhouse', /(^|\.)greenhouse\.io$/], ['lever', /(^|\.)lever\.co$/], ['workday', /(^|\.)(myworkdayjobs|myworkdaysite|workday)\.com$/], ['linkedin', /(^|\.)linkedin\.com$/],
+  ['greenhouse', /(^|\.)greenhouse\.io$/], ['lever', /(^|\.)lever\.co$/], ['workday', /(^|\.)(myworkdayjobs|myworkdaysite|myworkday|workday)\.com$/], ['linkedin', /(^|\.)linkedin\.com$/],
   ['ashby', /(^|\.)ashbyhq\.com$/], ['icims', /(^|\.)icims\.com$/], ['smartrecruiters', /(^|\.)smartrecruiters\.com$/], ['workable', /(^|\.)workable\.com$/], ['bamboohr', /(^|\.)bamboohr\.com$/],
   ['taleo', /(^|\.)taleo\.net$/], ['successfactors', /(^|\.)(successfactors\.(com|eu)|sapsf\.(com|eu))$/], ['teamtailor', /(^|\.)teamtailor(-cdn)?\.com$/], ['jazzhr', /(^|\.)(applytojob|jazz|jazzhr)\.(com|co)$/], ['breezy', /(^|\.)breezy\.hr$/],
 ];
 const MARKUP = [
-  ['workday', '[data-automation-id=applyFlowPage],[data-automation-id=pageFooterNextButton]'], ['greenhouse', '#grnhse_app,#grnhse_iframe,[id^=greenhouse]'], ['ashby', '[class*=ashby-application-form],[id^=_systemfield]'],
+  ['workday', '[data-automation-id=applyFlowPage],[data-automation-id=pageFooterNextButton]'], ['greenhouse', '#grnhse_app,#grnhse_iframe,[id^=greenhouse],.application--form,.application--container'], ['ashby', '[class*=ashby-application-form],[id^=_systemfield]'],
   ['jazzhr', '[id^=resumator-]'], ['smartrecruiters', 'oc-oneclick-form,spl-input'], ['icims', '[class*=iCIMS_],[id^=icims_]'], ['workable', '[data-ui=application-form],[data-ui=apply-button]'],
   ['teamtailor', '[name^="candidate[job_applications"]'], ['bamboohr', '[data-fabric-component]'], ['lever', '.lever-logo,.main-footer-text a[href*="lever.co"]'], ['linkedin', '.jobs-easy-apply-modal,[data-test-easy-apply-modal]'],
 ];
@@ -19,6 +19,8 @@ function systemOf() {
   if (own) return own;
   const marked = MARKUP.find(([, selector]) => document.querySelector(selector));
   if (marked) return marked[0];
+  // Its own words, on whatever domain it is embedded.
+  if (/^Job Application for .+ at .+/.test(document.title)) return 'greenhouse';
   for (const el of document.querySelectorAll('form[action],iframe[src],script[src],link[href],a[href]')) {
     if (tag(el) === 'a' && !APPLY.test(squash(el.textContent))) continue;
     try {
@@ -29,7 +31,59 @@ function systemOf() {
   return null;
 }
 
-function posting() {
+// Words of a heading or title that name the place one is at, not the job.
+const NO_TITLE = /^((easy |quick )?apply( (now|here|for|to|online)\b.*)?|((job|your|my|the|start|submit|complete|online) )*application( form| for\b.*)?|careers?( (page|site|portal|at\b.*))?|jobs?( board| openings| search)?|(open|current) (positions|roles|jobs|openings)|thanks?\b.*|sign (in|up|on)\b.*|log ?in\b.*|join (us|our|the)\b.*|(error|oops|sorry|welcome|404)\b.*|(page )?not found|work with us|candidate (home|profile|portal)|(personal|contact|basic) (information|details|info|us)|contact us)$/i;
+const SITE_WORDS = /\s*\b(careers?( (page|site|portal))?|jobs?( board)?|job (openings|opportunities)|hiring|recruiting|karriere|jobbörse|vacancies)\b\s*$/i;
+
+const headings = (selector) => all(selector).filter((h) => visible(h, 1)).map((h) => ({ el: h, text: textOf(h, null, 200) })).filter((h) => h.text.length > 2 && !NO_TITLE.test(h.text) && !CLOSED_WORDS.test(h.text) && !/\b(careers|jobs|job board|career site)$/i.test(h.text));
+
+const meta = (name) => cut(document.querySelector(`meta[property="${name}"],meta[name="${name}"]`)?.getAttribute('content'), 300);
+
+// Job and company out of a title such as "Gardener at Example Gardens", "Gardener | Example Gardens" or, company first,
+// "Example Gardens - Gardener". A heading that says the one half tells which half is the job.
+function titleParts(title, shown) {
+  const text = squash(title).replace(/^(job )?application for\s+/i, '').replace(/[\s–—|-]+(job )?application$/i, '');
+  const at = /^(.{2,200}?)\s+(?:at|@|bei|chez)\s+([^|–—]{2,80})$/i.exec(text);
+  if (at) {
+    const own = shown.find((h) => fold(at[1]).endsWith(fold(h.text)));
+    return { job: own?.text ?? squash(at[1]), company: squash(at[2]).replace(SITE_WORDS, '') };
+  }
+  const whole = text.split(/\s+[-–—|·•]\s+/).map(squash).filter(Boolean);
+  const parts = whole.filter((p) => !NO_TITLE.test(p));
+  if (!parts.length || whole.length < 2) return { job: '', company: '' };
+  // "Careers - Example Gardens": what is left names the site.
+  if (parts.length === 1 && !shown.some((h) => fold(h.text) === fold(parts[0]))) return { job: '', company: squash(parts[0].replace(SITE_WORDS, '')) };
+  const own = parts.find((p) => shown.some((h) => fold(h.text) === fold(p)));
+  const site = parts.find((p) => SITE_WORDS.test(p));
+  // Without a heading to tell by: most systems put the job first.
+  if (!own && !shown.length && !site) return { job: parts.slice(0, -1).join(' - '), company: parts.at(-1) };
+  if (!own) return { job: '', company: site ? squash(site.replace(SITE_WORDS, '')) : '' };
+  const rest = parts.filter((p) => p !== own).map((p) => squash(p.replace(SITE_WORDS, ''))).filter((p) => p && !NO_TITLE.test(p));
+  // Between job and company a place may stand; the company is at the other end from the job.
+  return { job: own, company: rest.length ? (parts[0] === own ? rest.at(-1) : rest[0]) : '' };
+}
+
+const PLACE = /^(remote|hybrid)\b(?=$|\W)|^\p{Lu}[\p{L}.'’ -]{1,40},\s*\p{Lu}[\p{L}.'’ -]{1,40}(,\s*\p{Lu}[\p{L}.'’ -]{1,40})?$/u;
+
+// Where the job is: said by name, or in the line under its title.
+function jobPlace(title) {
+  const spot = all('[class*=location],[itemprop=jobLocation],[data-qa*=location]').find((x) => visible(x) && !x.matches(CONTROL) && !x.querySelector('input,select,label') && textOf(x).length > 2 && textOf(x).length < 100);
+  if (spot) {
+    const whole = textOf(spot, null, 200);
+    // A line of facts, the place first.
+    const first = [...spot.children].map((x) => textOf(x, null, 200)).find(Boolean);
+    return spot.children.length > 1 && PLACE.test(first ?? '') ? first : whole;
+  }
+  const term = all('dt,th').find((x) => visible(x, 1) && /^(job |office |work )?(location|standort|lieu|ubicación)s?:?$/i.test(textOf(x, null, 60)));
+  const told = term && term.nextElementSibling && textOf(term.nextElementSibling, null, 200);
+  if (told && told.length < 100) return told;
+  const under = title?.nextElementSibling;
+  if (!under || under.querySelector(FIELDISH) || textOf(under, null, 300).length > 160) return '';
+  const lines = [under, ...all('span,div,li,p', under)].map((x) => squash(textOf(x, null, 160).split(/\s[·•|/]\s|\s[·•|/]$/)[0]));
+  return lines.find((x) => PLACE.test(x)) ?? '';
+}
+
+function posting(closed) {
   const out = { job_title: '', company: '', job_location: '' };
   for (const script of document.querySelectorAll('script[type="application/ld+json"]')) {
     if (script.textContent.length > 200000) continue;
@@ -42,46 +96,57 @@ function posting() {
     const place = [].concat(job.jobLocation ?? [])[0]?.address;
     out.job_location = cut(typeof place === 'string' ? place : [place?.addressLocality, place?.addressRegion, typeof place?.addressCountry === 'string' ? place.addressCountry : place?.addressCountry?.name].filter(Boolean).join(', '), 300);
   }
-  const meta = (name) => cut(document.querySelector(`meta[property="${name}"],meta[name="${name}"]`)?.getAttribute('content'), 300);
-  if (!out.job_title) {
-    const h1 = all('h1').map((h) => textOf(h, null, 200)).filter((t) => t && !/^(apply|application|careers?|jobs?|thank|sign|log)\b/i.test(t));
-    const named = all('h1,h2,h3,[role=heading]').filter((h) => /job-?title|posting-?(headline|title)|position-?title/i.test(`${classOf(h)} ${classOf(parentOf(h) ?? h)} ${h.id}`)).map((h) => textOf(h, null, 200)).find(Boolean);
-    out.job_title = named || h1[0] || meta('og:title').replace(/\s[|–—-]\s.*$/, '') || '';
-  }
-  const title = squash(document.title);
-  if (!out.company) {
-    const at = /\bat\s+([^|–—]{2,60})$/i.exec(title) ?? /^(?:job )?application for .+ at (.+)$/i.exec(title);
-    out.company = at ? squash(at[1]) : cut(meta('og:site_name'), 100);
-  }
-  if (!out.job_location) {
-    const spot = all('[class*=location],[itemprop=jobLocation],[data-qa*=location]').find((x) => visible(x) && !x.matches(CONTROL) && !x.querySelector('input,select,label') && textOf(x).length > 2 && textOf(x).length < 100);
-    out.job_location = spot ? textOf(spot, null, 200) : '';
-  }
-  return out;
+  const shown = headings('h1,h2,h3,[role=heading]');
+  const titles = [meta('og:title'), document.title].map((t) => titleParts(t, shown));
+  const named = shown.find((h) => /job-?title|posting-?(headline|title)|position-?title/i.test(`${classOf(h.el)} ${classOf(parentOf(h.el) ?? h.el)} ${h.el.id}`));
+  const first = shown.find((h) => h.el.matches('h1'));
+  const told = titles.map((t) => t.job).find(Boolean);
+  // A posting that is gone says so where its title was.
+  if (!out.job_title && !closed) out.job_title = named?.text || (told && shown.some((h) => fold(h.text) === fold(told)) ? told : '') || first?.text || told || meta('og:title').replace(/\s[|–—-]\s.*$/, '');
+  if (CLOSED_WORDS.test(out.job_title)) out.job_title = '';
+  if (!out.company) out.company = titles.map((t) => t.company).find(Boolean) || cut(meta('og:site_name').replace(SITE_WORDS, ''), 100);
+  if (!out.job_location) out.job_location = jobPlace(shown.find((h) => fold(h.text) === fold(out.job_title))?.el);
+  return { job_title: cut(out.job_title, 300), company: cut(out.company, 300), job_location: out.job_location };
 }
 
 const CAPTCHA = /(google\.com|recaptcha\.net)\/recaptcha\/(api2|enterprise)\/(anchor|bframe)|hcaptcha\.com|challenges\.cloudflare\.com|arkoselabs\.com|funcaptcha|geo\.captcha-delivery\.com|captcha\.awswaf/i;
+
+const HUMAN_CHECK = /\b((re|h)?captcha|human (verification|check)|verif(y|ication) (that )?(you|i)('re| are| am) (a )?human|(verification|security) challenge|(i'?m|i am) (not a robot|human)|robot check)\b/i;
+const UNSEEN_CHECK = '.grecaptcha-badge,[data-size=invisible]';
+
+// What a check that was passed leaves beside itself: a token in a hidden box, or its own tick.
+function passed(frame) {
+  for (const at of ancestors(frame, 3)) {
+    if (at.matches('form,body') || all(FIELDISH, at).some((x) => visible(x, 4))) break;
+    if (all('input[type=hidden],textarea', at).some((x) => x.value)) return true;
+  }
+  // Only a frame of the same origin can be looked into.
+  try { return Boolean(frame.contentDocument?.querySelector('[role=checkbox][aria-checked=true],input[type=checkbox]:checked')); } catch { return false; }
+}
 
 // A captcha that a person can see and has not answered.
 function captcha() {
   const answered = [...document.querySelectorAll('[name=g-recaptcha-response],[name=h-captcha-response],[name=cf-turnstile-response]')].some((x) => x.value);
   if (answered) return false;
-  const frames = all('*').length ? [...document.querySelectorAll('iframe')] : [];
+  const frames = [document, ...(roots ? all('*').map((el) => el.shadowRoot).filter(Boolean) : [])].flatMap((root) => [...root.querySelectorAll('iframe')]);
   for (const frame of frames) {
     const src = frame.getAttribute('src') ?? '';
-    if (!CAPTCHA.test(src) || /size=invisible/.test(src) || closest(frame, '.grecaptcha-badge,[data-size=invisible]', 6)) continue;
+    if (!CAPTCHA.test(src) && !HUMAN_CHECK.test(`${attr(frame, 'title')} ${attr(frame, 'aria-label')} ${wordsOf(attr(frame, 'name'))}`)) continue;
+    if (/size=invisible/.test(src) || closest(frame, UNSEEN_CHECK, 6)) continue;
     const box = frame.getBoundingClientRect();
-    if (visible(frame, 20) && box.width >= 120 && box.height >= 50) return true;
+    if (visible(frame, 20) && box.width >= 120 && box.height >= 50 && !passed(frame)) return true;
   }
-  const widgets = all('.g-recaptcha,.h-captcha,.cf-turnstile,[id*=captcha i],[class*=captcha i]').filter((x) => !/invisible/i.test(attr(x, 'data-size')) && !x.matches('.grecaptcha-badge'));
-  return widgets.some((x) => visible(x, 20) && x.getBoundingClientRect().height >= 50 && (attr(x, 'data-sitekey') || /captcha/i.test(x.querySelector('iframe,img,input,canvas')?.outerHTML.slice(0, 400) ?? '')));
+  const widgets = all('.g-recaptcha,.h-captcha,.cf-turnstile,[id*=captcha i],[class*=captcha i]').filter((x) => !x.matches('button,input,label') && !/invisible/i.test(attr(x, 'data-size')) && !x.matches(UNSEEN_CHECK));
+  if (widgets.some((x) => visible(x, 20) && x.getBoundingClientRect().height >= 50 && (attr(x, 'data-sitekey') || /captcha/i.test(x.querySelector('iframe,img,input,canvas')?.outerHTML.slice(0, 400) ?? '')))) return true;
+  // One that its script has not drawn yet, in a row of the form that is there for it: an unseen check has no row.
+  return widgets.some((x) => attr(x, 'data-sitekey') && rendered(x) && [...ancestors(x, 3)].some((row) => !row.matches('form,body,main') && !all(FIELDISH, row).some((f) => visible(f, 4)) && visible(row, 4) && HUMAN_CHECK.test(textOf(row, null, 200))));
 }
 
 const SIGN_WORDS = /\b(sign in|log ?in|sign into|password|anmelden|connexion|join now|welcome back)\b/i;
 const CODE_WORDS = /\b(two[- ]?(factor|step)|2fa|verification code|security code|one[- ]time (code|password|passcode)|authenticator|enter the (\d-digit )?code|code (we )?(just )?sent)\b/i;
 const BOT_WORDS = /\b(verify(ing)? (that )?you('re| are) (a )?human|are you a (robot|human)|checking your browser|unusual traffic|press (and|&) hold|just a moment|attention required|enable javascript and cookies to continue|access denied|bot detection)\b/i;
 const RATE_WORDS = /\b(too many requests|rate limit(ed)?( exceeded)?|try again later|slow down)\b/i;
-const CLOSED_WORDS = /\b(no longer (accepting|taking|open|available|active)|(position|job|posting|vacancy|role) (has been|is|was) (filled|closed|expired|removed|archived)|this (job|position|posting) (has )?(expired|closed)|applications (are|have) (now )?(closed)|job (you are looking for|posting) (is no longer|no longer exists|was not found)|not currently accepting applications)\b/i;
+const CLOSED_WORDS = /\b(no longer (accepting|taking|open|available|active)|(position|job|posting|vacancy|role) (has been|is|was) (filled|closed|expired|removed|archived)|this (job|position|posting) (has )?(expired|closed)|applications (are|have) (now )?(closed)|job (you are looking for|posting) (is no longer|no longer exists|was not found)|(job|position|role|posting|vacancy) is no longer (open|there|listed|posted|live)|not currently accepting applications)\b/i;
 const APPLIED_WORDS = /\b(you('ve| have)? (already|previously) (applied|submitted)|already applied (to|for) this|application (was )?already (been )?(submitted|received))\b/i;
 const THANKS = /\b(thank(s| you) for (applying|your application|submitting|your interest)|(your )?application (has been |was |is )?(successfully )?(submitted|received|sent|complete[d]?)\b(?! by| in order)|we('ve| have)? (successfully )?received your (application|submission|details|information)|successfully (applied|submitted)|application (submitted|received|complete|sent)|you('ve| have) (successfully )?applied|submission (received|successful)|merci (pour|d'avoir)|vielen dank für (ihre|deine) bewerbung|gracias por (tu|su) (solicitud|postulaci))/i;
 const NUMBER = /\b(?:reference|confirmation|application|submission|tracking|candidate)\s*(?:(?:number|no\.?|id|code|nr\.?)\s*(?:is\b)?\s*[:#]?|[:#])\s*#?((?=[A-Z0-9-]*\d)[A-Z0-9][A-Z0-9-]{3,40})\b/i;
@@ -144,7 +209,7 @@ function pageFacts(list) {
   const closed = CLOSED_WORDS.test(text) && list.length < 3;
   const applied = APPLIED_WORDS.test(text) && list.length < 3;
   return {
-    title: cut(document.title, 500), ats: systemOf(), ...posting(),
+    title: cut(document.title, 500), ats: systemOf(), ...posting(closed),
     blocker: blocker(list, text), closed, already_applied: applied, errors: pageErrors(list), confirmation: confirmation(list, text, found),
     can_submit: found.submit, can_advance: found.next, can_apply: found.apply, text: cut(text, 1500), words: text.length, ready: document.readyState,
   };

@@ -78,6 +78,72 @@ fn the_right_to_work_holds_in_one_country() {
 }
 
 #[test]
+fn an_answer_given_once_is_remembered_under_other_words() {
+    let mut facts = person();
+    facts.bank = vec![entry("Are you authorized to work in the US?", "Yes")];
+    for label in [
+        "Are you legally authorized to work in the United States?",
+        "Are you currently authorised to work for any employer in the United States of America?",
+        "Do you have the legal right to work in the USA?",
+        "Can you legally work in the U.S.?",
+        "I am eligible to work in the United States",
+        "Work authorization (US)",
+        "Are you eligible for employment in the US?",
+        "Do you have permission to work in the United States on a full-time basis?",
+    ] {
+        let planned = decide(&facts, select(label, &["Yes", "No"]));
+        assert_eq!((shown(&planned).as_deref(), planned.source), (Some("Yes"), Some(Source::QaBank)), "{label}");
+        assert_eq!(planned.source_detail, "Your answer to “Are you authorized to work in the US?”", "{label}");
+        assert_eq!(planned.qa_entry, Some(facts.bank[0].id), "{label}");
+    }
+    for label in [
+        "Are you authorized to work in the European Union?",
+        "Are you authorized to work in the EU?",
+        "Are you legally entitled to work in Canada?",
+        "Will you now or in the future require sponsorship to work in the US?",
+    ] {
+        assert_eq!(decide(&facts, select(label, &["Yes", "No"])).value, None, "{label}");
+    }
+}
+
+#[test]
+fn the_right_to_work_in_a_region_is_its_own_question() {
+    let mut facts = person();
+    facts.bank.push(entry("Are you authorized to work in the European Union?", "No"));
+    let ask = |label: &str| shown(&decide(&facts, select(label, &["Yes", "No"])));
+    assert_eq!(ask("Do you have the right to work in the EU?").as_deref(), Some("No"));
+    assert_eq!(ask("Are you authorized to work in the United States?").as_deref(), Some("Yes"));
+    assert_eq!(ask("Are you authorized to work in Latin America?"), None);
+}
+
+#[test]
+fn where_a_remote_job_is_may_stand_in_its_title() {
+    let mut facts = person();
+    facts.bank.push(entry("Do you have the right to work in the United Kingdom without sponsorship?", "No"));
+    let boxes = &[
+        "Yes - I DO have the documents to work within the advertised region (do not need sponsorship)",
+        "No - I DO NOT have the documents to work within the advertised region (need sponsorship)",
+    ];
+    let question = Field { multiple: true, ..select("Right to work", boxes) };
+    let mut abroad = form(vec![Field { kind: FieldKind::CheckboxGroup, ..question }]);
+    abroad.page.job_location = Some("Remote".into());
+    assert_eq!(plan(&abroad, &facts).fields[0].value, None);
+    abroad.page.job_title = Some("Architect (United Kingdom)".into());
+    assert_eq!(shown(&plan(&abroad, &facts).fields[0]).as_deref(), Some(boxes[1]));
+}
+
+#[test]
+fn parts_of_a_date_are_answered_each() {
+    let mut facts = person();
+    facts.bank.push(entry("When can you start?", "2027-01-11"));
+    for (part, hint, value) in [("Month", "MM", "1"), ("Day", "DD", "11"), ("Year", "YYYY", "2027")] {
+        let label = format!("When are you available to start? ({part})");
+        let asked = Field { placeholder: hint.into(), ..field(FieldKind::Number, &label) };
+        assert_eq!(shown(&decide(&facts, asked)).as_deref(), Some(value), "{label}");
+    }
+}
+
+#[test]
 fn options_without_a_sure_match_are_asked() {
     let planned =
         decide(&person(), select("Are you authorized to work in the United States?", &["As a citizen", "With a visa"]));
@@ -132,7 +198,7 @@ fn each_time_means_asked_and_declarations_are_never_ticked() {
     let facts = person();
     let why = decide(&facts, field(FieldKind::Textarea, "Why do you want to work at Fernhill?"));
     assert_eq!((shown(&why).as_deref(), why.ask), (Some("I like tidy books."), true));
-    for label in ["I certify that all answers are true", "I agree to arbitration", "I have read the privacy policy"] {
+    for label in ["I certify that all answers are true", "I agree to arbitration"] {
         let planned = decide(&facts, field(FieldKind::Checkbox, label));
         assert_eq!((planned.value, planned.ask), (None, true), "{label}");
     }
@@ -143,10 +209,20 @@ fn each_time_means_asked_and_declarations_are_never_ticked() {
 }
 
 #[test]
-fn privacy_notices_follow_the_persons_standing_word() {
-    let facts = Facts { accepts_privacy_notices: true, ..person() };
-    let notice = decide(&facts, field(FieldKind::Checkbox, "I have read and accept the privacy notice"));
-    assert_eq!((notice.value, notice.ask), (Some(Value::Checked(true)), true));
+fn privacy_notices_are_ticked_to_be_checked_unless_the_person_does_not_want_that() {
+    let facts = person();
+    for label in [
+        "I have read and accept the privacy notice",
+        "I agree that Fernhill may keep my data for the time of this application.",
+        "Yes, I have read and consent to the terms and conditions",
+    ] {
+        let notice = decide(&facts, field(FieldKind::Checkbox, label));
+        assert_eq!((&notice.value, notice.ask), (&Some(Value::Checked(true)), true), "{label}");
+        assert_eq!((notice.source, notice.note.is_empty()), (Some(Source::Default), false), "{label}");
+        let own = Facts { accepts_privacy_notices: false, ..person() };
+        let notice = decide(&own, field(FieldKind::Checkbox, label));
+        assert_eq!((notice.value, notice.ask), (None, true), "{label}");
+    }
     let oath =
         decide(&facts, field(FieldKind::Checkbox, "I certify that this is true and agree to the privacy policy"));
     assert_eq!(oath.value, None);

@@ -85,6 +85,18 @@ fn places_by_name_and_code() {
 }
 
 #[test]
+fn towns_by_their_parts() {
+    let place = Place::parse("Portland, OR, United States");
+    let options =
+        &["Portland, Maine, United States", "Portland, Oregon, United States", "Salem, Oregon, United States"];
+    assert_eq!(found(options, &Want::Town(&place)).as_deref(), Some("Portland, Oregon, United States"));
+    // Two towns of the name: ask.
+    assert_eq!(found(options, &Want::Town(&Place::parse("Portland, United States"))), None);
+    let known = select("Location", options);
+    assert_eq!(shown(&decide(&person(), known)).as_deref(), Some("Portland, Oregon, United States"));
+}
+
+#[test]
 fn self_identification_by_class() {
     let pick = |options: &[&str], identity| found(options, &Want::Identity(identity, "-"));
     assert_eq!(pick(&["Woman", "Man", "Non-binary"], Identity::Female).as_deref(), Some("Woman"));

@@ -163,7 +163,22 @@ fn filled(
     draft.task.confidence_score = current.plan.confidence();
     draft.review = Some(current);
     draft.event("field_filled", json!({ "filled": draft.task.fields_filled }));
+    if blocked(draft) {
+        return;
+    }
     review::after_fill(draft, round, grew, as_planned);
+}
+
+/// A check for a person that the page shows only now, beside the filled form. The answers are kept: once the person has
+/// passed it, the page is looked at again and what is missing is entered.
+fn blocked(draft: &mut Draft<'_>) -> bool {
+    let Some(current) = draft.review.as_ref().filter(|_| draft.task.status == Status::InProgress) else { return false };
+    let Some(blocker) = current.form.page.blocker.clone() else { return false };
+    let (page_url, artifact) = (current.form.page.url.clone(), current.screenshot);
+    draft.task.pending = None;
+    let data = json!({ "page_url": page_url, "screenshot_artifact": artifact });
+    review::ask_person(draft, blocker.kind, &blocker.message, None, data);
+    true
 }
 
 /// What the page did not keep as entered is shown as it is, with a word about it.
@@ -171,6 +186,12 @@ pub(super) fn note_results(plan: &mut FillPlan, form: &FormModel, results: &[Fil
     for result in results.iter().filter(|result| result.status != FillStatus::Verified) {
         let Some(planned) = plan.fields.iter_mut().find(|planned| planned.field == result.field) else { continue };
         let held = form.field(&result.field).map_or(&Value::Empty, |field| &field.value);
+        if matches!(planned.value, Some(Value::File(_))) && held.is_empty() {
+            // A person cannot type a file: it stays planned, and is given to the page again with their approval.
+            planned.confidence = planned.confidence.min(0.3);
+            "The page did not take the file. It is given again when you approve.".clone_into(&mut planned.note);
+            continue;
+        }
         planned.value = Some(held.clone()).filter(|value| !value.is_empty());
         planned.source = planned.value.as_ref().map(|_| Source::Page);
         planned.confidence = planned.confidence.min(0.3);
@@ -215,6 +236,10 @@ fn ready(draft: &mut Draft<'_>, command: CommandId, results: &[FillResult], form
     current.form = form;
     let (form, values) = (current.form_digest(), current.values_digest());
     draft.review = Some(current);
+    // It was passed and has run out since, or has come with the approval: no click would get by it.
+    if blocked(draft) {
+        return;
+    }
     let permit = draft.at.permit;
     draft.task.permit_id = Some(permit);
     draft.task.permit_state = Some(PermitState::Granted);

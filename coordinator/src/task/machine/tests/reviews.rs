@@ -1,6 +1,7 @@
 //! Reports in order, reviews, edits, blockers, parking and autopilot.
 
 use protocol::cluster::Edit;
+use protocol::form::FileRef;
 
 use super::*;
 
@@ -263,4 +264,68 @@ fn autopilot_sends_what_is_sure_and_asks_about_the_rest() {
         world.filled(vec![verified("name", "Ada"), verified("town", "Rome")], form("Ada", "Rome"));
         assert_eq!((world.task().status, world.task().grants), (Status::WaitingHuman, 0));
     }
+}
+
+#[test]
+fn a_check_that_comes_with_the_filled_form_is_the_persons_and_the_answers_stay() {
+    let mut world = World::queued(Mode::Copilot);
+    world.claim().unwrap();
+    world.observed(form("", ""));
+    world.plan(plan(Some("Ada"), Some("Rome")));
+    let checked = |held: FormModel| FormModel { page: PageState { blocker: Some(captcha()), ..held.page }, ..held };
+    world.filled(vec![verified("name", "Ada"), verified("town", "Rome")], checked(form("Ada", "Rome")));
+    assert_eq!(
+        (world.task().status, world.task().interaction_type.as_deref()),
+        (Status::WaitingHuman, Some("captcha"))
+    );
+    assert_eq!(code(world.approve()), RejectCode::NotReviewable);
+    let kept = &world.live.review.as_ref().unwrap().plan;
+    assert!(kept.fields.iter().all(|planned| planned.value.is_some()), "{kept:?}");
+
+    let task = world.task().id;
+    let resolve = || Action::ResolveBlocker { task };
+    let effects = world.person(resolve()).unwrap();
+    assert!(matches!(sends(&effects)[..], [JobDown::Recheck { .. }]), "the page is looked at again");
+    world.observed(form("Ada", "Rome"));
+    world.plan(plan(Some("Ada"), Some("Rome")));
+    world.filled(Vec::new(), form("Ada", "Rome"));
+    assert_eq!((world.task().status, &world.task().interaction_type), (Status::WaitingHuman, &None));
+    assert_eq!(world.task().permit_id, None);
+
+    // It ran out while the person read: no click is made, and their approval stands once it is passed again.
+    world.approve().unwrap();
+    world.ready(Vec::new(), checked(form("Ada", "Rome")));
+    assert_eq!(world.task().interaction_type.as_deref(), Some("captcha"));
+    assert_eq!(world.task().permit_id, None);
+    world.person(resolve()).unwrap();
+    world.observed(form("Ada", "Rome"));
+    world.plan(plan(Some("Ada"), Some("Rome")));
+    let effects = world.filled(Vec::new(), form("Ada", "Rome"));
+    assert!(matches!(sends(&effects)[..], [JobDown::Prepare { .. }]), "{effects:?}");
+}
+
+#[test]
+fn a_file_the_page_did_not_take_is_given_again() {
+    let mut world = World::queued(Mode::Copilot);
+    world.claim().unwrap();
+    let asked = || {
+        let resume = Field { kind: FieldKind::File, ..field("resume", "Resume", "") };
+        page(vec![field("name", "Full name", "Ada"), resume])
+    };
+    let file = FileRef { name: "ada.pdf".into(), size: 3, sha256: "00".repeat(32) };
+    world.observed(asked());
+    let resume = PlannedField { value: Some(Value::File(file.clone())), ..planned("resume", Some("x"), 0.95) };
+    world.plan(FillPlan { fields: vec![planned("name", Some("Ada"), 0.95), resume] });
+    let failed = |status| FillResult { status, value: Value::Empty, ..verified("resume", "") };
+    world.filled(vec![failed(FillStatus::Failed)], asked());
+    assert_eq!(world.task().status, Status::WaitingHuman);
+    let review = world.live.review.clone().unwrap();
+    let kept = review.plan.get(&id("resume")).unwrap();
+    assert_eq!((kept.value.as_ref(), kept.note.is_empty()), (Some(&Value::File(file)), false));
+    assert!(review.form.field(&id("resume")).unwrap().editable);
+    let effects = world.approve().unwrap();
+    assert!(matches!(sends(&effects)[..], [JobDown::Prepare { items, .. }] if items.len() == 1), "{effects:?}");
+    // Refused once more, nothing is sent.
+    world.ready(vec![failed(FillStatus::Failed)], asked());
+    assert_eq!((world.task().status, world.task().permit_id), (Status::WaitingHuman, None));
 }

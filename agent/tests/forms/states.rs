@@ -1,0 +1,69 @@
+//! What a page says it is: who it waits for, which job it is of.
+
+use protocol::task::InteractionKind;
+
+use super::world::World;
+
+const CHECKS: [(&str, bool); 12] = [
+    (
+        "<iframe title='Human verification challenge' src='/tick' width=320 height=120></iframe><input type=hidden name=t>",
+        true,
+    ),
+    (
+        "<div><iframe title='Human verification challenge' src='/tick' width=320 height=120></iframe><input type=hidden name=t value=passed></div>",
+        false,
+    ),
+    ("<iframe title='Human verification challenge' src='/tick' style='display:none'></iframe>", false),
+    (
+        "<div class=g-recaptcha data-sitekey=k><iframe src='https://www.google.com/recaptcha/api2/anchor?k=k' width=304 height=78></iframe></div>",
+        true,
+    ),
+    (
+        "<div class=g-recaptcha data-sitekey=k><iframe src='https://www.google.com/recaptcha/api2/anchor?k=k' width=304 height=78></iframe><textarea name=g-recaptcha-response style='display:none'>token</textarea></div>",
+        false,
+    ),
+    (
+        "<div class=grecaptcha-badge style='width:256px;height:60px'><iframe src='https://www.google.com/recaptcha/api2/anchor?k=k&size=invisible' width=256 height=60></iframe></div>",
+        false,
+    ),
+    ("<script src='https://www.google.com/recaptcha/api.js?render=k'></script>", false),
+    ("<div class=h-captcha data-sitekey=k></div>", false),
+    (
+        "<div class=h-captcha data-sitekey=k data-size=invisible><iframe src='https://newassets.hcaptcha.com/captcha/v1/a' width=303 height=78></iframe></div>",
+        false,
+    ),
+    ("<div><div>Human check *</div><div><div class=g-recaptcha data-sitekey=k></div></div></div>", true),
+    ("<div class=cf-turnstile data-sitekey=k style='width:300px;height:65px'></div>", true),
+    ("<iframe title='Our video' src='/tick' width=320 height=120></iframe>", false),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_that_a_person_sees_and_has_not_passed_blocks_and_no_other() {
+    let mut world = World::start().await;
+    for (check, blocks) in CHECKS {
+        let page = world.see(&world.check(check)).await.page;
+        let kind = page.blocker.map(|blocker| blocker.kind);
+        assert_eq!(kind, blocks.then_some(InteractionKind::Captcha), "{check}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_title_tells_job_and_company_in_either_order() {
+    let mut world = World::start().await;
+    for (title, company) in [
+        ("Job Application for Night watch at Example Gardens", Some("Example Gardens")),
+        ("Night watch @ Example Gardens", Some("Example Gardens")),
+        ("Example Gardens - Night watch", Some("Example Gardens")),
+        ("Night watch | Lund | Example Gardens Careers", Some("Example Gardens")),
+        ("Apply - Example Gardens Careers", Some("Example Gardens")),
+        ("Night watch - Example Gardens - Application", Some("Example Gardens")),
+        ("Easy apply - Night watch at Example Gardens", Some("Example Gardens")),
+        ("Night watch", None),
+    ] {
+        let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("title", title).finish();
+        let page = world.see(&world.url(&format!("/p/check?{query}"))).await.page;
+        assert_eq!((page.job_title.as_deref(), page.company.as_deref()), (Some("Night watch"), company), "{title}");
+    }
+    world.stop().await;
+}
