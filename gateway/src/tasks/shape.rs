@@ -69,6 +69,8 @@ pub struct TaskResponse {
     outcome: String,
     confirmation: Option<Confirmation>,
     submitted_at: Option<Date>,
+    /// While it waits for the person: until when its browser is kept open; null when it is closed.
+    held_until: Option<Date>,
     /// The open question; only in answers about one task.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<TaskInteraction>, nullable)]
@@ -251,6 +253,7 @@ pub fn row(app: &App, task: Task, pictures: Vec<Artifact>) -> TaskResponse {
         outcome: task.outcome,
         confirmation,
         submitted_at: task.submitted_at.map(Date),
+        held_until: task.held_until.map(Date),
         interaction: None,
         gh_job: None,
         review: None,

@@ -5,4 +5,5 @@ mod commit;
 mod events;
 mod owners;
 mod queue;
+mod resumes;
 mod support;

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Duration, Utc};
 use protocol::event::Event;
-use protocol::ids::{CommandId, SandboxId};
-use protocol::task::{ErrorCode, Failure, FailureClass, Outcome, Phase, Status};
+use protocol::ids::{ArtifactId, CommandId, SandboxId};
+use protocol::task::{ErrorCode, Failure, FailureClass, InteractionKind, Outcome, Phase, Status};
 use protocol::wire::message::Screenshot;
 use serde_json::json;
 use store::journal::{Slot, Step, TaskEvent, Write};
@@ -157,8 +157,36 @@ impl<'a> Draft<'a> {
             height: screenshot.height,
         });
         let extra = items.len().saturating_sub(PICTURES_MAX);
-        items.drain(..extra);
+        let dropped = items.drain(..extra).map(|picture| picture.id).collect();
+        self.drop_pictures(dropped);
         self.event("screenshot_taken", json!({ "step": step, "artifactId": screenshot.artifact }));
+    }
+
+    /// The filled form's picture replaces the earlier ones of it: each edit of a review makes one, and only the last
+    /// shows what would be sent.
+    pub fn filled_picture(&mut self, screenshot: Option<Screenshot>) {
+        const STEP: &str = "filled";
+        if screenshot.is_none() {
+            return;
+        }
+        let (old, kept) = std::mem::take(&mut self.task.screenshots.items)
+            .into_iter()
+            .partition::<Vec<_>, _>(|picture| picture.step == STEP);
+        self.task.screenshots.items = kept;
+        self.drop_pictures(old.into_iter().map(|picture| picture.id).collect());
+        self.picture(screenshot, STEP);
+    }
+
+    fn drop_pictures(&mut self, pictures: Vec<ArtifactId>) {
+        if !pictures.is_empty() {
+            self.write(Write::PicturesDropped(pictures.clone()));
+            self.effect(Effect::DropPictures(pictures));
+        }
+    }
+
+    /// Notes that the browser held for the person is gone.
+    pub fn parked(&mut self) {
+        self.event("checkpoint", json!({ "step": "parked", "message": "The browser was closed; answers are kept" }));
     }
 
     /// Takes a slot together with the lease.
@@ -208,25 +236,26 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Ends the task without an application.
+    /// Ends the task without an application. People read the code's sentence; what exactly was seen is in the history.
     pub fn fail(&mut self, failure: &Failure) {
+        let sentence = failure.code.sentence();
         self.task.error_code = Some(failure.code);
-        self.task.error_message = Some(failure.message.clone());
-        self.step_words(&failure.message);
+        self.task.error_message = Some(sentence.to_owned());
+        self.step_words(sentence.split_once(". ").map_or(sentence, |(first, _)| first));
         self.status(Status::Failed);
         self.event("error", json!({ "code": failure.code, "class": failure.class, "message": failure.message }));
         let recoverable = failure.class != FailureClass::Refused;
         self.tell(Event::Error {
             task_id: self.task.id,
             code: failure.code,
-            message: failure.message.clone(),
+            message: sentence.to_owned(),
             recoverable,
         });
         self.tell_update();
         self.write(Write::Notification {
             kind: "task_failed",
             title: format!("Not sent: {}", self.title()),
-            body: failure.message.clone(),
+            body: sentence.to_owned(),
             metadata: json!({ "taskId": self.task.id, "code": failure.code }),
         });
         if self.task.lease_id.is_some() {
@@ -275,9 +304,7 @@ impl<'a> Draft<'a> {
     pub fn outcome_unknown(&mut self, evidence: serde_json::Value) {
         self.close_permit(PermitState::Unknown);
         self.task.outcome = Outcome::Unknown;
-        let message = "The application may have been sent, but nobody saw how it ended. Check your e-mail for a \
-                       confirmation, then say whether it arrived.";
-        super::review::ask_person(self, protocol::task::InteractionKind::OutcomeUnknown, message, None, evidence);
+        super::review::ask_person(self, InteractionKind::OutcomeUnknown, None, None, evidence);
         self.task.error_code = None::<ErrorCode>;
     }
 

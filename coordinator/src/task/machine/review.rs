@@ -186,14 +186,16 @@ pub(super) fn needs_you(form: &FormModel, plan: &FillPlan) -> Vec<FieldId> {
         .collect()
 }
 
-/// A person is wanted for something that is not the review.
+/// A person is wanted for something that is not the review. `seen` is the page's own reason, for the history; what the
+/// person reads is the kind's sentence.
 pub(super) fn ask_person(
     draft: &mut Draft<'_>,
     kind: InteractionKind,
-    message: &str,
+    seen: Option<&str>,
     screenshot: Option<Screenshot>,
     mut data: serde_json::Value,
 ) {
+    let message = kind.sentence();
     let until = draft.at.now + HOLD;
     if let Some(members) = data.as_object_mut() {
         members.insert("type".into(), json!(kind));
@@ -201,17 +203,17 @@ pub(super) fn ask_person(
         members.insert("paused_at".into(), json!(draft.at.now));
         members.insert("timeout_seconds".into(), json!(HOLD.num_seconds()));
         if let Some(shot) = screenshot {
-            members.insert("screenshot_artifact".into(), json!(shot.artifact));
+            members.insert("screenshot_id".into(), json!(shot.artifact));
         }
     }
     draft.task.held_until = draft.task.lease_id.map(|_| until);
-    draft.step_words(message);
+    draft.step_words(message.split_once(". ").map_or(message, |(first, _)| first));
     draft.status(Status::WaitingHuman);
     draft.task.interaction_type = Some(kind.as_str().to_owned());
     let page_url = data.get("page_url").and_then(|url| url.as_str()).map(str::to_owned);
     draft.task.interaction_data = Some(data);
     let event = if kind == InteractionKind::Captcha { "captcha_detected" } else { "human_takeover" };
-    draft.event(event, json!({ "interaction": kind, "message": message }));
+    draft.event(event, json!({ "interaction": kind, "message": seen.unwrap_or(message) }));
     draft.tell(Event::TaskNeedsHuman {
         task_id: draft.task.id,
         status: Status::WaitingHuman,
@@ -229,6 +231,8 @@ pub(super) fn ask_person(
 /// Held long enough: the page is closed, the question and its answers stay.
 pub(super) fn park(draft: &mut Draft<'_>) {
     draft.task.held_until = None;
+    draft.parked();
+    draft.tell_update();
     draft.end_job();
 }
 

@@ -207,18 +207,20 @@ fn blockers_go_to_the_person_and_back() {
         (Status::WaitingHuman, Some("captcha"))
     );
     assert_eq!(code(world.approve()), RejectCode::NotReviewable);
-    let task = world.task().id;
+
+    assert_eq!(world.live.task.interaction_data.as_ref().unwrap()["message"], InteractionKind::Captcha.sentence());
 
     let mut held = world.clone();
-    let effects = held.person(Action::ResolveBlocker { task }).unwrap();
+    let effects = held.resolve().unwrap();
+    assert_eq!(held.noted("blocker_resolved")["note"], "It is a puzzle about boats");
     assert!(matches!(sends(&effects)[..], [JobDown::Recheck { .. }]));
     held.observed(form("", ""));
     assert_eq!(held.task().pending, Some(Pending::Plan { round: 0 }));
-    assert_eq!(code(held.person(Action::ResolveBlocker { task })), RejectCode::NotResolvable);
+    assert_eq!(code(held.resolve()), RejectCode::NotResolvable);
 
     world.wake();
     world.report(Report::Ended);
-    world.person(Action::ResolveBlocker { task }).unwrap();
+    world.resolve().unwrap();
     assert_eq!(world.task().status, Status::Queued);
 }
 
@@ -263,4 +265,68 @@ fn autopilot_sends_what_is_sure_and_asks_about_the_rest() {
         world.filled(vec![verified("name", "Ada"), verified("town", "Rome")], form("Ada", "Rome"));
         assert_eq!((world.task().status, world.task().grants), (Status::WaitingHuman, 0));
     }
+}
+
+#[test]
+fn each_edit_replaces_the_reviews_picture() {
+    let mut world = World::reviewing();
+    let shot = || Some(protocol::wire::message::Screenshot { artifact: ArtifactId::new(), width: 8, height: 8 });
+    let mut before = None;
+    for town in ["Oslo", "Bern", "Rome"] {
+        let (revision, value) = (world.task().review_revision, Some(town.to_owned()));
+        let edits = vec![protocol::cluster::Edit { field: "town".into(), value, remember: false }];
+        world.person(Action::Edit { task: world.task().id, revision, edits }).unwrap();
+        let (command, screenshot) = (world.command(), shot());
+        let results = vec![verified("town", town)];
+        let effects = world.report(Report::Filled { command, results, form: form("Ada", town), screenshot });
+        let pictures: Vec<_> = world.task().screenshots.items.iter().map(|picture| picture.id).collect();
+        let newest = screenshot.unwrap().artifact;
+        assert_eq!(pictures, [newest], "one picture of the filled form");
+        assert_eq!(world.live.review.as_ref().unwrap().screenshot, Some(newest));
+        let dropped = effects.iter().find_map(|effect| match effect {
+            Effect::DropPictures(pictures) => Some(pictures.clone()),
+            _ => None,
+        });
+        assert_eq!(dropped, before.map(|before| vec![before]), "the earlier one's file goes");
+        let rows = world.last.as_ref().unwrap().writes.iter().any(|write| matches!(write, Write::PicturesDropped(_)));
+        assert_eq!(rows, before.is_some());
+        before = Some(newest);
+    }
+}
+
+#[test]
+fn a_held_review_makes_room_and_loses_nothing() {
+    let mut world = World::reviewing();
+    let revision = world.task().review_revision;
+    let edits = vec![protocol::cluster::Edit { field: "town".into(), value: Some("Oslo".into()), remember: false }];
+    world.person(Action::Edit { task: world.task().id, revision, edits }).unwrap();
+    assert!(world.take(Input::Park).is_err(), "an edit is being entered");
+    world.filled(vec![verified("town", "Oslo")], form("Ada", "Oslo"));
+
+    let effects = world.take(Input::Park).unwrap();
+    assert!(matches!(sends(&effects)[..], [JobDown::End { .. }]));
+    assert_eq!(world.noted("parked")["step"], "parked");
+    assert_eq!((world.task().status, world.task().held_until), (Status::WaitingHuman, None));
+    assert!(world.take(Input::Park).is_err(), "it is being parked");
+    world.report(Report::Ended);
+    assert_eq!(world.task().lease_id, None);
+    assert!(world.take(Input::Park).is_err(), "nothing is held");
+
+    // The person's word is taken all the same; the form is filled again and sent as it was approved.
+    world.approve().unwrap();
+    assert_eq!(world.task().status, Status::Queued);
+    world.claim().unwrap();
+    world.observed(form("", ""));
+    world.plan(plan(Some("Ada"), Some("Rome")));
+    world.filled(vec![verified("name", "Ada"), verified("town", "Oslo")], form("Ada", "Oslo"));
+    assert!(matches!(world.task().pending, Some(Pending::Prepare { .. })));
+}
+
+#[test]
+fn a_click_that_waits_for_its_person_is_not_parked() {
+    let mut world = World::permitted();
+    world.report(Report::Phase(Phase::Verifying));
+    world.outcome(SubmitOutcome::Blocked { blocker: captcha() });
+    assert_eq!(world.task().status, Status::WaitingHuman);
+    assert!(world.take(Input::Park).is_err());
 }
