@@ -15,6 +15,7 @@ import { announce } from "@/stores/notices";
 import { useReviewEditor } from "../hooks/use-review-editor";
 import { applyDrafts, countBands, groupFields, isEmpty, missing, neighbour, nextOpen, placeFields, type Places } from "../model/review";
 import { AnswerRow } from "./answer-row";
+import { HeldPage } from "./held-page";
 
 const BAND_ICON = {
   needs_you: <Hand aria-hidden className="size-3.5 text-needs" />,
@@ -183,6 +184,10 @@ export function ReviewPanel({ task, review, hovered, active, onHover, onActive }
           {unseen ? `${unseen} worth a look` : "all else looks right"}
         </p>
       </div>
+      <p className="border-b px-4 py-2 text-sm text-muted-foreground">
+        {task.heldUntil ? "Page kept open: " : null}
+        <HeldPage task={task} closed="your answers are kept, and the form is filled in again when you submit." />
+      </p>
       <div ref={list} className="min-h-0 flex-1 lg:overflow-y-auto">
         {review.warnings.map((warning) => (
           <p key={warning.code} className="flex items-start gap-2 border-b border-needs-line bg-needs-soft px-4 py-2.5">
