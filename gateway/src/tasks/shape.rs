@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use protocol::ids::{ArtifactId, TaskId, UserId};
 use protocol::plan::Band;
 use protocol::task::InteractionKind;
@@ -109,6 +109,8 @@ pub struct Confirmation {
     number: Option<String>,
     url: Option<String>,
     at: Option<Value>,
+    /// Whose word it is: `site` or `person`.
+    by: &'static str,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -288,8 +290,15 @@ fn confirmation(task: &Task) -> Option<Confirmation> {
         text: text("text").unwrap_or_default(),
         number: text("number"),
         url: text("url"),
+        by: if text("by").as_deref() == Some("person") { "person" } else { "site" },
         at: at.or_else(|| task.submitted_at.map(|at| json!(Date(at)))),
     })
+}
+
+/// Seconds from the pause to the end of the hold, which the person may have put off: clients count down from these.
+fn held_for(task: &Task, paused_at: Option<&Value>) -> Option<i64> {
+    let paused: DateTime<Utc> = paused_at?.as_str()?.parse().ok()?;
+    Some((task.held_until? - paused).num_seconds())
 }
 
 /// The stored question in the contract's words. Members may be stored in either case.
@@ -305,7 +314,8 @@ fn interaction(app: &App, task: &Task) -> Option<TaskInteraction> {
         kind,
         screenshot_url: picture.map(|id| link(app, id, Utc::now())).or_else(|| text("screenshot_url", "screenshotUrl")),
         page_url: text("page_url", "pageUrl"),
-        timeout_seconds: member("timeout_seconds", "timeoutSeconds").and_then(Value::as_i64),
+        timeout_seconds: held_for(task, member("paused_at", "pausedAt"))
+            .or_else(|| member("timeout_seconds", "timeoutSeconds").and_then(Value::as_i64)),
         message: text("message", "message"),
         paused_at: member("paused_at", "pausedAt").cloned().unwrap_or_else(|| json!(Date(task.updated_at))),
         description: text("description", "description"),

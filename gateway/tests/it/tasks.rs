@@ -306,6 +306,11 @@ async fn a_question_is_shown_and_a_review_is_not_one() {
             "message": "Please look", "pausedAt": "2026-01-02T03:04:05.000Z",
         })
     );
+    // A hold the person put off: who counts down from the pause arrives at its end.
+    sqlx::query("UPDATE tasks SET held_until = '2026-01-02T03:34:05Z'").execute(&site.pool).await.unwrap();
+    let (_, held) = ada.get(&format!("/tasks/{task}")).await;
+    assert_eq!(held["heldUntil"], "2026-01-02T03:34:05.000Z");
+    assert_eq!(held["interaction"]["timeoutSeconds"], 1_800);
     ask("review").await.unwrap();
     assert_eq!(ada.get(&format!("/tasks/{task}")).await.1["interaction"], Value::Null);
     site.stop().await;

@@ -11,6 +11,8 @@ use store::tasks::{Pending, PermitState, Picture, Review, ReviewStatus, Task};
 
 use super::{At, CLEANUP_PATIENCE, COMMANDS_KEPT, Decision, Effect, HOLD, Live, SUBMIT_PATIENCE, WORK_PATIENCE, items};
 
+/// Characters of a step's words, by the column.
+const STEP_MAX: usize = 100;
 /// Pictures kept per task: the newest. Each attempt makes about four.
 const PICTURES_MAX: usize = 24;
 
@@ -129,9 +131,12 @@ impl<'a> Draft<'a> {
         self.event("checkpoint", json!({ "step": phase, "message": phase.words() }));
     }
 
+    /// Says what is going on. Of more than there is room for, the first sentence (or what stands before its colon).
     pub fn step_words(&mut self, words: &str) {
-        // The column holds 100 characters.
-        self.task.current_step = Some(words.chars().take(100).collect());
+        let fits = |words: &str| words.chars().count() <= STEP_MAX;
+        let first = |end: &str| words.split_once(end).map(|(first, _)| first).filter(|first| fits(first));
+        let shown = if fits(words) { words } else { first(". ").or_else(|| first(": ")).unwrap_or(words) };
+        self.task.current_step = Some(shown.chars().take(STEP_MAX).collect());
     }
 
     /// Tells the person's screens where the task stands now.
@@ -241,7 +246,7 @@ impl<'a> Draft<'a> {
         let sentence = failure.code.sentence();
         self.task.error_code = Some(failure.code);
         self.task.error_message = Some(sentence.to_owned());
-        self.step_words(sentence.split_once(". ").map_or(sentence, |(first, _)| first));
+        self.step_words(sentence);
         self.status(Status::Failed);
         self.event("error", json!({ "code": failure.code, "class": failure.class, "message": failure.message }));
         let recoverable = failure.class != FailureClass::Refused;

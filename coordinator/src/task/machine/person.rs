@@ -269,7 +269,7 @@ fn answer_outcome(draft: &mut Draft<'_>, sent: bool, note: Option<&str>) -> Resu
         draft.task.submitted_at = Some(draft.at.now);
         draft.task.confirmation = Some(json!({
             "text": "You confirmed that the application arrived.", "number": null, "url": draft.task.job_url,
-            "at": draft.at.now,
+            "at": draft.at.now, "by": "person",
         }));
         reports::complete(draft);
         draft.tell(Event::Completed { task_id: draft.task.id, success: true, confirmation_id: None });

@@ -303,6 +303,7 @@ fn sent(draft: &mut Draft<'_>, confirmation: &Confirmation) {
     draft.task.submitted_at = Some(draft.at.now);
     draft.task.confirmation = Some(json!({
         "text": confirmation.text, "number": confirmation.number, "url": confirmation.url, "at": draft.at.now,
+        "by": "site",
     }));
 }
 

@@ -80,6 +80,8 @@ export interface Confirmation {
   number: string | null;
   url: string | null;
   at: string;
+  /** Whose word it is. */
+  by: "site" | "person";
 }
 export interface ReviewSummary {
   revision: number;

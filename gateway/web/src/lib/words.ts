@@ -173,7 +173,7 @@ export function failureOf(task: Pick<Task, "errorCode" | "errorMessage">): Failu
   return {
     title: first || "It could not be finished",
     advice: rest || "Try again, or open the posting and apply there yourself.",
-    final: task.errorCode === "JOB_CLOSED",
+    final: task.errorCode === "JOB_CLOSED" || task.errorCode === "URL_REFUSED",
   };
 }
 

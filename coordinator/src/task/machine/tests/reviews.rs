@@ -198,7 +198,9 @@ impl World {
 
 #[test]
 fn blockers_go_to_the_person_and_back() {
-    let blocked = || Report::Blocked { blocker: captcha(), page_url: "https://x".into(), screenshot: None };
+    let artifact = ArtifactId::new();
+    let screenshot = Some(protocol::wire::message::Screenshot { artifact, width: 8, height: 8 });
+    let blocked = || Report::Blocked { blocker: captcha(), page_url: "https://x".into(), screenshot };
     let mut world = World::queued(Mode::Copilot);
     world.claim().unwrap();
     world.report(blocked());
@@ -208,7 +210,9 @@ fn blockers_go_to_the_person_and_back() {
     );
     assert_eq!(code(world.approve()), RejectCode::NotReviewable);
 
-    assert_eq!(world.live.task.interaction_data.as_ref().unwrap()["message"], InteractionKind::Captcha.sentence());
+    let data = world.live.task.interaction_data.clone().unwrap();
+    assert_eq!(data["message"], InteractionKind::Captcha.sentence());
+    assert_eq!(data["screenshot_id"], artifact.to_string());
 
     let mut held = world.clone();
     let effects = held.resolve().unwrap();
@@ -264,6 +268,10 @@ fn autopilot_sends_what_is_sure_and_asks_about_the_rest() {
         world.plan(plan);
         world.filled(vec![verified("name", "Ada"), verified("town", "Rome")], form("Ada", "Rome"));
         assert_eq!((world.task().status, world.task().grants), (Status::WaitingHuman, 0));
+        let why = world.task().interaction_data.as_ref().unwrap()["message"].as_str().unwrap().to_owned();
+        assert!(why.starts_with("Autopilot stopped for you: "), "{why}");
+        let step = world.task().current_step.clone().unwrap();
+        assert!(why.starts_with(&step) && step.len() <= 100, "{step}");
     }
 }
 

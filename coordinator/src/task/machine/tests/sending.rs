@@ -167,6 +167,7 @@ fn the_person_says_that_it_arrived() {
     let mut world = World::unknown();
     world.answer(true).unwrap();
     assert_eq!((world.task().status, world.task().outcome), (Status::Completed, Outcome::Sent));
+    assert_eq!(world.task().confirmation.as_ref().unwrap()["by"], "person");
     assert_eq!(code(world.answer(false)), RejectCode::NotResolvable);
 }
 

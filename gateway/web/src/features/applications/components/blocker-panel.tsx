@@ -55,7 +55,7 @@ export function BlockerPanel({ task, interaction, type }: { task: Task; interact
         {interaction.message ? <p>{interaction.message}</p> : null}
         <BlockerAction taskId={task.id} />
       </div>
-      <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-2">
+      <dl className="grid grid-cols-[auto_1fr] items-baseline gap-x-4 gap-y-2">
         <dt className="text-muted-foreground">Waiting</dt>
         <dd>
           since <RelativeTime at={interaction.pausedAt} />

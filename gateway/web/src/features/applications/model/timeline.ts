@@ -42,6 +42,7 @@ function read(event: TaskEvent): Pick<Moment, "text" | "tone"> | null {
   const phase = step && step in PHASE_WORD ? PHASE_WORD[step as Phase] : null;
   switch (event.eventType) {
     case "state_change": {
+      if (event.fromStatus === "waiting_human" && event.toStatus === "in_progress") return { text: "Went on", tone: "plain" };
       const moment = event.toStatus && event.toStatus !== event.fromStatus ? statusMoment(event.toStatus) : null;
       if (moment) return moment;
       const text = message ?? phase;
