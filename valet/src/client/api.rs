@@ -59,6 +59,13 @@ pub struct Interaction {
 pub struct Review {
     pub revision: i64,
     pub fields: Vec<Field>,
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Warning {
+    pub message: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -154,6 +154,9 @@ fn decide(args: &Args, review: &Review) -> anyhow::Result<Option<BTreeMap<String
     if !args.json {
         log::say(&render::table(review));
     }
+    for warning in &review.warnings {
+        log::say(&warning.message);
+    }
     let mut overrides = BTreeMap::new();
     for (label, value) in &args.answers {
         let mut named = review.fields.iter().filter(|field| field.label == *label || field.id == *label);
