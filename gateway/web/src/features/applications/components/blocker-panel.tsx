@@ -11,7 +11,7 @@ import { blockerTitle, employerOf, type BlockerType } from "@/lib/words";
 import { HeldPage } from "./held-page";
 
 
-export function useResolveBlocker(taskId: string) {
+function useResolveBlocker(taskId: string) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: () => api.resolveBlocker(taskId),

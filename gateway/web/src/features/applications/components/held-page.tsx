@@ -10,7 +10,7 @@ import { Button } from "@/components/ui/button";
 /** What one press adds. */
 const MORE_MINUTES = 10;
 
-/** `closed`: what a closed page means here, said after "The page was closed". */
+/** `closed`: what a closed page means here, said after "The page is closed". */
 export function HeldPage({ task, closed }: { task: Task; closed: string }) {
   const client = useQueryClient();
   const hold = useMutation({
@@ -22,7 +22,7 @@ export function HeldPage({ task, closed }: { task: Task; closed: string }) {
       void client.invalidateQueries({ queryKey: keys.detail(task.id) });
     },
   });
-  if (!task.heldUntil) return <>The page was closed to make room; {closed}</>;
+  if (!task.heldUntil) return <>The page is closed; {closed}</>;
   return (
     <>
       <span className="inline-flex flex-wrap items-baseline gap-x-3">
