@@ -15,8 +15,9 @@ setup:
 ui:
 	@scripts/build-ui
 
+# The whole workspace, so that features are the same for everything that is built in release: nothing is built twice.
 release:
-	cargo build --release --locked -p valet -p valet-agent
+	cargo build --release --locked --workspace --bins
 
 ## Everything: formatting, lints, the UI's tests, every Rust test with real Postgres, Redis, QUIC and Chromium.
 test:
@@ -34,16 +35,15 @@ test-full: test
 
 ## Figures, a line each.
 bench: setup ui release
-	cargo build --release --locked -p system-tests --bins
 	@$(TARGET_DIR)/release/bench
 
 ## Fills every form of a folder laid out like FORMS/{pages,expected,profile.json} and prints how right it was.
-bench-forms:
-	cargo run --release --locked -p system-tests --bin bench-forms -- $(FORMS)
+bench-forms: release
+	@$(TARGET_DIR)/release/bench-forms $(FORMS)
 
 ## Reads every resume of a folder laid out like DIR/{files,expected,manifest.json} and prints how right it was.
 bench-resumes:
-	cargo run --release --locked -p coordinator --example bench_resumes -- $(DIR)
+	cargo run --release --locked --workspace --example bench_resumes -- $(DIR)
 
 ## Describes the database queries anew, after one was changed.
 sqlx:

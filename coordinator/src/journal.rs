@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use store::bus::Bus;
-use store::journal::{CommitError, Step, Told};
+use store::bus::Message;
+use store::journal::{CommitError, Step};
 use store::shards::Held;
 use store::{Store, journal};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -120,8 +121,8 @@ impl Loop {
             let steps: Vec<Step> = batch.iter().map(|request| request.step.clone()).collect();
             match self.try_commit(&steps).await {
                 Ok(told) => {
-                    for told in told {
-                        self.bus.publish(told.message());
+                    for message in told {
+                        self.bus.publish(message);
                     }
                     for request in batch {
                         let _ = request.reply.send(Ok(()));
@@ -160,7 +161,7 @@ impl Loop {
     }
 
     /// Tries for a while when the database certainly did not take it.
-    async fn try_commit(&self, steps: &[Step]) -> Result<Vec<Told>, CommitError> {
+    async fn try_commit(&self, steps: &[Step]) -> Result<Vec<Message>, CommitError> {
         let began = Instant::now();
         loop {
             let held = Arc::clone(&self.held.borrow());

@@ -6,7 +6,8 @@ use chrono::Utc;
 use protocol::form::FileRef;
 use protocol::plan::{FillPlan, Source};
 use sha2::{Digest as _, Sha256};
-use store::facts::{self, BankRow, Person, StoredResume};
+use store::facts::{self, BankRow, Person};
+use store::resumes::{self, StoredResume};
 use store::tasks::Task;
 use store::users::PLACEHOLDER_EMAIL;
 
@@ -32,7 +33,7 @@ async fn gather(core: &Core, live: &Live) -> anyhow::Result<Facts> {
     let person = facts::person(&mut tx, task.user_id).await?.ok_or_else(|| anyhow::anyhow!("the person is gone"))?;
     let bank = facts::bank(&mut tx, task.user_id).await?;
     let resume = match task.resume_id {
-        Some(id) => facts::resume(&mut tx, id).await?,
+        Some(id) => resumes::stored(&mut tx, id).await?,
         None => None,
     };
     drop(tx);
@@ -128,7 +129,7 @@ pub async fn file(core: &Core, resume: &StoredResume) -> anyhow::Result<Option<(
 pub async fn files(core: &Core, task: &Task) -> anyhow::Result<Vec<(FileRef, bytes::Bytes)>> {
     let Some(id) = task.resume_id else { return Ok(Vec::new()) };
     let mut tx = core.store.begin().await?;
-    let resume = facts::resume(&mut tx, id).await?;
+    let resume = resumes::stored(&mut tx, id).await?;
     drop(tx);
     match resume {
         Some(resume) if resume.user == task.user_id => Ok(file(core, &resume).await?.into_iter().collect()),

@@ -8,7 +8,7 @@ use protocol::event::Event;
 use protocol::ids::ResumeId;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use ractor_cluster::RactorMessage;
-use store::facts::{self, Parsed};
+use store::resumes::{self as rows, ParseError, Parsed};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
@@ -95,12 +95,12 @@ impl Actor for Resumes {
 
 async fn unparsed(core: &Core) -> Result<Vec<ResumeId>, store::StoreError> {
     let mut tx = core.store.begin().await?;
-    facts::unparsed_resumes(&mut tx, QUEUE_MAX as i64).await
+    rows::waiting(&mut tx, QUEUE_MAX as i64).await
 }
 
 async fn parse(core: &Core, id: ResumeId) -> anyhow::Result<()> {
     let mut tx = core.store.begin().await?;
-    let resume = facts::resume(&mut tx, id).await?;
+    let resume = rows::stored(&mut tx, id).await?;
     drop(tx);
     let Some(resume) = resume.filter(|resume| resume.status == "parsing") else { return Ok(()) };
     let bytes = match core.files.get(&resume.file_key).await {
@@ -113,23 +113,24 @@ async fn parse(core: &Core, id: ResumeId) -> anyhow::Result<()> {
         Some(bytes) => resumes::read(exe, bytes.to_vec(), &resume.mime_type, Utc::now().date_naive()).await,
         None => Err(resumes::Code::Empty.into()),
     };
-    let (parsed, event) = match read {
-        Ok(read) => {
-            let event = Event::ResumeParsed { resume_id: id, parse_confidence: read.confidence };
-            (
-                Some(Parsed { data: serde_json::to_value(read.data)?, confidence: read.confidence, text: read.text }),
-                event,
-            )
+    let parsed = match read {
+        Ok(read) => Ok(Parsed { data: serde_json::to_value(read.data)?, confidence: read.confidence, text: read.text }),
+        Err(error) => Err(error.code),
+    };
+    let (found, event) = match &parsed {
+        Ok(parsed) => (Ok(parsed), Event::ResumeParsed { resume_id: id, parse_confidence: parsed.confidence }),
+        Err(code) => {
+            let error = ParseError { code: code.as_str(), message: code.message() };
+            (Err(error), Event::ResumeParseFailed { resume_id: id, error: code.message().to_owned() })
         }
-        Err(error) => (None, Event::ResumeParseFailed { resume_id: id, error: error.to_string() }),
     };
     let mut tx = core.store.begin().await?;
-    if !facts::keep_parsed(&mut tx, id, parsed.as_ref(), Utc::now()).await? {
+    if !rows::keep_parsed(&mut tx, id, found, Utc::now()).await? {
         return Ok(());
     }
-    let told = store::journal::tell(&mut tx, resume.user, event.to_json()).await?;
+    let told = store::user_events::append(&mut tx, resume.user, &[event.to_json()]).await?;
     store::db::commit(tx, "keeping a parsed resume").await?;
-    core.bus.publish(told.message());
-    info!(resume.id = %id, parsed = parsed.is_some(), "resume {id} was read");
+    told.into_iter().for_each(|message| core.bus.publish(message));
+    info!(resume.id = %id, parsed = parsed.is_ok(), "resume {id} was read");
     Ok(())
 }

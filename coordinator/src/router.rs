@@ -100,7 +100,7 @@ fn task_of(action: &Action) -> Option<TaskId> {
         | Action::Retry { task }
         | Action::Edit { task, .. }
         | Action::Approve { task, .. }
-        | Action::ResolveBlocker { task }
+        | Action::ResolveBlocker { task, .. }
         | Action::AnswerOutcome { task, .. }
         | Action::ExtendHold { task, .. }
         | Action::Watch { task, .. } => Some(*task),

@@ -11,9 +11,9 @@ use protocol::wire::message::{
 };
 use ractor::rpc::CallResult;
 use sha2::{Digest as _, Sha256};
+use store::artifacts::{self, NewArtifact};
 use store::bus::Frame;
 use store::files::FilesError;
-use store::tasks::NewArtifact;
 use tracing::warn;
 
 use crate::core::Core;
@@ -77,7 +77,7 @@ pub fn token_hash(token: &str) -> [u8; 32] {
 impl Sessions for CoreSessions {
     async fn enrol(&self, token: &str, _host_name: &str) -> Result<SandboxId, Refused> {
         let mut tx = self.core.store.begin().await.map_err(busy)?;
-        let spent = store::agents::spend_enrolment_token(&mut tx, &token_hash(token)).await.map_err(busy)?;
+        let spent = store::enrolment_tokens::spend(&mut tx, &token_hash(token)).await.map_err(busy)?;
         let Some(sandbox) = spent else {
             return Err(Refused::new(Refusal::Token, "the token is unknown, used or too old"));
         };
@@ -177,7 +177,7 @@ impl Sessions for CoreSessions {
 
     async fn artifact(&self, sandbox: SandboxId, header: ArtifactHeader, bytes: Bytes) -> Result<(), ArtifactRefused> {
         let task = self.task_of(sandbox, header.lease).ok_or(ArtifactRefused::Stale)?;
-        let storage_key = format!("artifacts/{task}/{}.jpg", header.artifact);
+        let storage_key = artifacts::storage_key(task, header.artifact);
         let size = i64::try_from(bytes.len()).map_err(|_| ArtifactRefused::Unavailable)?;
         self.core.files.put(&storage_key, bytes).await.map_err(|error| match error {
             FilesError::Full(_) => {
@@ -203,7 +203,7 @@ impl Sessions for CoreSessions {
             storage_key,
         };
         let mut tx = self.core.store.begin().await.map_err(|_| ArtifactRefused::Unavailable)?;
-        store::tasks::insert_artifact(&mut tx, &new).await.map_err(|_| ArtifactRefused::Unavailable)?;
+        artifacts::insert(&mut tx, &new).await.map_err(|_| ArtifactRefused::Unavailable)?;
         store::db::commit(tx, "recording an artifact").await.map_err(|_| ArtifactRefused::Unavailable)
     }
 

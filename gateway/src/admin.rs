@@ -10,8 +10,8 @@ use chrono::{Duration, Utc};
 use protocol::ids::SandboxId;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use store::agents::NewSandbox;
 use store::db;
-use store::enrolment_tokens::NewSandbox;
 use tracing::info;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -89,8 +89,17 @@ async fn create_enrolment_token(
         (Some(id), _) => id,
         (None, name) => {
             let name = name.unwrap_or_default();
-            let new = NewSandbox { name: &name, engine: &asked.engine, capacity: asked.capacity as i32 };
-            store::enrolment_tokens::create_sandbox(&mut tx, new).await?
+            // Nobody gives a self-hosted machine an id of its own.
+            let instance_id = SandboxId::new().to_string();
+            let new = NewSandbox {
+                name: &name,
+                environment: "prod",
+                instance_id: &instance_id,
+                instance_type: "self-hosted",
+                engine: &asked.engine,
+                capacity: asked.capacity as i32,
+            };
+            store::agents::register(&mut tx, &new).await?
         }
     };
     if !store::enrolment_tokens::create(&mut tx, &hash, sandbox, Some(caller.user), expires_at).await? {

@@ -13,7 +13,7 @@ use protocol::wire::codec;
 use ractor::ActorRef;
 use tracing::{debug, warn};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, BUSY};
 
 /// How long a command waits for a router to appear: a restart takes less, and a person would rather be told.
 const NO_ROUTER_PATIENCE: Duration = Duration::from_millis(1_500);
@@ -36,7 +36,7 @@ pub enum Error {
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
-            Error::Unavailable => Self::Unavailable { message: "The coordinator does not answer" },
+            Error::Unavailable => Self::Unavailable { message: BUSY },
             Error::Rejected(rejected) => rejected.into(),
         }
     }

@@ -16,6 +16,9 @@ use utoipa::ToSchema;
 
 use crate::input::Issue;
 
+/// A part behind the gateway does not answer; the log says which.
+pub const BUSY: &str = "Valet is busy or restarting, so this was not done. Try again in a moment.";
+
 /// The body of every refusal but failed validation.
 #[derive(Debug, serde::Serialize, ToSchema)]
 pub struct ErrorResponse {
@@ -80,7 +83,11 @@ impl ApiError {
 
     #[must_use]
     pub fn forbidden() -> Self {
-        Self::refused(StatusCode::FORBIDDEN, "FORBIDDEN", "This needs an administrator")
+        Self::refused(
+            StatusCode::FORBIDDEN,
+            "FORBIDDEN",
+            "Only administrators may do this. Sign in with an administrator's account.",
+        )
     }
 
     pub fn not_found(message: impl Into<Cow<'static, str>>) -> Self {
@@ -123,7 +130,7 @@ impl ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         if error.is_outage() {
-            return Self::Unavailable { message: "The database does not answer" };
+            return Self::Unavailable { message: BUSY };
         }
         // The driver's own words may quote values; its code cannot.
         let (doing, sqlstate) = match &error {
@@ -146,11 +153,15 @@ impl From<FilesError> for ApiError {
             FilesError::NotFound => Self::not_found("File not found"),
             FilesError::Full(_) => {
                 error!("the file storage is full");
-                Self::refused(StatusCode::INSUFFICIENT_STORAGE, "STORAGE_FULL", "There is no room left for files")
+                Self::refused(
+                    StatusCode::INSUFFICIENT_STORAGE,
+                    "STORAGE_FULL",
+                    "There is no room left for files. Whoever runs this Valet has to make room; then try again.",
+                )
             }
             FilesError::Failed(_) => {
                 error!(%error, "the file storage failed");
-                Self::Unavailable { message: "The file storage does not answer" }
+                Self::Unavailable { message: BUSY }
             }
         }
     }
@@ -161,7 +172,7 @@ impl From<Rejected> for ApiError {
         let status = match rejected.code {
             RejectCode::NotFound => StatusCode::NOT_FOUND,
             RejectCode::InvalidEdit => StatusCode::BAD_REQUEST,
-            RejectCode::Unavailable => return Self::Unavailable { message: "The coordinator could not take it" },
+            RejectCode::Unavailable => return Self::Unavailable { message: BUSY },
             RejectCode::NotCancellable
             | RejectCode::NotRetryable
             | RejectCode::NotReviewable
@@ -196,7 +207,10 @@ impl IntoResponse for ApiError {
             }
             Self::Internal { doing } => {
                 error!(doing, "a request ended in an internal error");
-                (json!({ "error": "INTERNAL_ERROR", "message": "Something went wrong on our side" }), None)
+                (
+                    json!({ "error": "INTERNAL_ERROR", "message": "Something went wrong on our side. Try again; if it happens again, tell whoever runs this Valet." }),
+                    None,
+                )
             }
         };
         let mut response = (status, JsonBody(body)).into_response();

@@ -38,10 +38,16 @@ impl Reason {
 
     const fn message(self) -> &'static str {
         match self {
-            Self::Scheme => "Only http and https addresses can be applied to",
-            Self::Credentials => "The address must not contain a user name or password",
-            Self::PrivateAddress => "The address leads into a private network",
-            Self::Unresolvable => "The address's host cannot be found",
+            Self::Scheme => {
+                "Only web addresses that begin with http:// or https:// can be opened. Paste the posting's address as your browser shows it."
+            }
+            Self::Credentials => {
+                "The address must not contain a user name or password. Remove what stands before the @."
+            }
+            Self::PrivateAddress => {
+                "The address leads into a private network, which Valet does not open. Paste the posting's public address."
+            }
+            Self::Unresolvable => "The site of this address cannot be found. Check the address for typing errors.",
         }
     }
 }

@@ -61,11 +61,17 @@ pub enum Action {
     /// The person dealt with a blocker.
     ResolveBlocker {
         task: TaskId,
+        /// `human` or `system`, as the caller says.
+        by: String,
+        /// The person's own words, for the application's history.
+        note: Option<String>,
     },
     /// The person says whether a click nobody saw the end of did send.
     AnswerOutcome {
         task: TaskId,
         sent: bool,
+        /// As for a blocker.
+        note: Option<String>,
     },
     ExtendHold {
         task: TaskId,

@@ -255,8 +255,128 @@ named_enum! {
     }
 }
 
-/// A failure as it is stored and shown: a class for what to do next, a code for machines, a sentence for people.
-/// The message never holds an answer or any other personal detail.
+impl ErrorCode {
+    /// What people read about an application that ended with this code: what happened, what was sent, what to do.
+    /// The first sentence stands alone where there is room for one (at most 100 characters).
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::BrowserLost => {
+                "The browser closed while it worked on the form, and trying again did not help. Nothing was sent. Try \
+                 again in a few minutes, or open the posting and apply there yourself."
+            }
+            Self::BrowserStart => {
+                "No browser could be opened. Nothing was sent. Try again in a few minutes; if it happens again, tell \
+                 whoever runs this Valet."
+            }
+            Self::HostLost => {
+                "The machine with the browser went away, and trying again did not help. Nothing was sent. Try again in \
+                 a few minutes."
+            }
+            Self::UrlRefused => {
+                "This address cannot be opened. Nothing was sent. Valet opens public web pages only, and this one is \
+                 not, or leads to one that is not: check the address and apply with the posting's public one."
+            }
+            Self::PageNotFound => {
+                "The employer's site does not show this page. Nothing was sent. The job may have been taken down: \
+                 open the address yourself, and apply with the right one if it has moved."
+            }
+            Self::PageTimeout => {
+                "The employer's site took too long to answer. Nothing was sent. It may be slow today: open the posting \
+                 yourself to see whether it loads, then try again."
+            }
+            Self::PageUnreachable => {
+                "The employer's site could not be reached. Nothing was sent. Check the address for typing errors and \
+                 whether it opens in your own browser, then try again."
+            }
+            Self::NotAForm => {
+                "There is no application form at this address. Nothing was sent. Open the posting, find the page with \
+                 the form itself and apply with its address."
+            }
+            Self::JobClosed => {
+                "The posting takes no more applications. Nothing was sent. There is nothing to try again here: look \
+                 for the job elsewhere on the employer's site."
+            }
+            Self::AlreadyApplied => {
+                "The employer's site says that you have already applied. Nothing was sent this time. Look in your mail \
+                 for a confirmation; if there is none, open the posting and apply there yourself."
+            }
+            Self::LoginRequired => {
+                "The form is behind a sign-in. Nothing was sent. Open the posting and apply there with your own \
+                 account."
+            }
+            Self::FillFailed => {
+                "Some answers could not be entered into the form. Nothing was sent. Try again, or open the posting and \
+                 fill it in yourself; your answers are kept here."
+            }
+            Self::SubmitRejected => {
+                "The employer's form refused an answer. Nothing was sent. Try again and look at the answers that the \
+                 form complained about."
+            }
+            Self::NotSent => {
+                "You said that the application did not arrive. Trying again fills the form afresh and sends it only \
+                 when you press Submit."
+            }
+            Self::ReviewExpired => {
+                "The review waited for too long. Nothing was sent. Your answers are kept: try again to fill the form \
+                 afresh."
+            }
+            Self::ArtifactStorage => {
+                "There is no room left for pictures of the page. Nothing was sent. Whoever runs this Valet has to make \
+                 room; then try again."
+            }
+            Self::Quarantined => {
+                "The form holds something that cannot be stored. Nothing was sent. Open the posting and apply there \
+                 yourself; trying again is not likely to end differently."
+            }
+            Self::Internal => {
+                "Something went wrong on our side. Nothing was sent. Try again; if it happens again, tell whoever runs \
+                 this Valet, or open the posting and apply there yourself."
+            }
+        }
+    }
+}
+
+impl InteractionKind {
+    /// What the person is asked for and can do about it; the title of the kind is the screen's own.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Review => "Look at the answers, then submit the application.",
+            Self::Captcha => {
+                "The employer's site wants to see that a person is there. Valet does not get around such checks: look \
+                 again later, or open the page and apply there yourself."
+            }
+            Self::TwoFactor => {
+                "The site sent a code to your phone or e-mail and waits for it. Open the page and go on there yourself, \
+                 or have Valet look again if it no longer asks."
+            }
+            Self::LoginRequired => {
+                "This form is behind a sign-in, and Valet never makes accounts or chooses passwords for you. Open the \
+                 page and apply there with your own account, or have Valet look again if it opened meanwhile."
+            }
+            Self::BotCheck => {
+                "The employer's site is checking for automation. Valet does not get around such checks: look again \
+                 later, or open the page and apply there yourself."
+            }
+            Self::RateLimited => {
+                "The employer's site answers no more requests for now. Wait a few minutes, then have Valet look again."
+            }
+            Self::Verification => {
+                "The site asks for a confirmation that only you can give. Give it, then have Valet look again."
+            }
+            Self::Question => "The form asks something that only you can answer. Answer it to go on.",
+            Self::OutcomeUnknown => {
+                "The application may have been sent, but nobody saw how it ended. Check your e-mail for a \
+                 confirmation, then say whether it arrived."
+            }
+        }
+    }
+}
+
+/// Why an attempt ended: a class for what to do next, a code for people and machines (people read its
+/// [`ErrorCode::sentence`]), and what exactly was seen, for the history. Never holds an answer or any other personal
+/// detail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     pub class: FailureClass,
@@ -278,4 +398,24 @@ pub struct Confirmation {
     /// A reference number, when the page shows one.
     pub number: Option<String>,
     pub url: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_says_what_happened_what_was_sent_and_what_to_do() {
+        for code in ErrorCode::ALL {
+            let sentence = code.sentence();
+            let (first, rest) = sentence.split_once(". ").unwrap_or_else(|| panic!("{code} has one sentence"));
+            assert!(first.len() < 100, "{code}: {first}");
+            assert!(sentence.ends_with('.') && rest.len() > 30, "{code}: {rest}");
+            assert!(rest.starts_with("Nothing was sent") || *code == ErrorCode::NotSent, "{code}: {rest}");
+            assert!(!sentence.contains("  "), "{code}: {sentence}");
+        }
+        for kind in InteractionKind::ALL {
+            assert!(kind.sentence().ends_with('.') && !kind.sentence().contains("  "), "{kind}");
+        }
+    }
 }

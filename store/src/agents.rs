@@ -1,7 +1,7 @@
-//! Sandboxes as the coordinator keeps them: enrolment, sessions, certificates.
+//! Sandboxes as the coordinator keeps them: registration, sessions, certificates.
 
 use chrono::{DateTime, Utc};
-use protocol::ids::{NodeId, SandboxId, UserId};
+use protocol::ids::{NodeId, SandboxId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -153,49 +153,6 @@ pub async fn register(db: &mut PgConnection, new: &NewSandbox<'_>) -> Result<San
     .await
     .map(SandboxId)
     .map_err(StoreError::during("registering a sandbox"))
-}
-
-/// Keeps the hash of a one-time token.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn add_enrolment_token(
-    db: &mut PgConnection,
-    hash: &[u8],
-    sandbox: SandboxId,
-    by: Option<UserId>,
-    expires_at: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "INSERT INTO enrolment_tokens (hash, sandbox_id, created_by, expires_at) VALUES ($1, $2, $3, $4)",
-        hash,
-        sandbox.0,
-        by.map(|user| user.0),
-        expires_at
-    )
-    .execute(db)
-    .await
-    .map_err(StoreError::during("keeping an enrolment token"))?;
-    Ok(())
-}
-
-/// Spends a token: only once, only in time, only for a sandbox in good standing. `None` otherwise.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn spend_enrolment_token(db: &mut PgConnection, hash: &[u8]) -> Result<Option<SandboxId>, StoreError> {
-    let row = sqlx::query_scalar!(
-        "UPDATE enrolment_tokens t SET used_at = now()
-           FROM sandboxes s
-          WHERE t.hash = $1 AND t.used_at IS NULL AND t.expires_at > now()
-            AND s.id = t.sandbox_id AND s.revoked_at IS NULL AND s.status <> 'terminated'
-        RETURNING t.sandbox_id",
-        hash
-    )
-    .fetch_optional(db)
-    .await
-    .map_err(StoreError::during("spending an enrolment token"))?;
-    Ok(row.map(SandboxId))
 }
 
 /// Whether the sandbox may have a session or another certificate.

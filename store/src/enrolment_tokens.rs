@@ -1,40 +1,11 @@
-//! One-time tokens with which a browser host becomes a sandbox of ours. Redeemed by the coordinator.
+//! One-time tokens with which a browser host becomes a sandbox of ours: made by the gateway or `valet up`, spent at
+//! the coordinator.
 
 use chrono::{DateTime, Utc};
 use protocol::ids::{SandboxId, UserId};
 use sqlx::PgConnection;
 
 use crate::StoreError;
-
-/// A sandbox that an administrator announces together with its token.
-#[derive(Debug, Clone)]
-pub struct NewSandbox<'a> {
-    pub name: &'a str,
-    /// A name of `browser_engine`.
-    pub engine: &'a str,
-    pub capacity: i32,
-}
-
-/// Announces a self-hosted sandbox.
-///
-/// # Errors
-/// When the database fails.
-pub async fn create_sandbox(db: &mut PgConnection, new: NewSandbox<'_>) -> Result<SandboxId, StoreError> {
-    let id = SandboxId::new();
-    sqlx::query!(
-        "INSERT INTO sandboxes (id, name, environment, instance_id, instance_type, browser_engine, capacity)
-         VALUES ($1, $2, 'prod', $3, 'self-hosted', $4::text::browser_engine, $5)",
-        id.0,
-        new.name,
-        id.to_string(),
-        new.engine,
-        new.capacity
-    )
-    .execute(db)
-    .await
-    .map_err(StoreError::during("announcing a sandbox"))?;
-    Ok(id)
-}
 
 /// Stores a token by its SHA-256; false when there is no such sandbox, or it was revoked or terminated.
 ///
@@ -59,4 +30,23 @@ pub async fn create(
     .await
     .map_err(StoreError::during("storing an enrolment token"))?;
     Ok(made.rows_affected() > 0)
+}
+
+/// Spends a token: only once, only in time, only for a sandbox in good standing. `None` otherwise.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn spend(db: &mut PgConnection, hash: &[u8]) -> Result<Option<SandboxId>, StoreError> {
+    let row = sqlx::query_scalar!(
+        "UPDATE enrolment_tokens t SET used_at = now()
+           FROM sandboxes s
+          WHERE t.hash = $1 AND t.used_at IS NULL AND t.expires_at > now()
+            AND s.id = t.sandbox_id AND s.revoked_at IS NULL AND s.status <> 'terminated'
+        RETURNING t.sandbox_id",
+        hash
+    )
+    .fetch_optional(db)
+    .await
+    .map_err(StoreError::during("spending an enrolment token"))?;
+    Ok(row.map(SandboxId))
 }

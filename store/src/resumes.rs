@@ -21,6 +21,9 @@ pub struct Resume {
     pub status: String,
     pub parsed_data: Option<Json>,
     pub parsing_confidence: Option<f32>,
+    /// Why it could not be read: a stable code and a sentence. Only beside `parse_failed`.
+    pub parse_error_code: Option<String>,
+    pub parse_error: Option<String>,
     pub created_at: DateTime<Utc>,
     pub parsed_at: Option<DateTime<Utc>>,
 }
@@ -35,12 +38,31 @@ pub struct NewResume<'a> {
     pub mime_type: &'a str,
 }
 
-/// Where the file of a resume is and what it is said to be.
+/// A resume as parsing and sending need it, whoever's it is.
 #[derive(Debug, Clone)]
-pub struct Stored {
-    pub user_id: UserId,
+pub struct StoredResume {
+    pub id: ResumeId,
+    pub user: UserId,
+    pub filename: String,
     pub file_key: String,
     pub mime_type: String,
+    pub status: String,
+    pub parsed_data: Option<Json>,
+}
+
+/// What parsing found.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    pub data: Json,
+    pub confidence: f32,
+    pub text: String,
+}
+
+/// Why parsing failed: a stable code, and a sentence for the person.
+#[derive(Debug, Clone, Copy)]
+pub struct ParseError<'a> {
+    pub code: &'a str,
+    pub message: &'a str,
 }
 
 /// How asking for another parse ended.
@@ -65,14 +87,24 @@ pub async fn has_room(db: &mut PgConnection, user: UserId) -> Result<bool, Store
     Ok(kept < RESUMES_MAX)
 }
 
-/// Adds one that waits to be parsed.
+/// Adds one that waits to be parsed. It becomes the default when the person has none that could be read or still may
+/// be.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn insert(db: &mut PgConnection, new: NewResume<'_>) -> Result<(), StoreError> {
+    let doing = "adding a resume";
     sqlx::query!(
-        "INSERT INTO resumes (id, user_id, filename, file_key, file_size_bytes, mime_type, status)
-         VALUES ($1, $2, $3, $4, $5, $6, 'parsing')",
+        "UPDATE resumes SET is_default = false WHERE user_id = $1 AND is_default AND status = 'parse_failed'",
+        new.user.0
+    )
+    .execute(&mut *db)
+    .await
+    .map_err(StoreError::during(doing))?;
+    sqlx::query!(
+        "INSERT INTO resumes (id, user_id, filename, file_key, file_size_bytes, mime_type, status, is_default)
+         VALUES ($1, $2, $3, $4, $5, $6, 'parsing',
+                 NOT EXISTS (SELECT 1 FROM resumes WHERE user_id = $2 AND is_default))",
         new.id.0,
         new.user.0,
         new.filename,
@@ -82,7 +114,7 @@ pub async fn insert(db: &mut PgConnection, new: NewResume<'_>) -> Result<(), Sto
     )
     .execute(db)
     .await
-    .map_err(StoreError::during("adding a resume"))?;
+    .map_err(StoreError::during(doing))?;
     Ok(())
 }
 
@@ -94,7 +126,8 @@ pub async fn list(db: &mut PgConnection, user: UserId) -> Result<Vec<Resume>, St
     sqlx::query_as!(
         Resume,
         r#"SELECT id AS "id: uuid::Uuid", user_id AS "user_id: uuid::Uuid", filename, mime_type, file_size_bytes,
-                  is_default, status::text AS "status!", parsed_data, parsing_confidence, created_at, parsed_at
+                  is_default, status::text AS "status!", parsed_data, parsing_confidence, parse_error_code, parse_error,
+                  created_at, parsed_at
              FROM resumes WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT 100"#,
         user.0
     )
@@ -109,7 +142,8 @@ pub async fn get(db: &mut PgConnection, user: UserId, id: ResumeId) -> Result<Op
     sqlx::query_as!(
         Resume,
         r#"SELECT id AS "id: uuid::Uuid", user_id AS "user_id: uuid::Uuid", filename, mime_type, file_size_bytes,
-                  is_default, status::text AS "status!", parsed_data, parsing_confidence, created_at, parsed_at
+                  is_default, status::text AS "status!", parsed_data, parsing_confidence, parse_error_code, parse_error,
+                  created_at, parsed_at
              FROM resumes WHERE user_id = $1 AND id = $2"#,
         user.0,
         id.0
@@ -143,7 +177,7 @@ pub async fn set_default(db: &mut PgConnection, user: UserId, id: ResumeId) -> R
 pub async fn reparse(db: &mut PgConnection, user: UserId, id: ResumeId) -> Result<Reparse, StoreError> {
     let asked = sqlx::query!(
         "UPDATE resumes SET status = 'parsing', parsed_data = NULL, parsing_confidence = NULL, raw_text = NULL,
-                            parsed_at = NULL
+                            parsed_at = NULL, parse_error_code = NULL, parse_error = NULL
           WHERE user_id = $1 AND id = $2 AND status <> 'parsed'",
         user.0,
         id.0
@@ -157,38 +191,55 @@ pub async fn reparse(db: &mut PgConnection, user: UserId, id: ResumeId) -> Resul
     Ok(if get(db, user, id).await?.is_some() { Reparse::AlreadyParsed } else { Reparse::NotFound })
 }
 
-/// Removes the row and returns where its file is; the caller deletes the file after the commit.
+/// Removes the row and returns where its file is; the caller deletes the file after the commit. When it was the
+/// default, the newest of the rest that could be read takes its place.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn delete(db: &mut PgConnection, user: UserId, id: ResumeId) -> Result<Option<String>, StoreError> {
-    sqlx::query_scalar!("DELETE FROM resumes WHERE user_id = $1 AND id = $2 RETURNING file_key", user.0, id.0)
-        .fetch_optional(db)
+    let doing = "deleting a resume";
+    let gone =
+        sqlx::query!("DELETE FROM resumes WHERE user_id = $1 AND id = $2 RETURNING file_key, is_default", user.0, id.0)
+            .fetch_optional(&mut *db)
+            .await
+            .map_err(StoreError::during(doing))?;
+    let Some(gone) = gone else { return Ok(None) };
+    if gone.is_default {
+        sqlx::query!(
+            "UPDATE resumes SET is_default = true WHERE id =
+               (SELECT id FROM resumes WHERE user_id = $1 AND status <> 'parse_failed'
+                 ORDER BY status = 'parsed' DESC, created_at DESC, id DESC LIMIT 1)",
+            user.0
+        )
+        .execute(db)
         .await
-        .map_err(StoreError::during("deleting a resume"))
+        .map_err(StoreError::during(doing))?;
+    }
+    Ok(Some(gone.file_key))
 }
 
-/// The file of a resume that waits to be parsed; none when it no longer does.
+/// One resume, whoever's it is.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn waiting(db: &mut PgConnection, id: ResumeId) -> Result<Option<Stored>, StoreError> {
+pub async fn stored(db: &mut PgConnection, id: ResumeId) -> Result<Option<StoredResume>, StoreError> {
     sqlx::query_as!(
-        Stored,
-        r#"SELECT user_id AS "user_id: uuid::Uuid", file_key, mime_type FROM resumes
-            WHERE id = $1 AND status = 'parsing'"#,
+        StoredResume,
+        r#"SELECT id AS "id: uuid::Uuid", user_id AS "user: uuid::Uuid", filename, file_key, mime_type,
+                  status::text AS "status!", parsed_data
+             FROM resumes WHERE id = $1"#,
         id.0
     )
     .fetch_optional(db)
     .await
-    .map_err(StoreError::during("reading a resume to parse"))
+    .map_err(StoreError::during("reading a resume"))
 }
 
-/// Resumes that wait to be parsed, oldest first, at most `limit`: what a start-up takes up again.
+/// Resumes whose parsing was begun and not ended, oldest first: a crash in the middle resumes here.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn all_waiting(db: &mut PgConnection, limit: i64) -> Result<Vec<ResumeId>, StoreError> {
+pub async fn waiting(db: &mut PgConnection, limit: i64) -> Result<Vec<ResumeId>, StoreError> {
     let ids =
         sqlx::query_scalar!("SELECT id FROM resumes WHERE status = 'parsing' ORDER BY created_at, id LIMIT $1", limit)
             .fetch_all(db)
@@ -197,44 +248,42 @@ pub async fn all_waiting(db: &mut PgConnection, limit: i64) -> Result<Vec<Resume
     Ok(ids.into_iter().map(ResumeId).collect())
 }
 
-/// Stores what parsing found; false when nobody waits for it any more.
+/// Keeps how parsing ended, unless the resume is gone or was parsed meanwhile. True when it was kept.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn parsed(
+pub async fn keep_parsed(
     db: &mut PgConnection,
     id: ResumeId,
-    data: &Json,
-    confidence: f32,
-    raw_text: &str,
+    parsed: Result<&Parsed, ParseError<'_>>,
+    at: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query!(
-        "UPDATE resumes SET status = 'parsed', parsed_data = $2, parsing_confidence = $3, raw_text = $4,
-                            parsed_at = now()
-          WHERE id = $1 AND status = 'parsing'",
-        id.0,
-        data,
-        confidence,
-        raw_text
-    )
-    .execute(db)
-    .await
-    .map_err(StoreError::during("storing a parsed resume"))?;
-    Ok(done.rows_affected() > 0)
-}
-
-/// Stores that parsing failed; false when nobody waits for it any more.
-///
-/// # Errors
-/// When the database fails.
-pub async fn parse_failed(db: &mut PgConnection, id: ResumeId, confidence: Option<f32>) -> Result<bool, StoreError> {
-    let done = sqlx::query!(
-        "UPDATE resumes SET status = 'parse_failed', parsing_confidence = $2 WHERE id = $1 AND status = 'parsing'",
-        id.0,
-        confidence
-    )
-    .execute(db)
-    .await
-    .map_err(StoreError::during("storing a failed parse"))?;
-    Ok(done.rows_affected() > 0)
+    let result = match parsed {
+        Ok(parsed) => {
+            sqlx::query!(
+                "UPDATE resumes SET status = 'parsed', parsed_data = $2, parsing_confidence = $3, raw_text = $4,
+                                    parsed_at = $5, parse_error_code = NULL, parse_error = NULL
+                  WHERE id = $1 AND status = 'parsing'",
+                id.0,
+                parsed.data,
+                parsed.confidence,
+                parsed.text,
+                at
+            )
+            .execute(db)
+            .await
+        }
+        Err(error) => {
+            sqlx::query!(
+                "UPDATE resumes SET status = 'parse_failed', parse_error_code = $2, parse_error = $3
+                  WHERE id = $1 AND status = 'parsing'",
+                id.0,
+                error.code,
+                error.message
+            )
+            .execute(db)
+            .await
+        }
+    };
+    Ok(result.map_err(StoreError::during("keeping how a resume's parsing ended"))?.rows_affected() == 1)
 }

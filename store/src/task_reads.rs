@@ -49,6 +49,8 @@ pub struct Task {
     pub confirmation: Option<Json>,
     pub submitted_at: Option<DateTime<Utc>>,
     pub canonical_job: Option<String>,
+    /// Until when a browser is held for the person; none when no browser is.
+    pub held_until: Option<DateTime<Utc>>,
 }
 
 /// Column lists cannot be shared by checked queries otherwise.
@@ -62,7 +64,7 @@ macro_rules! tasks_where {
                       match_score, fields_filled, duration_seconds, error_code, error_message, retry_count,
                       workflow_run_id, browser_profile_id, llm_usage, notes, sandbox_id, interaction_type,
                       interaction_data, created_at, updated_at, started_at, completed_at, phase, ats,
-                      outcome::text AS "outcome!", confirmation, submitted_at, canonical_job
+                      outcome::text AS "outcome!", confirmation, submitted_at, canonical_job, held_until
                  FROM tasks "# + $tail,
             $($arg),*
         )

@@ -346,6 +346,61 @@ pub async fn leased(db: &mut PgConnection, sandbox: SandboxId) -> Result<Vec<Lea
         .collect())
 }
 
+/// A place on a connected sandbox that does no work: its browser is held for a person, or is being closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idle {
+    pub task: TaskId,
+    pub sandbox: SandboxId,
+    /// Of the sandbox.
+    pub capacity: i32,
+    /// Until when it is held at most.
+    pub until: Option<DateTime<Utc>>,
+    pub state: IdleState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdleState {
+    /// Held, and may be parked.
+    Held,
+    /// Held, but an edit is being entered or a click waits for the person.
+    Busy,
+    /// The page is being closed: the place is about to be free.
+    Closing,
+}
+
+/// Every idle place of the sandboxes that may be given work, the hold that ends first coming first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn idle(db: &mut PgConnection) -> Result<Vec<Idle>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT t.id, s.id AS sandbox, s.capacity, t.held_until,
+                  coalesce(t.pending ->> 'kind' = 'end', false) AS "closing!",
+                  t.pending IS NULL AND t.permit_state IS DISTINCT FROM 'granted' AS "parkable!"
+             FROM tasks t JOIN sandboxes s ON s.id = t.sandbox_id
+            WHERE t.lease_id IS NOT NULL AND s.connected AND NOT s.draining AND s.revoked_at IS NULL
+              AND s.status = 'active' AND (t.status = 'waiting_human' OR t.pending ->> 'kind' = 'end')
+            ORDER BY t.held_until, t.id"#
+    )
+    .fetch_all(db)
+    .await
+    .map_err(StoreError::during("reading held browsers"))?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Idle {
+            task: TaskId(row.id),
+            sandbox: SandboxId(row.sandbox),
+            capacity: row.capacity,
+            until: row.held_until,
+            state: match (row.closing, row.parkable) {
+                (true, _) => IdleState::Closing,
+                (false, true) => IdleState::Held,
+                (false, false) => IdleState::Busy,
+            },
+        })
+        .collect())
+}
+
 /// Sandboxes that hold leases or were connected, for recovery at start.
 ///
 /// # Errors
@@ -358,44 +413,4 @@ pub async fn sandboxes_with_leases(db: &mut PgConnection) -> Result<Vec<SandboxI
     .await
     .map_err(StoreError::during("reading leased sandboxes"))?;
     Ok(rows.into_iter().map(SandboxId).collect())
-}
-
-/// What is written about one stored picture.
-#[derive(Debug, Clone)]
-pub struct NewArtifact {
-    pub id: ArtifactId,
-    pub task: TaskId,
-    pub lease: LeaseId,
-    pub step: String,
-    pub content_type: String,
-    pub size: i64,
-    pub sha256: String,
-    pub width: i32,
-    pub height: i32,
-    pub storage_key: String,
-}
-
-/// Records a stored file; a repeated one is fine.
-///
-/// # Errors
-/// When the database does not answer, or the task is gone.
-pub async fn insert_artifact(db: &mut PgConnection, new: &NewArtifact) -> Result<(), StoreError> {
-    sqlx::query!(
-        "INSERT INTO artifacts (id, task_id, lease_id, step, content_type, size_bytes, sha256, width, height, storage_key)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING",
-        new.id.0,
-        new.task.0,
-        new.lease.0,
-        new.step,
-        new.content_type,
-        new.size,
-        new.sha256,
-        new.width,
-        new.height,
-        new.storage_key
-    )
-    .execute(db)
-    .await
-    .map_err(StoreError::during("recording an artifact"))?;
-    Ok(())
 }

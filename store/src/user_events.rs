@@ -2,11 +2,12 @@
 //!
 //! Written in the transaction of the change it tells of; read by gateways for resuming and for what the bus lost.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use protocol::ids::UserId;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -23,34 +24,68 @@ pub struct Tail {
 }
 
 /// Numbers and stores messages (each a JSON object with a `type`); returns them ready for the bus, to be published
-/// after the commit. The numbers follow commit order, because the counter's row stays locked until then.
+/// after the commit.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn append(db: &mut PgConnection, user: UserId, events: &[Json]) -> Result<Vec<Message>, StoreError> {
-    let count = events.len() as i64;
-    let counter = sqlx::query!(
-        "INSERT INTO user_streams AS s (user_id, last_seq) VALUES ($1, $2)
-         ON CONFLICT (user_id) DO UPDATE SET last_seq = s.last_seq + $2
-         RETURNING last_seq, now() AS \"at!\"",
-        user.0,
-        count
+    let events: Vec<(UserId, &Json)> = events.iter().map(|event| (user, event)).collect();
+    append_all(db, &events, &[]).await
+}
+
+/// The same for several people at once, in the order given. `locked` have their counter's row locked although nothing
+/// is told to them. The numbers follow commit order, because a counter's row stays locked until then; a sequence would
+/// have gaps and late visibility.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn append_all(
+    db: &mut PgConnection,
+    events: &[(UserId, &Json)],
+    locked: &[UserId],
+) -> Result<Vec<Message>, StoreError> {
+    let mut counts: BTreeMap<UserId, i64> = locked.iter().map(|user| (*user, 0)).collect();
+    for (user, _) in events {
+        *counts.entry(*user).or_default() += 1;
+    }
+    if counts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let users: Vec<Uuid> = counts.keys().map(|id| id.0).collect();
+    let numbers: Vec<i64> = counts.values().copied().collect();
+    let counters = sqlx::query!(
+        "INSERT INTO user_streams (user_id, last_seq)
+         SELECT u, n FROM unnest($1::uuid[], $2::bigint[]) AS c (u, n) ORDER BY u
+         ON CONFLICT (user_id) DO UPDATE SET last_seq = user_streams.last_seq + EXCLUDED.last_seq
+         RETURNING user_id, last_seq",
+        &users,
+        &numbers
     )
-    .fetch_one(&mut *db)
+    .fetch_all(&mut *db)
     .await
     .map_err(StoreError::during("numbering messages"))?;
-    let numbers: Vec<i64> = (counter.last_seq - count + 1..=counter.last_seq).collect();
-    sqlx::query!(
-        "INSERT INTO user_events (user_id, seq, payload)
-         SELECT $1, seq, payload FROM unnest($2::bigint[], $3::jsonb[]) AS e (seq, payload)",
-        user.0,
-        &numbers,
-        events
-    )
-    .execute(db)
-    .await
-    .map_err(StoreError::during("storing messages"))?;
-    Ok(numbers.into_iter().zip(events).map(|(seq, event)| message(user, seq, event.clone(), counter.at)).collect())
+    let mut last: HashMap<UserId, i64> = counters
+        .iter()
+        .map(|row| (UserId(row.user_id), row.last_seq - counts.get(&UserId(row.user_id)).copied().unwrap_or(0)))
+        .collect();
+    let at = Utc::now();
+    let (mut messages, mut rows) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
+    for (user, event) in events {
+        let seq = last.entry(*user).or_default();
+        *seq += 1;
+        rows.push(json!({ "user_id": user, "seq": *seq, "payload": event, "created_at": at }));
+        messages.push(message(*user, *seq, (*event).clone(), at));
+    }
+    if !rows.is_empty() {
+        sqlx::query!(
+            "INSERT INTO user_events SELECT * FROM jsonb_populate_recordset(NULL::user_events, $1)",
+            json!(rows)
+        )
+        .execute(db)
+        .await
+        .map_err(StoreError::during("storing messages"))?;
+    }
+    Ok(messages)
 }
 
 /// Number of the person's latest message, 0 before the first.

@@ -214,6 +214,22 @@ pub async fn update_profile(db: &mut PgConnection, id: UserId, change: ProfileCh
     Ok(())
 }
 
+/// Puts the members of `change` (an object) over what is stored and returns all of it; `None` when there is no such
+/// person.
+///
+/// # Errors
+/// When the database fails.
+pub async fn merge_preferences(db: &mut PgConnection, id: UserId, change: &Json) -> Result<Option<Json>, StoreError> {
+    sqlx::query_scalar!(
+        "UPDATE users SET preferences = preferences || $2, updated_at = now() WHERE id = $1 RETURNING preferences",
+        id.0,
+        change
+    )
+    .fetch_optional(db)
+    .await
+    .map_err(StoreError::during("changing preferences"))
+}
+
 /// Makes one person's transactions with the same purpose wait for each other, until this one ends. An advisory lock,
 /// because a lock on the person's row would take part in the actors' lock order.
 pub(crate) async fn lock(db: &mut PgConnection, purpose: &str, id: UserId) -> Result<(), StoreError> {

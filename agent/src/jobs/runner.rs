@@ -195,7 +195,11 @@ impl<P: Page> Runner<P> {
                 Report::Blocked { blocker, page_url: form.page.url, screenshot }
             }
             None => {
-                let screenshot = self.photograph("observed").await;
+                // A form is photographed when it is filled: a picture costs half a second, and this one is empty.
+                let page = &form.page;
+                let over = page.closed || page.already_applied || page.confirmation.is_some();
+                let fillable = !over && !form.fields.is_empty() && (page.can_submit || page.can_advance);
+                let screenshot = if fillable { None } else { self.photograph("observed").await };
                 Report::Observed { form, screenshot }
             }
         })

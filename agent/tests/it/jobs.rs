@@ -29,16 +29,8 @@ async fn a_job_from_its_start_to_its_end() {
     for (n, due) in [(1, Phase::StartingBrowser), (2, Phase::Navigating), (3, Phase::Analyzing)] {
         assert_eq!(world.events.report().await, (n, Report::Phase(due)));
     }
-    // The photograph is stored before the report that names it.
-    let header = world.events.next(|event| match event {
-        Event::Artifact(header, bytes) => Some((header, bytes)),
-        Event::Report(..) => panic!("the report came first"),
-        _ => None,
-    });
-    let (header, bytes) = header.await;
-    assert_eq!((header.step.as_str(), &bytes[..]), ("observed", &b"a jpeg"[..]));
-    let (_, Report::Observed { screenshot: Some(shot), .. }) = world.events.report().await else { panic!() };
-    assert_eq!(shot.artifact, header.artifact);
+    // What is about to be filled is photographed when it is.
+    assert!(matches!(world.events.report().await.1, Report::Observed { screenshot: None, .. }));
     let busy = world.events.next(|event| match event {
         Event::Heartbeat(heartbeat) => Some(heartbeat.leases),
         _ => None,
@@ -52,8 +44,12 @@ async fn a_job_from_its_start_to_its_end() {
     let fill = CommandId::new();
     let items = vec![FillItem { field: "f1".into(), value: Value::File(file) }];
     job.send(JobDown::Fill { command: fill, items }).unwrap();
-    let (mut phase, mut progress) = (false, false);
+    let (mut phase, mut progress, mut stored) = (false, false, None);
     let filled = world.events.next(|event| match event {
+        Event::Artifact(header, bytes) => {
+            stored = Some((header, bytes));
+            None
+        }
         Event::Report(_, Report::Phase(due)) => {
             phase = due == Phase::Filling;
             None
@@ -65,8 +61,10 @@ async fn a_job_from_its_start_to_its_end() {
         Event::Report(_, report) => Some(report),
         _ => None,
     });
-    let Report::Filled { command, results, screenshot: Some(_), .. } = filled.await else { panic!() };
+    let Report::Filled { command, results, screenshot: Some(shot), .. } = filled.await else { panic!() };
     assert!(phase && progress, "both are told before the result");
+    let (header, bytes) = stored.expect("the photograph is stored before the report that names it");
+    assert_eq!((header.step.as_str(), &bytes[..], header.artifact), ("filled", &b"a jpeg"[..], shot.artifact));
     assert_eq!((command, results[0].message.as_str()), (fill, "my resume"));
 
     let prepare = CommandId::new();
@@ -272,6 +270,9 @@ async fn a_blocker_is_reported_and_looked_at_again() {
 async fn a_photograph_that_cannot_be_stored_is_said_and_costs_no_report() {
     let mut world = World::new().await;
     *world.core.refuse_artifacts.lock().unwrap() = Some(ArtifactRefused::Full);
+    let mut closed = form();
+    closed.page.closed = true;
+    world.site.form(closed);
     world.link.open_job(JobDown::Start(start())).unwrap();
     let (_, Report::Unstored { step, failure }) = world.events.news().await else { panic!() };
     assert_eq!((step.as_str(), failure.code), ("observed", ErrorCode::ArtifactStorage));

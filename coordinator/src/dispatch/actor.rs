@@ -1,6 +1,6 @@
 //! The dispatcher: woken when a task waits or a place came free, and by a slow tick in case a bell was lost.
 //!
-//! Talks to: the store (queue heads, free sandboxes), tasks (claims). It holds no queue of its own: the rows are it.
+//! Talks to: the store (queue heads, free and held places), tasks (claims, parking). It holds no queue of its own: the rows are it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use ractor_cluster::RactorMessage;
 use tracing::{debug, warn};
 
-use super::plan::{Placement, plan};
+use super::plan::{Placement, parkings, plan};
 use crate::core::Core;
 use crate::task::handle::{TaskError, Tasks};
 use crate::task::machine::Input;
@@ -73,7 +73,8 @@ impl Actor for Dispatcher {
         state: &mut DispatcherState,
     ) -> Result<(), ActorProcessingErr> {
         match state.placements().await {
-            Ok(placements) => {
+            Ok((placements, parked)) => {
+                futures::stream::iter(parked).for_each_concurrent(CLAIMS_AT_ONCE, |task| state.park(task)).await;
                 let failed: Vec<TaskId> = futures::stream::iter(placements)
                     .map(|placement| state.claim(placement))
                     .buffer_unordered(CLAIMS_AT_ONCE)
@@ -91,18 +92,31 @@ impl Actor for Dispatcher {
 }
 
 impl DispatcherState {
-    async fn placements(&mut self) -> Result<Vec<Placement>, store::StoreError> {
+    /// What can be placed now, and who makes room for the rest.
+    async fn placements(&mut self) -> Result<(Vec<Placement>, Vec<TaskId>), store::StoreError> {
         let shards = self.core.shards();
         let mut tx = self.core.store.begin().await?;
         let queued = store::tasks::queued(&mut tx, &shards, Utc::now(), store::journal::USER_CAP, HEADS).await?;
         if queued.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         }
         let now = Instant::now();
         self.failing.retain(|_, until| *until > now);
         let queued: Vec<_> = queued.into_iter().filter(|task| !self.failing.contains_key(&task.id)).collect();
         let sandboxes = store::agents::placeable(&mut tx).await?;
-        Ok(plan(&queued, &sandboxes))
+        let placements = plan(&queued, &sandboxes);
+        let waiting = queued.len() - placements.len();
+        let parked = if waiting == 0 { Vec::new() } else { parkings(waiting, &store::tasks::idle(&mut tx).await?) };
+        Ok((placements, parked))
+    }
+
+    /// Has a held browser let go. One that cannot be any more is seen by the next pass.
+    async fn park(&self, task: TaskId) {
+        match self.tasks.input(task, None, Input::Park).await {
+            Ok(_) => debug!(task.id = %task, "task {task} makes room for one that waits"),
+            Err(TaskError::Refused(_) | TaskError::NotFound) => {}
+            Err(error) => warn!(task.id = %task, %error, "task {task} could not be parked"),
+        }
     }
 
     /// Has the task claim its place; returns it when it failed to.

@@ -48,16 +48,22 @@ impl Code {
     /// One sentence for the person who uploaded the file.
     pub fn message(self) -> &'static str {
         match self {
-            Self::Empty => "The file is empty.",
-            Self::NotWhatItSays => "The file is not the PDF, DOCX or text file it says it is.",
+            Self::Empty => "The file is empty. Choose the file with your resume in it.",
+            Self::NotWhatItSays => {
+                "The file is not the PDF, DOCX or text file it says it is. Save your resume as one of them and upload that."
+            }
             Self::Encrypted => "The file is protected by a password. Upload a copy without one.",
-            Self::TooLarge => "The file is larger than 10 MiB.",
-            Self::ZipBomb => "The file unpacks to more than a resume can hold.",
-            Self::NoText => "The file holds pictures only. Upload a copy with selectable text.",
-            Self::Unreadable => "The file is damaged and could not be read.",
-            Self::Timeout => "Reading the file took too long.",
-            Self::Crashed => "The file could not be read: its reader stopped unexpectedly.",
-            Self::LowConfidence => "The file does not look like a resume.",
+            Self::TooLarge => "The file is larger than 10 MiB. Upload a copy with smaller pictures or without.",
+            Self::ZipBomb => "The file unpacks to more than a resume can hold. Save your resume anew and upload that.",
+            Self::NoText => "The file holds pictures only. Upload a copy whose text can be selected.",
+            Self::Unreadable => {
+                "The file is damaged and could not be read. Save your resume anew, as PDF or DOCX, and upload that."
+            }
+            Self::Timeout => "Reading the file took too long. Upload a simpler copy, for example one printed to PDF.",
+            Self::Crashed => "The file could not be read. Read it again, or upload a copy printed to PDF.",
+            Self::LowConfidence => {
+                "The file does not look like a resume. Upload one with your name, contact and experience in it."
+            }
         }
     }
 }

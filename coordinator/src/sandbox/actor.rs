@@ -1,6 +1,7 @@
 //! Owns one sandbox's session: the agent's link, the job streams, and the judgement of its silence.
 //!
-//! Talks to: the agent (through its link), tasks (leases found again or lost), the store (session epochs). Spoken to by:
+//! Talks to: the agent (through its link), tasks (leases found again, lost, or to be let go by a host that stops), the
+//! store (session epochs). Spoken to by:
 //! the sessions (hello, heartbeats, the end), task actors (messages for their jobs). A message for a job without a
 //! stream is dropped: what is owed is repeated when the agent is back.
 
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use protocol::form::FileRef;
-use protocol::ids::{LeaseId, SandboxId};
+use protocol::ids::{LeaseId, SandboxId, TaskId};
 use protocol::wire::close;
 use protocol::wire::message::{ControlDown, Hello, JobDown, JobStart, Refusal};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
@@ -21,7 +22,8 @@ use tracing::{info, warn};
 
 use crate::core::{Core, Leaseholder};
 use crate::listener::{AgentLink, JobLink, Refused};
-use crate::task::handle::Tasks;
+use crate::task::handle::{TaskError, Tasks};
+use crate::task::machine::Input;
 
 /// An agent that was silent for this long has given its leases up: they end by its own clock after 10 s.
 pub const LOST_AFTER: Duration = Duration::from_secs(12);
@@ -83,6 +85,9 @@ pub struct SandboxState {
     recorded: Instant,
     /// Leases were declared lost in this silence already.
     given_up: bool,
+    /// The agent stops: what is held for people is parked, now and as it comes to be held, so that it need not wait
+    /// for them.
+    draining: bool,
     /// A session that is over but still stands in its row, so that the dispatcher would place work on it.
     unclosed: Option<i64>,
 }
@@ -115,6 +120,7 @@ impl Actor for SandboxActor {
             heard: Instant::now(),
             recorded: Instant::now(),
             given_up: false,
+            draining: false,
             unclosed: None,
         })
     }
@@ -133,12 +139,15 @@ impl Actor for SandboxActor {
             SandboxMsg::Heartbeat { epoch } => state.heartbeat(epoch),
             SandboxMsg::Draining { epoch } => {
                 if state.session.as_ref().is_some_and(|session| session.epoch == epoch) {
+                    state.draining = true;
+                    state.park_held();
                     state.close_session_row(epoch).await;
                 }
             }
             SandboxMsg::Gone { epoch } => {
                 if state.session.as_ref().is_some_and(|session| session.epoch == epoch) {
                     state.session = None;
+                    state.draining = false;
                     state.close_session_row(epoch).await;
                     info!(sandbox.id = %state.id, "agent of sandbox {} disconnected", state.id);
                 }
@@ -185,6 +194,7 @@ impl SandboxState {
         }
         self.heard = Instant::now();
         self.given_up = false;
+        self.draining = false;
         self.unclosed = None;
         let mut session = Session { epoch, link, jobs: HashMap::new() };
         let mut lost = Vec::new();
@@ -251,6 +261,22 @@ impl SandboxState {
                 })
                 .await;
         });
+    }
+
+    /// Has every task on this sandbox that only waits for its person let go of its page; the others refuse.
+    fn park_held(&self) {
+        let Some(session) = &self.session else { return };
+        let held: Vec<TaskId> =
+            session.jobs.keys().filter_map(|lease| self.core.leases.get(lease).map(|holder| holder.task)).collect();
+        for task in held {
+            let tasks = self.tasks.clone();
+            tokio::spawn(async move {
+                match tasks.input(task, None, Input::Park).await {
+                    Ok(_) | Err(TaskError::Refused(_) | TaskError::NotFound) => {}
+                    Err(error) => warn!(task.id = %task, %error, "task {task} could not be parked"),
+                }
+            });
+        }
     }
 
     fn heartbeat(&mut self, epoch: i64) {
@@ -336,6 +362,9 @@ impl SandboxState {
     async fn tick(&mut self) -> Result<(), store::StoreError> {
         if let Some(epoch) = self.unclosed {
             self.close_session_row(epoch).await;
+        }
+        if self.draining {
+            self.park_held();
         }
         if self.given_up || self.heard.elapsed() < LOST_AFTER {
             return Ok(());

@@ -258,6 +258,17 @@ impl TaskState {
                     }
                 });
             }
+            Effect::DropPictures(pictures) => {
+                let (core, task) = (Arc::clone(&self.core), self.id);
+                tokio::spawn(async move {
+                    for picture in pictures {
+                        // The row is what makes it exist; a file left behind is seen in the log and belongs to nobody.
+                        if let Err(error) = core.files.delete(&store::artifacts::storage_key(task, picture)).await {
+                            warn!(task.id = %task, %error, "a picture's file could not be removed");
+                        }
+                    }
+                });
+            }
             Effect::Plan { round } => {
                 let (core, me, live) = (Arc::clone(&self.core), me.clone(), live.clone());
                 tokio::spawn(async move {

@@ -1,59 +1,17 @@
 //! A coordinator dies in each phase; the next one on the same database repeats what is owed, and nothing else.
 
 use protocol::cluster::Action;
-use protocol::ids::{SandboxId, TaskId};
 use protocol::plan::FillStatus;
 use protocol::task::{Outcome, Phase, Status};
-use protocol::wire::message::{JobDown, Progress, Report, SubmitOutcome};
+use protocol::wire::message::{JobDown, Progress, Report};
 use sqlx::PgPool;
 use store::bus::Signal;
 use store::tasks::PermitState;
 
-use super::support::{Node, created, sandbox, user};
+use super::support::{Node, at_phase, sandbox};
 use crate::sandbox::actor::SandboxMsg;
 use crate::task::handle::TaskError;
 use crate::task::machine::Input;
-use crate::task::machine::testing::{confirmation, form, verified};
-
-/// Brings a new task as far as `phase`.
-async fn at_phase(node: &mut Node, pool: &PgPool, sandbox: SandboxId, epoch: i64, phase: Phase) -> TaskId {
-    let task = created(pool, user(pool).await).await;
-    node.person(task, Action::TaskCreated { task }).await;
-    node.claim(task, sandbox, epoch).await.unwrap();
-    if matches!(phase, Phase::StartingBrowser | Phase::Navigating) {
-        node.report(task, Report::Phase(phase)).await;
-        return task;
-    }
-    node.report(task, Report::Observed { form: form("", ""), screenshot: None }).await;
-    if phase == Phase::Analyzing {
-        return task;
-    }
-    // The planner's own answer starts the fill.
-    let JobDown::Fill { command, .. } = node.sent().await else { panic!("no fill") };
-    if phase == Phase::Filling {
-        node.report(task, Report::Phase(phase)).await;
-        return task;
-    }
-    let results = vec![verified("name", "Ada Lovelace"), verified("town", "Rome")];
-    let held = || form("Ada Lovelace", "Rome");
-    node.report(task, Report::Filled { command, results, form: held(), screenshot: None }).await;
-    if phase == Phase::Reviewing {
-        return task;
-    }
-    let (overrides, remember) = (std::collections::BTreeMap::new(), Vec::new());
-    node.person(task, Action::Approve { task, revision: None, overrides, remember }).await;
-    let JobDown::Prepare { command, .. } = node.sent().await else { panic!("no prepare") };
-    node.report(task, Report::Ready { command, results: Vec::new(), form: held() }).await;
-    let JobDown::Submit { permit, .. } = node.sent().await else { panic!("no submit") };
-    if phase == Phase::Verifying {
-        node.report(task, Report::Phase(phase)).await;
-    }
-    if phase == Phase::Cleanup {
-        let outcome = SubmitOutcome::Confirmed(confirmation());
-        node.report(task, Report::Outcome { permit: permit.id, outcome, screenshot: None }).await;
-    }
-    task
-}
 
 #[sqlx::test(migrator = "store::MIGRATIONS")]
 async fn what_is_owed_is_repeated_in_each_phase(pool: PgPool) {

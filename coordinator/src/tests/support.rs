@@ -8,8 +8,8 @@ use std::time::Duration;
 use dashmap::DashMap;
 use protocol::cluster::Action;
 use protocol::ids::{CommandId, LeaseId, NodeId, SandboxId, TaskId, UserId};
-use protocol::task::Mode;
-use protocol::wire::message::{JobDown, Report};
+use protocol::task::{Mode, Phase};
+use protocol::wire::message::{JobDown, Report, SubmitOutcome};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use sqlx::PgPool;
 use store::Store;
@@ -25,6 +25,7 @@ use crate::journal::Journal;
 use crate::sandbox::actor::SandboxMsg;
 use crate::task::handle::{TaskError, Tasks};
 use crate::task::machine::Input;
+use crate::task::machine::testing::{confirmation, form, verified};
 use crate::task::supervisor::{FAMILIES, TaskSupervisor, TasksArgs, TasksMsg};
 
 /// Far longer than anything here takes; reached only when something is missing.
@@ -202,4 +203,44 @@ pub async fn sandbox(pool: &PgPool, capacity: i32) -> (SandboxId, i64) {
     let epoch = agents::open_session(&mut tx, sandbox, &facts).await.unwrap().unwrap();
     store::db::commit(tx, "connecting").await.unwrap();
     (sandbox, epoch)
+}
+
+/// Brings a new task as far as `phase`.
+pub async fn at_phase(node: &mut Node, pool: &PgPool, sandbox: SandboxId, epoch: i64, phase: Phase) -> TaskId {
+    let task = created(pool, user(pool).await).await;
+    node.person(task, Action::TaskCreated { task }).await;
+    node.claim(task, sandbox, epoch).await.unwrap();
+    if matches!(phase, Phase::StartingBrowser | Phase::Navigating) {
+        node.report(task, Report::Phase(phase)).await;
+        return task;
+    }
+    node.report(task, Report::Observed { form: form("", ""), screenshot: None }).await;
+    if phase == Phase::Analyzing {
+        return task;
+    }
+    // The planner's own answer starts the fill.
+    let JobDown::Fill { command, .. } = node.sent().await else { panic!("no fill") };
+    if phase == Phase::Filling {
+        node.report(task, Report::Phase(phase)).await;
+        return task;
+    }
+    let results = vec![verified("name", "Ada Lovelace"), verified("town", "Rome")];
+    let held = || form("Ada Lovelace", "Rome");
+    node.report(task, Report::Filled { command, results, form: held(), screenshot: None }).await;
+    if phase == Phase::Reviewing {
+        return task;
+    }
+    let (overrides, remember) = (std::collections::BTreeMap::new(), Vec::new());
+    node.person(task, Action::Approve { task, revision: None, overrides, remember }).await;
+    let JobDown::Prepare { command, .. } = node.sent().await else { panic!("no prepare") };
+    node.report(task, Report::Ready { command, results: Vec::new(), form: held() }).await;
+    let JobDown::Submit { permit, .. } = node.sent().await else { panic!("no submit") };
+    if phase == Phase::Verifying {
+        node.report(task, Report::Phase(phase)).await;
+    }
+    if phase == Phase::Cleanup {
+        let outcome = SubmitOutcome::Confirmed(confirmation());
+        node.report(task, Report::Outcome { permit: permit.id, outcome, screenshot: None }).await;
+    }
+    task
 }

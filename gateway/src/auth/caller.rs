@@ -16,6 +16,9 @@ use crate::app::{App, AppState};
 use crate::error::ApiError;
 use crate::limits::Limit;
 
+/// Said wherever an account that was closed is used.
+pub(super) const DEACTIVATED: &str = "This account is deactivated. Ask whoever runs this Valet to open it again.";
+
 /// The person behind a request, as the database knows them now.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -94,11 +97,11 @@ fn signed(rest: &str) -> bool {
 /// # Errors
 /// When the token is bad, expired or revoked, or the account is closed.
 pub async fn authenticate(app: &App, token: &str) -> Result<Caller, ApiError> {
-    let refused = || ApiError::unauthorized("Invalid or expired token");
+    let refused = || ApiError::unauthorized("Your session has run out. Sign in again.");
     let claims = app.keys.read_access(token).ok_or_else(refused)?;
     let standing = app.accounts.standing(&app.store, claims.sub).await?.ok_or_else(refused)?;
     if !standing.is_active {
-        return Err(ApiError::unauthorized("This account is deactivated"));
+        return Err(ApiError::unauthorized(DEACTIVATED));
     }
     if standing.token_version != claims.token_version {
         return Err(refused());
@@ -123,7 +126,7 @@ pub async fn gate(State(app): State<AppState>, mut request: Request, next: Next)
     let mut key = format!("peer:{peer}");
     if needs_token(request.method(), path) {
         let Some(token) = bearer(request.headers()) else {
-            return ApiError::unauthorized("Missing bearer token").into_response();
+            return ApiError::unauthorized("You are not signed in. Sign in to go on.").into_response();
         };
         match authenticate(&app, token).await {
             Ok(caller) => {

@@ -32,7 +32,7 @@ use crate::app::{App, AppState};
 use crate::dates::Date;
 use crate::error::{ApiError, ErrorResponse};
 use crate::input::{Body, Fields, Input, email, text};
-use caller::{Caller, Peer};
+use caller::{Caller, DEACTIVATED, Peer};
 use tokens::{ACCESS_TTL, REFRESH_TTL, Subject};
 
 const COOKIE: &str = "valet_refresh";
@@ -145,7 +145,9 @@ async fn register(State(app): State<AppState>, Body(new): Body<RegisterRequest>)
         NewUser { email: &new.email, name: &new.name, password_hash: &hash, email_verified: true, role: "user" };
     let id = match store::users::create(&mut tx, account).await {
         Err(StoreError::Conflict { .. }) => {
-            return Err(ApiError::conflict("An account with this e-mail exists already"));
+            return Err(ApiError::conflict(
+                "An account with this e-mail address exists already. Sign in instead, or use another address.",
+            ));
         }
         made => made?,
     };
@@ -181,7 +183,7 @@ async fn login(
 ) -> Result<Response, ApiError> {
     let wait = app.throttle.wait(&given.email, peer, Instant::now());
     if !wait.is_zero() {
-        let message = "Too many wrong passwords, please wait before trying again".into();
+        let message = "Too many wrong passwords. Wait a little, then try again.".into();
         return Err(ApiError::RateLimited { retry_after: wait, message });
     }
     let mut tx = app.store.begin().await?;
@@ -192,14 +194,18 @@ async fn login(
     let verdict = app.passwords.verify(stored.clone(), given.password.clone()).await?;
     let (Some(user), true) = (user, verdict.right) else {
         app.throttle.failed(&given.email, peer, Instant::now());
-        return Err(ApiError::unauthorized("Invalid email or password"));
+        return Err(ApiError::unauthorized(
+            "The e-mail address or the password is not right. Check both and try again.",
+        ));
     };
     app.throttle.succeeded(&given.email, peer);
     if !user.email_verified {
-        return Err(ApiError::bad_request("Please confirm your e-mail address first"));
+        return Err(ApiError::bad_request(
+            "Confirm your e-mail address first: open the link in the message we sent you.",
+        ));
     }
     if !user.is_active {
-        return Err(ApiError::unauthorized("This account is deactivated"));
+        return Err(ApiError::unauthorized(DEACTIVATED));
     }
     let renewed = if verdict.outdated { Some(app.passwords.hash(given.password).await?) } else { None };
     let mut tx = app.store.begin().await?;
@@ -223,7 +229,7 @@ async fn login(
 async fn refresh(State(app): State<AppState>, jar: CookieJar) -> Response {
     let pair = match jar.get(COOKIE) {
         Some(cookie) => rotate(&app, cookie.value()).await,
-        None => Err(ApiError::unauthorized("No refresh token")),
+        None => Err(ApiError::unauthorized("You are not signed in. Sign in to go on.")),
     };
     match pair {
         Ok(pair) => {
@@ -241,7 +247,7 @@ async fn refresh(State(app): State<AppState>, jar: CookieJar) -> Response {
 }
 
 async fn rotate(app: &App, token: &str) -> Result<Pair, ApiError> {
-    let refused = || ApiError::unauthorized("Invalid or expired refresh token");
+    let refused = || ApiError::unauthorized("Your session has ended. Sign in again.");
     let claims = app.keys.read_refresh(token).ok_or_else(refused)?;
     let id = claims.jti.ok_or_else(refused)?;
     let mut tx = app.store.begin().await?;
@@ -270,7 +276,7 @@ async fn rotate(app: &App, token: &str) -> Result<Pair, ApiError> {
 async fn me(State(app): State<AppState>, caller: Caller) -> Result<Json<UserView>, ApiError> {
     let mut tx = app.store.begin().await?;
     let user = store::users::by_id(&mut tx, caller.user).await?;
-    user.map(|user| Json(user.into())).ok_or_else(|| ApiError::unauthorized("This account is gone"))
+    user.map(|user| Json(user.into())).ok_or_else(|| ApiError::unauthorized("This account does not exist any more."))
 }
 
 /// Ends the session the cookie belongs to.

@@ -9,7 +9,7 @@ mod rules;
 use serde_json::{Map, Value as Json, json};
 
 pub use extract::{Body, Id, Query};
-pub use rules::{bool_text, email, flag, int, int_text, json_object, list, named, text, texts, url, uuid};
+pub use rules::{bool_text, email, flag, int, int_text, json_object, list, named, number, text, texts, url, uuid};
 
 /// What is wrong with one member; extra members say more for some codes.
 #[derive(Debug, Clone)]

@@ -119,7 +119,7 @@ pub fn named<T: FromStr>(names: &'static [&'static str]) -> impl Fn(&Json) -> Ch
     }
 }
 
-fn range(number: i64, min: i64, max: i64) -> Checked<i64> {
+fn range<N: PartialOrd + std::fmt::Display + Into<Json> + Copy>(number: N, min: N, max: N) -> Checked<N> {
     if number < min {
         return one(Issue::new("too_small", format!("Number must be greater than or equal to {min}"))
             .with("minimum", min)
@@ -142,6 +142,14 @@ pub fn int(min: i64, max: i64) -> impl Fn(&Json) -> Checked<i64> {
     move |value| match value.as_i64() {
         Some(number) => range(number, min, max),
         None => one(Issue::wrong_type("integer", Some(value))),
+    }
+}
+
+/// Any number of a body.
+pub fn number(min: f64, max: f64) -> impl Fn(&Json) -> Checked<f64> {
+    move |value| match value.as_f64() {
+        Some(number) => range(number, min, max),
+        None => one(Issue::wrong_type("number", Some(value))),
     }
 }
 

@@ -47,8 +47,18 @@ pub struct ResumeView {
     #[schema(value_type = Option<Object>)]
     parsed_data: Option<Value>,
     parsing_confidence: Option<f32>,
+    /// Why it could not be read; only beside `parse_failed`.
+    parse_error: Option<ParseError>,
     created_at: Date,
     parsed_at: Option<Date>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ParseError {
+    /// A stable code.
+    code: String,
+    /// For the person.
+    message: String,
 }
 
 impl From<Resume> for ResumeView {
@@ -63,6 +73,10 @@ impl From<Resume> for ResumeView {
             status: resume.status,
             parsed_data: resume.parsed_data,
             parsing_confidence: resume.parsing_confidence,
+            parse_error: resume
+                .parse_error_code
+                .zip(resume.parse_error)
+                .map(|(code, message)| ParseError { code, message }),
             created_at: resume.created_at.into(),
             parsed_at: resume.parsed_at.map(Date),
         }

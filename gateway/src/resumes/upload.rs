@@ -91,7 +91,9 @@ async fn upload(State(app): State<AppState>, caller: Caller, request: Request) -
 
     let mut tx = app.store.begin().await?;
     if !store::resumes::has_room(&mut tx, caller.user).await? {
-        return Err(ApiError::conflict(format!("You can keep at most {RESUMES_MAX} resumes; delete one first")));
+        return Err(ApiError::conflict(format!(
+            "You can keep at most {RESUMES_MAX} resumes. Delete one, then add this one."
+        )));
     }
     app.files.put(&key, file.bytes.clone()).await?;
     let new = NewResume {
@@ -167,16 +169,24 @@ fn check(name: &str, declared: &str, bytes: &[u8]) -> Result<Kind, ApiError> {
     let kind = match essence.as_str() {
         PDF => Kind::Pdf,
         DOCX => Kind::Docx,
-        _ => return Err(ApiError::bad_request("Only PDF and DOCX files are taken")),
+        _ => {
+            return Err(ApiError::bad_request(
+                "Only PDF and DOCX files are taken. Save your resume as one of them and try again.",
+            ));
+        }
     };
     if name.contains('\0') || !name.to_ascii_lowercase().ends_with(kind.extension()) {
-        return Err(ApiError::bad_request("The file's name must end in .pdf or .docx, as its type says"));
+        return Err(ApiError::bad_request(
+            "The file's name must end in .pdf or .docx, as its type says. Rename it and try again.",
+        ));
     }
     if bytes.is_empty() {
-        return Err(ApiError::bad_request("The file is empty"));
+        return Err(ApiError::bad_request("The file is empty. Choose the file with your resume in it."));
     }
     if !bytes.starts_with(kind.magic()) {
-        return Err(ApiError::bad_request("The file is not what it says it is"));
+        return Err(ApiError::bad_request(
+            "The file is not what its name says: it is neither a PDF nor a DOCX inside. Save your resume as one of them and try again.",
+        ));
     }
     Ok(kind)
 }

@@ -112,7 +112,6 @@ pub async fn retry(
 
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
-#[expect(dead_code, reason = "the members are checked and described; the command needs none of them")]
 pub struct ResolveBlockerRequest {
     #[schema(value_type = Option<String>, default = "human")]
     resolved_by: String,
@@ -144,10 +143,11 @@ pub async fn resolve_blocker(
     State(app): State<AppState>,
     caller: Caller,
     Id(id): Id<TaskId>,
-    Body(_resolved): Body<ResolveBlockerRequest>,
+    Body(asked): Body<ResolveBlockerRequest>,
 ) -> Result<Json<ResolveBlockerResponse>, ApiError> {
     own(&app, &caller, id).await?;
-    app.coordinator.send(caller.user, Action::ResolveBlocker { task: id }).await?;
+    let action = Action::ResolveBlocker { task: id, by: asked.resolved_by, note: asked.notes };
+    app.coordinator.send(caller.user, action).await?;
     let mut tx = app.store.begin().await?;
     let task = store::task_reads::get(&mut tx, caller.user, id).await?.ok_or_else(ApiError::task_not_found)?;
     let message = "Thank you. The application goes on.".to_owned();
@@ -198,7 +198,6 @@ pub struct OutcomeRequest {
     #[schema(value_type = String)]
     answer: Sent,
     #[schema(max_length = 1000)]
-    #[expect(dead_code, reason = "checked and described; the command does not carry it")]
     note: Option<String>,
 }
 
@@ -234,7 +233,7 @@ pub async fn outcome(
     Id(id): Id<TaskId>,
     Body(asked): Body<OutcomeRequest>,
 ) -> Result<Json<TaskResponse>, ApiError> {
-    perform(&app, &caller, id, Action::AnswerOutcome { task: id, sent: asked.answer.0 }).await
+    perform(&app, &caller, id, Action::AnswerOutcome { task: id, sent: asked.answer.0, note: asked.note }).await
 }
 
 #[derive(Debug, ToSchema)]

@@ -23,6 +23,8 @@ use crate::dates::Date;
 use crate::error::{ApiError, ErrorResponse};
 use crate::input::{Body, Fields, Id, Input, flag, int, json_object, list, text};
 
+/// Complaints of the page shown with a review.
+const ERRORS_MAX: usize = 3;
 /// Longest field id: ours are digests.
 pub const FIELD_ID_MAX: usize = 200;
 
@@ -234,11 +236,23 @@ async fn read(app: &App, user: UserId, id: TaskId) -> Result<ReviewView, ApiErro
         })
         .collect();
     let count = |band: Band| fields.iter().filter(|field| field.band == band.as_str()).count();
-    let warnings = earlier.map(|earlier| Warning {
+    let why = task.interaction_data.as_ref().filter(|_| task.interaction_type.is_none());
+    let why = why.and_then(|data| data.get("message")).and_then(Any::as_str).map(|message| Warning {
+        code: "WHY_REVIEW",
+        message: message.to_owned(),
+        details: json!({}),
+    });
+    let said = form.page.errors.iter().take(ERRORS_MAX).map(|error| Warning {
+        code: "SITE_SAYS",
+        message: format!("The employer's site says: “{error}”"),
+        details: json!({}),
+    });
+    let before = earlier.map(|earlier| Warning {
         code: "ALREADY_APPLIED",
         message: "You may have applied to this job before".to_owned(),
         details: json!({ "taskId": earlier.task, "at": Date(earlier.at) }),
     });
+    let warnings = why.into_iter().chain(said).chain(before).collect();
     Ok(ReviewView {
         task_id: id.0,
         revision: review.revision,
@@ -258,7 +272,7 @@ async fn read(app: &App, user: UserId, id: TaskId) -> Result<ReviewView, ApiErro
             worth_a_look: count(Band::WorthALook),
             needs_you: count(Band::NeedsYou),
         },
-        warnings: warnings.into_iter().collect(),
+        warnings,
         fields,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use protocol::ids::{ArtifactId, TaskId, UserId};
 use protocol::plan::Band;
 use protocol::task::InteractionKind;
@@ -69,6 +69,8 @@ pub struct TaskResponse {
     outcome: String,
     confirmation: Option<Confirmation>,
     submitted_at: Option<Date>,
+    /// While it waits for the person: until when its browser is kept open; null when it is closed.
+    held_until: Option<Date>,
     /// The open question; only in answers about one task.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<TaskInteraction>, nullable)]
@@ -107,6 +109,8 @@ pub struct Confirmation {
     number: Option<String>,
     url: Option<String>,
     at: Option<Value>,
+    /// Whose word it is: `site` or `person`.
+    by: &'static str,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -251,6 +255,7 @@ pub fn row(app: &App, task: Task, pictures: Vec<Artifact>) -> TaskResponse {
         outcome: task.outcome,
         confirmation,
         submitted_at: task.submitted_at.map(Date),
+        held_until: task.held_until.map(Date),
         interaction: None,
         gh_job: None,
         review: None,
@@ -285,8 +290,15 @@ fn confirmation(task: &Task) -> Option<Confirmation> {
         text: text("text").unwrap_or_default(),
         number: text("number"),
         url: text("url"),
+        by: if text("by").as_deref() == Some("person") { "person" } else { "site" },
         at: at.or_else(|| task.submitted_at.map(|at| json!(Date(at)))),
     })
+}
+
+/// Seconds from the pause to the end of the hold, which the person may have put off: clients count down from these.
+fn held_for(task: &Task, paused_at: Option<&Value>) -> Option<i64> {
+    let paused: DateTime<Utc> = paused_at?.as_str()?.parse().ok()?;
+    Some((task.held_until? - paused).num_seconds())
 }
 
 /// The stored question in the contract's words. Members may be stored in either case.
@@ -302,7 +314,8 @@ fn interaction(app: &App, task: &Task) -> Option<TaskInteraction> {
         kind,
         screenshot_url: picture.map(|id| link(app, id, Utc::now())).or_else(|| text("screenshot_url", "screenshotUrl")),
         page_url: text("page_url", "pageUrl"),
-        timeout_seconds: member("timeout_seconds", "timeoutSeconds").and_then(Value::as_i64),
+        timeout_seconds: held_for(task, member("paused_at", "pausedAt"))
+            .or_else(|| member("timeout_seconds", "timeoutSeconds").and_then(Value::as_i64)),
         message: text("message", "message"),
         paused_at: member("paused_at", "pausedAt").cloned().unwrap_or_else(|| json!(Date(task.updated_at))),
         description: text("description", "description"),

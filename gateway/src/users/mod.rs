@@ -1,5 +1,6 @@
-//! The caller's profile: what forms are filled from.
+//! The caller's profile, which forms are filled from, and preferences.
 
+mod preferences;
 mod profile;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -8,5 +9,5 @@ use utoipa_axum::routes;
 use crate::app::AppState;
 
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(profile::get, profile::put))
+    OpenApiRouter::new().routes(routes!(profile::get, profile::put)).routes(routes!(preferences::get, preferences::put))
 }

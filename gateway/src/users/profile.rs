@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use store::db;
 use store::users::{Profile, ProfileChange, User};
 use utoipa::ToSchema;
@@ -183,18 +183,9 @@ pub struct UserProfileResponse {
 }
 
 fn view(user: User, profile: Profile) -> UserProfileResponse {
-    let mut stored = match profile.preferences {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    };
-    let job_preferences = stored.remove("jobPreferences");
-    let notification_preferences = stored.remove("notificationPreferences");
-    let mut preferences = json!({
-        "submissionMode": "review_before_submit", "confidenceThreshold": 90, "dailyLimit": 20, "minDelayMinutes": 2,
-    });
-    if let Value::Object(defaults) = &mut preferences {
-        defaults.extend(stored);
-    }
+    let part = |name: &str| profile.preferences.get(name).cloned();
+    let (job_preferences, notification_preferences) = (part("jobPreferences"), part("notificationPreferences"));
+    let preferences = super::preferences::view(profile.preferences);
     UserProfileResponse {
         id: user.id.0,
         email: user.email,

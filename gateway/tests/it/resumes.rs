@@ -29,13 +29,20 @@ async fn upload_list_default_parse_again_delete() {
     let (_, list) = ada.get("/resumes").await;
     let resume = &list["data"][0];
     assert_eq!((&resume["filename"], &resume["fileSizeBytes"]), (&json!("My CV (final).PDF"), &json!(PDF.len())));
-    assert_eq!((&resume["parsedData"], &resume["isDefault"]), (&Value::Null, &json!(false)));
+    assert_eq!((&resume["parsedData"], &resume["isDefault"]), (&Value::Null, &json!(true)), "the first is the default");
+    assert_eq!(resume["parseError"], Value::Null);
     let path = format!("/resumes/{id}");
     assert_eq!(bob.get(&path).await.0, StatusCode::NOT_FOUND);
     assert_eq!(bob.send(Method::PUT, &format!("{path}/default"), json!({})).await.0, StatusCode::NOT_FOUND);
 
     let (status, chosen) = read(ada.request(Method::PUT, &format!("{path}/default"))).await;
     assert_eq!((status, &chosen["isDefault"]), (StatusCode::OK, &json!(true)));
+    let failed =
+        "UPDATE resumes SET status = 'parse_failed', parse_error_code = 'NO_TEXT', parse_error = 'Pictures only.'";
+    sqlx::query(failed).execute(&site.pool).await.unwrap();
+    let error = json!({ "code": "NO_TEXT", "message": "Pictures only." });
+    assert_eq!(ada.get("/resumes").await.1["data"][0]["parseError"], error);
+    assert_eq!(ada.get(&path).await.1["parseError"], error);
     let again = format!("{path}/retry");
     assert_eq!(ada.post(&again, json!({})).await.0, StatusCode::ACCEPTED);
     sqlx::query("UPDATE resumes SET status = 'parsed'").execute(&site.pool).await.unwrap();

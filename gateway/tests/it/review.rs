@@ -153,6 +153,17 @@ async fn the_review_shows_each_value_with_its_source_and_edits_are_commands() {
         (&review["warnings"][0]["code"], &review["warnings"][0]["details"]["taskId"]),
         (&json!("ALREADY_APPLIED"), &json!(earlier))
     );
+    let why = json!({ "message": "The form changed. Please look again." });
+    sqlx::query("UPDATE tasks SET interaction_data = $1").bind(why).execute(&site.pool).await.unwrap();
+    sqlx::query("UPDATE task_reviews SET form = jsonb_set(form, '{page,errors}', '[\"Please confirm that you are a person.\"]')")
+        .execute(&site.pool)
+        .await
+        .unwrap();
+    let warnings = ada.get(&path).await.1["warnings"].clone();
+    let codes: Vec<&Value> = warnings.as_array().unwrap().iter().map(|warning| &warning["code"]).collect();
+    assert_eq!(codes, ["WHY_REVIEW", "SITE_SAYS", "ALREADY_APPLIED"]);
+    assert_eq!(warnings[0]["message"], "The form changed. Please look again.");
+    assert_eq!(warnings[1]["message"], "The employer's site says: “Please confirm that you are a person.”");
     let visa = &review["fields"][1];
     assert_eq!(
         (&visa["value"], &visa["source"], &visa["band"]),

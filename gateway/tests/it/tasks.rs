@@ -1,6 +1,6 @@
 //! Applications: taking in, reading, acting.
 
-use protocol::cluster::{Action, Done, RejectCode};
+use protocol::cluster::{Action, Command, Done, RejectCode};
 use protocol::ids::{FieldId, TaskId};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -213,8 +213,16 @@ async fn actions_are_commands_and_refusals_have_their_codes() {
     );
     assert_eq!(ada.post(&path("/hold"), json!({ "minutes": 31 })).await.0, StatusCode::BAD_REQUEST);
     assert_eq!(ada.post(&path("/outcome"), json!({ "answer": "perhaps" })).await.0, StatusCode::BAD_REQUEST);
-    assert_eq!(ada.post(&path("/outcome"), json!({ "answer": "not_sent" })).await.0, StatusCode::OK);
-    router.wait("the outcome", |c| matches!(c.action, Action::AnswerOutcome { sent: false, .. })).await;
+    let not_sent = json!({ "answer": "not_sent", "note": "no mail came" });
+    assert_eq!(ada.post(&path("/outcome"), not_sent).await.0, StatusCode::OK);
+    let noted = |note: &Option<String>| note.as_deref() == Some("no mail came");
+    router
+        .wait("the outcome", |c| matches!(&c.action, Action::AnswerOutcome { sent: false, note, .. } if noted(note)))
+        .await;
+    assert_eq!(ada.post(&path("/resolve-blocker"), json!({ "notes": "no mail came" })).await.0, StatusCode::OK);
+    let by_a_person =
+        |c: &Command| matches!(&c.action, Action::ResolveBlocker { by, note, .. } if by == "human" && noted(note));
+    router.wait("the blocker's end", by_a_person).await;
 
     for (method, rest, code, status, shown) in [
         (Method::POST, "/approve", RejectCode::OutcomeUnknown, 409, "OUTCOME_UNKNOWN"),
@@ -298,6 +306,11 @@ async fn a_question_is_shown_and_a_review_is_not_one() {
             "message": "Please look", "pausedAt": "2026-01-02T03:04:05.000Z",
         })
     );
+    // A hold the person put off: who counts down from the pause arrives at its end.
+    sqlx::query("UPDATE tasks SET held_until = '2026-01-02T03:34:05Z'").execute(&site.pool).await.unwrap();
+    let (_, held) = ada.get(&format!("/tasks/{task}")).await;
+    assert_eq!(held["heldUntil"], "2026-01-02T03:34:05.000Z");
+    assert_eq!(held["interaction"]["timeoutSeconds"], 1_800);
     ask("review").await.unwrap();
     assert_eq!(ada.get(&format!("/tasks/{task}")).await.1["interaction"], Value::Null);
     site.stop().await;

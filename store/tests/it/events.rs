@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use protocol::ids::UserId;
 use serde_json::json;
 use sqlx::PgPool;
-use store::journal::{self, Step};
+use store::journal::Step;
+use store::user_events;
 
 use crate::support::{World, step};
 
@@ -35,7 +36,7 @@ async fn numbers_have_no_gap_whoever_writes_at_the_same_time(pool: PgPool) {
     let resume_parsed = async {
         for user in users {
             let mut tx = world.tx().await;
-            journal::tell(&mut tx, user, json!({ "type": "resume_parsed" })).await.unwrap();
+            user_events::append(&mut tx, user, &[json!({ "type": "resume_parsed" })]).await.unwrap();
             store::db::commit(tx, "telling").await.unwrap();
         }
     };
@@ -44,7 +45,7 @@ async fn numbers_have_no_gap_whoever_writes_at_the_same_time(pool: PgPool) {
 
     let mut seen: BTreeMap<UserId, Vec<i64>> = BTreeMap::new();
     for told in told.into_iter().flat_map(Result::unwrap) {
-        seen.entry(told.user).or_default().push(told.seq);
+        seen.entry(told.user).or_default().push(told.seq.unwrap());
     }
     for user in users {
         let stored = numbers(&world, user).await;
@@ -64,8 +65,8 @@ async fn a_failed_batch_leaves_no_number_behind(pool: PgPool) {
     stale.task.generation -= 1;
     assert!(world.commit(&[stale]).await.is_err());
     let told = world.commit(&[Step { told, ..step(&task) }]).await.unwrap();
-    assert_eq!(told[0].seq, 1);
-    let message: serde_json::Value = serde_json::from_str(&told[0].message().json).unwrap();
+    assert_eq!(told[0].seq, Some(1));
+    let message: serde_json::Value = serde_json::from_str(&told[0].json).unwrap();
     assert_eq!((message["seq"].as_i64(), message["type"].as_str()), (Some(1), Some("task_update")));
     assert!(message["at"].as_str().unwrap().ends_with('Z'));
 }

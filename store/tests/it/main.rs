@@ -6,4 +6,5 @@ mod events;
 mod owners;
 mod queue;
 mod redis;
+mod resumes;
 mod support;

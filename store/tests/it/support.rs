@@ -4,7 +4,8 @@ use protocol::ids::{LeaseId, NodeId, SandboxId, TaskId, UserId};
 use protocol::task::Status;
 use sqlx::PgPool;
 use store::agents::{self, NewSandbox, SessionFacts};
-use store::journal::{self, CommitError, Slot, Step, Told};
+use store::bus::Message;
+use store::journal::{self, CommitError, Slot, Step};
 use store::shards::{self, Held};
 use store::tasks::{self, Adopted, Task};
 use store::{Store, Tx};
@@ -98,12 +99,12 @@ impl World {
         *task
     }
 
-    pub async fn commit(&self, steps: &[Step]) -> Result<Vec<Told>, CommitError> {
+    pub async fn commit(&self, steps: &[Step]) -> Result<Vec<Message>, CommitError> {
         journal::commit(&self.store, &self.held, steps).await
     }
 
     /// Claims a place for the task, as its actor would.
-    pub async fn claim(&self, task: &mut Task, sandbox: SandboxId, epoch: i64) -> Result<Vec<Told>, CommitError> {
+    pub async fn claim(&self, task: &mut Task, sandbox: SandboxId, epoch: i64) -> Result<Vec<Message>, CommitError> {
         let step = claim(task, sandbox, epoch);
         let told = self.commit(std::slice::from_ref(&step)).await?;
         *task = Task { generation: step.task.generation + 1, ..step.task };

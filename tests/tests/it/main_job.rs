@@ -77,6 +77,8 @@ async fn a_start_with_the_same_data_finds_everything_and_a_stop_leaves_nothing()
     let processes = valet.processes();
     assert!(processes.len() > 4, "Postgres, agent and browser run: {processes:#?}");
     assert!(valet.stop().await, "it ends well");
+    // The review's browser was let go at once: nobody sat out the time that work under way would get.
+    assert!(!valet.log().contains("jobs were still open"), "the stop waited for a held review");
     let dir = valet.data_dir().display().to_string();
     let left = system_tests::process::naming(&dir);
     assert!(left.is_empty(), "left running: {left:#?}");

@@ -38,6 +38,18 @@ pub struct Task {
 }
 
 #[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Resume {
+    pub status: String,
+    pub parse_error: Option<ParseError>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct ParseError {
+    pub message: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
 pub struct Interaction {
     pub message: Option<String>,
 }
@@ -47,6 +59,13 @@ pub struct Interaction {
 pub struct Review {
     pub revision: i64,
     pub fields: Vec<Field>,
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Warning {
+    pub message: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -103,7 +122,10 @@ impl Api {
     }
 
     async fn take_session(&mut self, request: RequestBuilder) -> anyhow::Result<()> {
-        let response = request.send().await.with_context(|| format!("{} does not answer", self.server))?;
+        let response = request
+            .send()
+            .await
+            .with_context(|| format!("{} does not answer; is `valet up` running there?", self.server))?;
         let cookie = response
             .headers()
             .get_all(SET_COOKIE)
@@ -139,7 +161,10 @@ impl Api {
             if let Some(key) = key {
                 request = request.header("Idempotency-Key", key);
             }
-            let response = request.send().await.with_context(|| format!("{} does not answer", self.server))?;
+            let response = request
+                .send()
+                .await
+                .with_context(|| format!("{} does not answer; is `valet up` running there?", self.server))?;
             if response.status() == StatusCode::UNAUTHORIZED && !renewed {
                 self.renew().await?;
                 continue;
@@ -165,9 +190,8 @@ impl Api {
         Ok(body.get("id").and_then(Json::as_str).context("the server's answer has no id")?.to_owned())
     }
 
-    pub async fn resume_status(&mut self, id: &str) -> anyhow::Result<String> {
-        let body = self.call(Method::GET, &format!("/resumes/{id}"), None, None).await?;
-        Ok(body.get("status").and_then(Json::as_str).unwrap_or_default().to_owned())
+    pub async fn resume(&mut self, id: &str) -> anyhow::Result<Resume> {
+        parsed(self.call(Method::GET, &format!("/resumes/{id}"), None, None).await?)
     }
 
     pub async fn consent(&mut self, kind: &str) -> anyhow::Result<bool> {
@@ -213,6 +237,6 @@ async fn answer(response: reqwest::Response) -> anyhow::Result<Json> {
         return Ok(body);
     }
     let code = body.get("error").and_then(Json::as_str).unwrap_or("no code");
-    let message = body.get("message").and_then(Json::as_str).unwrap_or("no message");
+    let message = body.get("message").and_then(Json::as_str).unwrap_or("The server refused without a word");
     bail!("{message} ({}, {code})", status.as_u16())
 }

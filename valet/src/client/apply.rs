@@ -120,9 +120,13 @@ async fn upload(api: &mut Api, file: &std::path::Path) -> anyhow::Result<String>
     let id = api.upload_resume(file).await?;
     let deadline = tokio::time::Instant::now() + PARSE_PATIENCE;
     loop {
-        match api.resume_status(&id).await?.as_str() {
+        let resume = api.resume(&id).await?;
+        match resume.status.as_str() {
             "parsed" => return Ok(id),
-            "parse_failed" => bail!("{} could not be read as a resume", file.display()),
+            "parse_failed" => {
+                let why = resume.parse_error.map_or_else(String::new, |error| format!(" {}", error.message));
+                bail!("{} could not be read as a resume.{why}", file.display());
+            }
             _ if tokio::time::Instant::now() > deadline => bail!("the resume is still not read; try again later"),
             _ => tokio::time::sleep(PAUSE).await,
         }
@@ -149,6 +153,9 @@ async fn wait(api: &mut Api, id: &str, bar: &ProgressBar) -> anyhow::Result<Task
 fn decide(args: &Args, review: &Review) -> anyhow::Result<Option<BTreeMap<String, String>>> {
     if !args.json {
         log::say(&render::table(review));
+    }
+    for warning in &review.warnings {
+        log::say(&warning.message);
     }
     let mut overrides = BTreeMap::new();
     for (label, value) in &args.answers {
@@ -225,7 +232,9 @@ fn finish(args: &Args, task: &Task, review: Option<&Review>) -> anyhow::Result<E
         }
     } else if let Some(message) = &task.error_message {
         let code = task.error_code.as_deref().unwrap_or("no code");
-        log::say(&format!("Not sent ({}, {code}): {message}", task.status));
+        log::say(&format!("{message}\n({}, {code})", task.status));
+    } else if task.status == "cancelled" {
+        log::say("The application was cancelled. Nothing was sent.");
     }
     Ok(if submitted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -10,6 +10,7 @@ use coordinator::pki::Authority;
 use rand::RngExt as _;
 use store::Store;
 use store::agents::{self, NewSandbox};
+use store::enrolment_tokens;
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -53,7 +54,10 @@ pub async fn enrolment_token(
     let enrolled = agent_dir(data)?.join("identity").exists();
     if !enrolled {
         let expires = chrono::Utc::now() + TOKEN_TTL;
-        agents::add_enrolment_token(&mut tx, &coordinator::token_hash(&secret), sandbox, None, expires).await?;
+        let hash = coordinator::token_hash(&secret);
+        if !enrolment_tokens::create(&mut tx, &hash, sandbox, None, expires).await? {
+            anyhow::bail!("this machine's browser host was revoked, so its agent cannot enrol");
+        }
     }
     store::db::commit(tx, "registering the local agent").await?;
     Ok((!enrolled).then(|| format!("{secret}.{}", authority.fingerprint_hex())))

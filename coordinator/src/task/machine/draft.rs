@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Duration, Utc};
 use protocol::event::Event;
-use protocol::ids::{CommandId, SandboxId};
-use protocol::task::{ErrorCode, Failure, FailureClass, Outcome, Phase, Status};
+use protocol::ids::{ArtifactId, CommandId, SandboxId};
+use protocol::task::{ErrorCode, Failure, FailureClass, InteractionKind, Outcome, Phase, Status};
 use protocol::wire::message::Screenshot;
 use serde_json::json;
 use store::journal::{Slot, Step, TaskEvent, Write};
@@ -11,6 +11,8 @@ use store::tasks::{Pending, PermitState, Picture, Review, ReviewStatus, Task};
 
 use super::{At, CLEANUP_PATIENCE, COMMANDS_KEPT, Decision, Effect, HOLD, Live, SUBMIT_PATIENCE, WORK_PATIENCE, items};
 
+/// Characters of a step's words, by the column.
+const STEP_MAX: usize = 100;
 /// Pictures kept per task: the newest. Each attempt makes about four.
 const PICTURES_MAX: usize = 24;
 
@@ -129,9 +131,12 @@ impl<'a> Draft<'a> {
         self.event("checkpoint", json!({ "step": phase, "message": phase.words() }));
     }
 
+    /// Says what is going on. Of more than there is room for, the first sentence (or what stands before its colon).
     pub fn step_words(&mut self, words: &str) {
-        // The column holds 100 characters.
-        self.task.current_step = Some(words.chars().take(100).collect());
+        let fits = |words: &str| words.chars().count() <= STEP_MAX;
+        let first = |end: &str| words.split_once(end).map(|(first, _)| first).filter(|first| fits(first));
+        let shown = if fits(words) { words } else { first(". ").or_else(|| first(": ")).unwrap_or(words) };
+        self.task.current_step = Some(shown.chars().take(STEP_MAX).collect());
     }
 
     /// Tells the person's screens where the task stands now.
@@ -157,8 +162,36 @@ impl<'a> Draft<'a> {
             height: screenshot.height,
         });
         let extra = items.len().saturating_sub(PICTURES_MAX);
-        items.drain(..extra);
+        let dropped = items.drain(..extra).map(|picture| picture.id).collect();
+        self.drop_pictures(dropped);
         self.event("screenshot_taken", json!({ "step": step, "artifactId": screenshot.artifact }));
+    }
+
+    /// The filled form's picture replaces the earlier ones of it: each edit of a review makes one, and only the last
+    /// shows what would be sent.
+    pub fn filled_picture(&mut self, screenshot: Option<Screenshot>) {
+        const STEP: &str = "filled";
+        if screenshot.is_none() {
+            return;
+        }
+        let (old, kept) = std::mem::take(&mut self.task.screenshots.items)
+            .into_iter()
+            .partition::<Vec<_>, _>(|picture| picture.step == STEP);
+        self.task.screenshots.items = kept;
+        self.drop_pictures(old.into_iter().map(|picture| picture.id).collect());
+        self.picture(screenshot, STEP);
+    }
+
+    fn drop_pictures(&mut self, pictures: Vec<ArtifactId>) {
+        if !pictures.is_empty() {
+            self.write(Write::PicturesDropped(pictures.clone()));
+            self.effect(Effect::DropPictures(pictures));
+        }
+    }
+
+    /// Notes that the browser held for the person is gone.
+    pub fn parked(&mut self) {
+        self.event("checkpoint", json!({ "step": "parked", "message": "The browser was closed; answers are kept" }));
     }
 
     /// Takes a slot together with the lease.
@@ -208,25 +241,26 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Ends the task without an application.
+    /// Ends the task without an application. People read the code's sentence; what exactly was seen is in the history.
     pub fn fail(&mut self, failure: &Failure) {
+        let sentence = failure.code.sentence();
         self.task.error_code = Some(failure.code);
-        self.task.error_message = Some(failure.message.clone());
-        self.step_words(&failure.message);
+        self.task.error_message = Some(sentence.to_owned());
+        self.step_words(sentence);
         self.status(Status::Failed);
         self.event("error", json!({ "code": failure.code, "class": failure.class, "message": failure.message }));
         let recoverable = failure.class != FailureClass::Refused;
         self.tell(Event::Error {
             task_id: self.task.id,
             code: failure.code,
-            message: failure.message.clone(),
+            message: sentence.to_owned(),
             recoverable,
         });
         self.tell_update();
         self.write(Write::Notification {
             kind: "task_failed",
             title: format!("Not sent: {}", self.title()),
-            body: failure.message.clone(),
+            body: sentence.to_owned(),
             metadata: json!({ "taskId": self.task.id, "code": failure.code }),
         });
         if self.task.lease_id.is_some() {
@@ -275,9 +309,7 @@ impl<'a> Draft<'a> {
     pub fn outcome_unknown(&mut self, evidence: serde_json::Value) {
         self.close_permit(PermitState::Unknown);
         self.task.outcome = Outcome::Unknown;
-        let message = "The application may have been sent, but nobody saw how it ended. Check your e-mail for a \
-                       confirmation, then say whether it arrived.";
-        super::review::ask_person(self, protocol::task::InteractionKind::OutcomeUnknown, message, None, evidence);
+        super::review::ask_person(self, InteractionKind::OutcomeUnknown, None, None, evidence);
         self.task.error_code = None::<ErrorCode>;
     }
 

@@ -49,20 +49,15 @@ pub(super) fn lost(draft: &mut Draft<'_>, permit_used: Option<bool>) {
         }
         // The review stays open without its browser: it costs a row, and an answer queues the task again.
         Status::WaitingHuman => {
+            if draft.has_page() {
+                draft.parked();
+            }
             draft.drop_lease();
             draft.task.held_until = None;
-            draft.event(
-                "checkpoint",
-                json!({ "step": "parked", "message": "The browser was closed; answers are kept" }),
-            );
             draft.tell_update();
         }
         Status::InProgress | Status::Queued | Status::Created => {
-            let failure = Failure::new(
-                FailureClass::HostLost,
-                ErrorCode::HostLost,
-                "The browser was lost before the application was sent. Nothing was sent.",
-            );
+            let failure = Failure::new(FailureClass::HostLost, ErrorCode::HostLost, "the lease ended with its page");
             retry_or_fail(draft, &failure);
         }
     }
@@ -81,6 +76,17 @@ pub(super) fn retry_or_fail(draft: &mut Draft<'_>, failure: &Failure) {
     } else {
         draft.fail(failure);
     }
+}
+
+/// A held browser is let go before its time. One that is entering an edit, or after whose click the site wants the
+/// person, is not: the first ends by itself, the second would be lost.
+pub(super) fn parked(draft: &mut Draft<'_>) -> Result<(), Refused> {
+    let held = draft.task.status == Status::WaitingHuman && draft.task.lease_id.is_some();
+    if !held || draft.task.pending.is_some() || draft.task.permit_open() {
+        return Err(draft.unfitting("parking"));
+    }
+    review::park(draft);
+    Ok(())
 }
 
 /// A deadline came.
@@ -129,8 +135,7 @@ pub(super) fn quarantined(draft: &mut Draft<'_>) -> Result<(), Refused> {
         draft.end_job();
         return Ok(());
     }
-    let message = "The form holds something that cannot be stored. Nothing was sent.";
-    draft.fail(&Failure::new(FailureClass::Internal, ErrorCode::Quarantined, message));
+    draft.fail(&Failure::new(FailureClass::Internal, ErrorCode::Quarantined, "the database refused the next step"));
     Ok(())
 }
 

@@ -15,7 +15,7 @@ mod review;
 
 use chrono::{DateTime, Duration, Utc};
 use protocol::cluster::{Action, Rejected};
-use protocol::ids::{CommandId, LeaseId, PermitId, SandboxId};
+use protocol::ids::{ArtifactId, CommandId, LeaseId, PermitId, SandboxId};
 use protocol::plan::FillPlan;
 use protocol::wire::message::{JobDown, Report};
 use store::journal;
@@ -75,6 +75,8 @@ pub enum Input {
     /// The page under this lease is gone. `permit_used` is what the agent's own ledger says about the permit that
     /// was out, when it could be asked.
     LeaseLost { lease: LeaseId, permit_used: Option<bool> },
+    /// The place of a browser that is held for the person is wanted: by another task, or by its host that stops.
+    Park,
     /// The task's `wake_at` has come, or the task was taken up for the first time.
     Wake,
     /// What follows from a report or a plan is refused by the database each time: the task cannot go on.
@@ -92,6 +94,8 @@ pub enum Effect {
     Release { sandbox: SandboxId, lease: LeaseId },
     /// Plan values for the review's form.
     Plan { round: u8 },
+    /// Delete the files of pictures whose rows are gone.
+    DropPictures(Vec<ArtifactId>),
     /// A task waits for a place, or a place became free.
     Dispatch,
 }
@@ -158,6 +162,7 @@ pub fn decide(live: &Live, input: Input, at: At) -> Result<Decision, Refused> {
             }
             lease::lost(&mut draft, permit_used);
         }
+        Input::Park => lease::parked(&mut draft)?,
         Input::Wake => lease::woken(&mut draft)?,
         Input::Unwritable => lease::quarantined(&mut draft)?,
     }

@@ -26,8 +26,8 @@ pub(super) fn command(draft: &mut Draft<'_>, action: Action) -> Result<(), Refus
         Action::Retry { .. } => retry(draft),
         Action::Edit { revision, edits, .. } => edit(draft, revision, &edits),
         Action::Approve { revision, overrides, remember, .. } => approve(draft, revision, &overrides, &remember),
-        Action::ResolveBlocker { .. } => resolve(draft),
-        Action::AnswerOutcome { sent, .. } => answer_outcome(draft, sent),
+        Action::ResolveBlocker { by, note, .. } => resolve(draft, &by, note.as_deref()),
+        Action::AnswerOutcome { sent, note, .. } => answer_outcome(draft, sent, note.as_deref()),
         Action::ExtendHold { minutes, .. } => extend(draft, minutes),
         Action::Watch { on, .. } => watch(draft, on),
         Action::ParseResume { .. } => Err(draft.unfitting("a resume")),
@@ -217,7 +217,7 @@ fn remember_planned(draft: &mut Draft<'_>, edits: &[Edit], remember: &[FieldId])
     }
 }
 
-fn resolve(draft: &mut Draft<'_>) -> Result<(), Refused> {
+fn resolve(draft: &mut Draft<'_>, by: &str, note: Option<&str>) -> Result<(), Refused> {
     let kind: Option<InteractionKind> = draft.task.interaction_type.as_deref().and_then(|kind| kind.parse().ok());
     if kind == Some(InteractionKind::OutcomeUnknown) {
         return Err(outcome_open());
@@ -226,11 +226,14 @@ fn resolve(draft: &mut Draft<'_>) -> Result<(), Refused> {
     if !blocked {
         return Err(reject(RejectCode::NotResolvable, "Nothing waits for you here at the moment."));
     }
-    if draft.task.permit_state == Some(PermitState::Granted) {
-        if !draft.has_page() {
-            let message = "The page is being closed. Say then whether the application arrived.";
-            return Err(reject(RejectCode::NotResolvable, message));
-        }
+    let clicked = draft.task.permit_state == Some(PermitState::Granted);
+    if clicked && !draft.has_page() {
+        let message = "The page is being closed. Say then whether the application arrived.";
+        return Err(reject(RejectCode::NotResolvable, message));
+    }
+    let resolved = json!({ "step": "blocker_resolved", "interaction": kind, "resolvedBy": by, "note": said(note) });
+    draft.event("human_takeover", resolved);
+    if clicked {
         // The click was made; the same page is looked at again, and nothing is entered.
         draft.phase(Phase::Verifying);
         draft.status(Status::InProgress);
@@ -250,26 +253,30 @@ fn resolve(draft: &mut Draft<'_>) -> Result<(), Refused> {
     Ok(())
 }
 
-fn answer_outcome(draft: &mut Draft<'_>, sent: bool) -> Result<(), Refused> {
+/// What a person wrote, when they wrote anything.
+fn said(note: Option<&str>) -> Option<&str> {
+    note.map(str::trim).filter(|note| !note.is_empty())
+}
+
+fn answer_outcome(draft: &mut Draft<'_>, sent: bool, note: Option<&str>) -> Result<(), Refused> {
     if draft.task.outcome != Outcome::Unknown {
         return Err(reject(RejectCode::NotResolvable, "It is known how this application ended."));
     }
-    draft.event("human_takeover", json!({ "step": "outcome_answered", "sent": sent }));
+    draft.event("human_takeover", json!({ "step": "outcome_answered", "sent": sent, "note": said(note) }));
     if sent {
         draft.close_permit(PermitState::Sent);
         draft.task.outcome = Outcome::Sent;
         draft.task.submitted_at = Some(draft.at.now);
         draft.task.confirmation = Some(json!({
             "text": "You confirmed that the application arrived.", "number": null, "url": draft.task.job_url,
-            "at": draft.at.now,
+            "at": draft.at.now, "by": "person",
         }));
         reports::complete(draft);
         draft.tell(Event::Completed { task_id: draft.task.id, success: true, confirmation_id: None });
     } else {
         draft.close_permit(PermitState::Returned);
         draft.task.outcome = Outcome::None;
-        let message = "You said that the application did not arrive. You can try again.";
-        draft.fail(&Failure::new(FailureClass::Form, ErrorCode::NotSent, message));
+        draft.fail(&Failure::new(FailureClass::Form, ErrorCode::NotSent, "the person said so"));
     }
     if draft.task.lease_id.is_none() {
         draft.task.phase = None;

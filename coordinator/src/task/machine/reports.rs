@@ -37,7 +37,7 @@ pub(super) fn take(draft: &mut Draft<'_>, report: Report) {
             if draft.task.status == Status::InProgress && looked {
                 draft.task.pending = None;
                 let data = json!({ "page_url": page_url });
-                review::ask_person(draft, blocker.kind, &blocker.message, screenshot, data);
+                review::ask_person(draft, blocker.kind, Some(&blocker.message), screenshot, data);
             }
         }
         Report::Failed { failure, screenshot } => failed(draft, &failure, screenshot),
@@ -77,26 +77,23 @@ fn observed(draft: &mut Draft<'_>, form: FormModel, screenshot: Option<Screensho
         draft.task.platform = page.ats.platform();
     }
 
-    let over = |code, message: &str| Failure::new(FailureClass::Page, code, message);
+    let over = |code, seen: &str| Failure::new(FailureClass::Page, code, seen);
     if page.closed {
-        return draft.fail(&over(ErrorCode::JobClosed, "The posting no longer takes applications. Nothing was sent."));
+        return draft.fail(&over(ErrorCode::JobClosed, "the page says that it is closed"));
     }
     if page.already_applied {
-        let message = "The employer's site says that you have already applied. Nothing was sent this time.";
-        return draft.fail(&over(ErrorCode::AlreadyApplied, message));
+        return draft.fail(&over(ErrorCode::AlreadyApplied, "the page says so"));
     }
     if let Some(blocker) = page.blocker.clone() {
         draft.task.pending = None;
         let data = json!({ "page_url": page.url });
-        return review::ask_person(draft, blocker.kind, &blocker.message, screenshot, data);
+        return review::ask_person(draft, blocker.kind, Some(&blocker.message), screenshot, data);
     }
     if form.fields.is_empty() && page.confirmation.is_some() {
-        let message = "The page already shows a confirmation. Valet sent nothing this time.";
-        return draft.fail(&over(ErrorCode::AlreadyApplied, message));
+        return draft.fail(&over(ErrorCode::AlreadyApplied, "the page shows a confirmation already"));
     }
     if form.fields.is_empty() || !(page.can_submit || page.can_advance) {
-        let message = "There is no application form at this address. Nothing was sent.";
-        return draft.fail(&over(ErrorCode::NotAForm, message));
+        return draft.fail(&over(ErrorCode::NotAForm, "the page has no form that could be sent"));
     }
 
     // An approval given before the browser was lost still stands, if the form turns out to hold what was approved.
@@ -135,7 +132,7 @@ fn filled(
     form: FormModel,
     screenshot: Option<Screenshot>,
 ) {
-    draft.picture(screenshot, "filled");
+    draft.filled_picture(screenshot);
     let Some(Pending::Fill { command: asked, round }) = draft.task.pending.clone() else { return };
     if asked != command {
         return;
@@ -176,8 +173,8 @@ fn blocked(draft: &mut Draft<'_>) -> bool {
     let Some(blocker) = current.form.page.blocker.clone() else { return false };
     let (page_url, artifact) = (current.form.page.url.clone(), current.screenshot);
     draft.task.pending = None;
-    let data = json!({ "page_url": page_url, "screenshot_artifact": artifact });
-    review::ask_person(draft, blocker.kind, &blocker.message, None, data);
+    let data = json!({ "page_url": page_url, "screenshot_id": artifact });
+    review::ask_person(draft, blocker.kind, Some(&blocker.message), None, data);
     true
 }
 
@@ -271,8 +268,8 @@ fn permit_returned(draft: &mut Draft<'_>, reason: ReturnReason) {
         ReturnReason::NoSubmit => review::open(draft, "No button to submit the form was found. Nothing was sent."),
         ReturnReason::Revoked => review::open(draft, "The submission was called off. Nothing was sent."),
         ReturnReason::Ledger => {
-            let message = "The browser host cannot write its records, so nothing was submitted.";
-            lease::retry_or_fail(draft, &Failure::new(FailureClass::HostLost, ErrorCode::HostLost, message));
+            let seen = "the browser host cannot write its records";
+            lease::retry_or_fail(draft, &Failure::new(FailureClass::HostLost, ErrorCode::HostLost, seen));
         }
     }
 }
@@ -304,7 +301,7 @@ fn submitted(draft: &mut Draft<'_>, outcome: SubmitOutcome, screenshot: Option<S
         SubmitOutcome::Blocked { blocker } => {
             // The permit stays out: the click was made, and the site waits for the person to let it through.
             draft.task.pending = None;
-            review::ask_person(draft, blocker.kind, &blocker.message, screenshot, json!({}));
+            review::ask_person(draft, blocker.kind, Some(&blocker.message), screenshot, json!({}));
         }
         SubmitOutcome::Unknown { evidence } => {
             let evidence = json!({
@@ -331,6 +328,7 @@ fn sent(draft: &mut Draft<'_>, confirmation: &Confirmation) {
     draft.task.submitted_at = Some(draft.at.now);
     draft.task.confirmation = Some(json!({
         "text": confirmation.text, "number": confirmation.number, "url": confirmation.url, "at": draft.at.now,
+        "by": "site",
     }));
 }
 

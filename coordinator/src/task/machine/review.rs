@@ -14,6 +14,11 @@ use super::draft::Draft;
 use super::{Effect, HOLD, ROUNDS_MAX, Refused, items, reports};
 use crate::answers;
 
+/// The words of a review that is opened for no other reason than that the form is filled.
+const READY: &str = "Ready for your review";
+/// Reasons of autopilot's stop that are told in a sentence; the answers themselves are marked.
+const REASONS_MAX: usize = 3;
+
 /// Values were planned: what the person entered before stays, the rest is as planned now.
 pub(super) fn planned(draft: &mut Draft<'_>, round: u8, plan: FillPlan) -> Result<(), Refused> {
     if draft.task.pending != Some(Pending::Plan { round }) {
@@ -71,13 +76,15 @@ pub(super) fn after_fill(draft: &mut Draft<'_>, round: u8, grew: bool, as_planne
         match answers::autopilot_gate(&current.form, &current.plan, &current.results) {
             Ok(()) => return approve(draft),
             Err(reasons) => {
-                let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-                let words = format!("Autopilot stopped for you: {}", reasons.join("; "));
-                return open(draft, &words);
+                let mut words: Vec<String> = reasons.iter().take(REASONS_MAX).map(ToString::to_string).collect();
+                if let Some(more) = reasons.len().checked_sub(REASONS_MAX).filter(|more| *more > 0) {
+                    words.push(format!("and {more} more"));
+                }
+                return open(draft, &format!("Autopilot stopped for you: {}", words.join("; ")));
             }
         }
     }
-    open(draft, "Ready for your review");
+    open(draft, READY);
 }
 
 /// Shows the review; the browser is held for the person.
@@ -93,7 +100,8 @@ pub(super) fn open(draft: &mut Draft<'_>, words: &str) {
     draft.step_words(words);
     draft.status(Status::WaitingHuman);
     draft.task.interaction_type = None;
-    draft.task.interaction_data = None;
+    // Why it is shown, when there is something to say about it; no kind of interaction, so it is a review for everybody.
+    draft.task.interaction_data = (words != READY).then(|| json!({ "message": words }));
     let needs_you = draft.review.as_ref().map_or(0, |review| needs_you(&review.form, &review.plan).len());
     draft.event("human_takeover", json!({ "step": "review", "needsYou": needs_you, "message": words }));
     draft.tell(Event::ReviewPending { task_id: draft.task.id, message: words.to_owned() });
@@ -186,14 +194,16 @@ pub(super) fn needs_you(form: &FormModel, plan: &FillPlan) -> Vec<FieldId> {
         .collect()
 }
 
-/// A person is wanted for something that is not the review.
+/// A person is wanted for something that is not the review. `seen` is the page's own reason, for the history; what the
+/// person reads is the kind's sentence.
 pub(super) fn ask_person(
     draft: &mut Draft<'_>,
     kind: InteractionKind,
-    message: &str,
+    seen: Option<&str>,
     screenshot: Option<Screenshot>,
     mut data: serde_json::Value,
 ) {
+    let message = kind.sentence();
     let until = draft.at.now + HOLD;
     if let Some(members) = data.as_object_mut() {
         members.insert("type".into(), json!(kind));
@@ -201,7 +211,7 @@ pub(super) fn ask_person(
         members.insert("paused_at".into(), json!(draft.at.now));
         members.insert("timeout_seconds".into(), json!(HOLD.num_seconds()));
         if let Some(shot) = screenshot {
-            members.insert("screenshot_artifact".into(), json!(shot.artifact));
+            members.insert("screenshot_id".into(), json!(shot.artifact));
         }
     }
     draft.task.held_until = draft.task.lease_id.map(|_| until);
@@ -211,7 +221,7 @@ pub(super) fn ask_person(
     let page_url = data.get("page_url").and_then(|url| url.as_str()).map(str::to_owned);
     draft.task.interaction_data = Some(data);
     let event = if kind == InteractionKind::Captcha { "captcha_detected" } else { "human_takeover" };
-    draft.event(event, json!({ "interaction": kind, "message": message }));
+    draft.event(event, json!({ "interaction": kind, "message": seen.unwrap_or(message) }));
     draft.tell(Event::TaskNeedsHuman {
         task_id: draft.task.id,
         status: Status::WaitingHuman,
@@ -229,6 +239,8 @@ pub(super) fn ask_person(
 /// Held long enough: the page is closed, the question and its answers stay.
 pub(super) fn park(draft: &mut Draft<'_>) {
     draft.task.held_until = None;
+    draft.parked();
+    draft.tell_update();
     draft.end_job();
 }
 

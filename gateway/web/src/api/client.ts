@@ -141,16 +141,11 @@ export const api = {
   editReview: (task: string, body: { revision: number; edits: T.ReviewEdit[] }) =>
     call<T.Review>("PATCH", `/tasks/${id(task)}/review`, { body }),
   approve: (task: string, revision: number) => call<T.Task>("POST", `/tasks/${id(task)}/approve`, { body: { revision } }),
-  answerOutcome: (task: string, answer: "sent" | "not_sent") =>
-    call<T.Task>("POST", `/tasks/${id(task)}/outcome`, { body: { answer } }),
+  answerOutcome: (task: string, answer: "sent" | "not_sent", note?: string) =>
+    call<T.Task>("POST", `/tasks/${id(task)}/outcome`, { body: { answer, ...(note ? { note } : {}) } }),
   hold: (task: string, minutes: number) => call<{ heldUntil: string }>("POST", `/tasks/${id(task)}/hold`, { body: { minutes } }),
-  resolveBlocker: (task: string, code?: string) =>
-    call<{ message: string }>("POST", `/tasks/${id(task)}/resolve-blocker`, {
-      body: {
-        resolvedBy: "human",
-        ...(code ? { resolutionType: "code_entry", resolutionData: { code } } : { resolutionType: "manual" }),
-      },
-    }),
+  resolveBlocker: (task: string) =>
+    call<{ message: string }>("POST", `/tasks/${id(task)}/resolve-blocker`, { body: { resolvedBy: "human" } }),
 
   resumes: (signal?: AbortSignal) => call<{ data: T.Resume[] }>("GET", "/resumes", { signal }),
   uploadResume: (file: File, onProgress: (part: number) => void) =>
@@ -165,6 +160,9 @@ export const api = {
   updateAnswer: (entry: string, body: { answer?: string; usageMode?: T.QaUsageMode }) =>
     call<T.QaEntry>("PUT", `/qa-bank/${id(entry)}`, { body }),
   deleteAnswer: (entry: string) => call("DELETE", `/qa-bank/${id(entry)}`),
+
+  preferences: (signal?: AbortSignal) => call<T.Preferences>("GET", "/users/me/preferences", { signal }),
+  changePreferences: (body: Partial<T.Preferences>) => call<T.Preferences>("PUT", "/users/me/preferences", { body }),
 
   consents: (signal?: AbortSignal) => call<{ data: T.ConsentRecord[] }>("GET", "/consent", { signal }),
   consentAccepted: (type: T.ConsentType, version: string, signal?: AbortSignal) =>

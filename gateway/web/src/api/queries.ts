@@ -18,6 +18,7 @@ export const keys = {
   resumes: ["resumes"] as const,
   answers: ["answers"] as const,
   consents: ["consents"] as const,
+  preferences: ["preferences"] as const,
 };
 
 export const PAGE_SIZE = 30;
@@ -53,6 +54,8 @@ export const answersQuery = queryOptions({
   queryKey: keys.answers,
   queryFn: async ({ signal }) => (await api.answers(signal)).data,
 });
+
+export const preferencesQuery = queryOptions({ queryKey: keys.preferences, queryFn: ({ signal }) => api.preferences(signal) });
 
 export const consentsQuery = queryOptions({
   queryKey: keys.consents,

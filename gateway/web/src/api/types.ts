@@ -80,6 +80,8 @@ export interface Confirmation {
   number: string | null;
   url: string | null;
   at: string;
+  /** Whose word it is. */
+  by: "site" | "person";
 }
 export interface ReviewSummary {
   revision: number;
@@ -115,6 +117,8 @@ export interface Task {
   startedAt?: string | null;
   completedAt?: string | null;
   submittedAt?: string | null;
+  /** While it waits for the person: until when its page stays open; null when it is closed. */
+  heldUntil?: string | null;
   confirmation?: Confirmation | null;
   review?: ReviewSummary | null;
   /** Only on the answer for one application, not in lists. */
@@ -244,8 +248,19 @@ export interface Resume {
   status: ResumeStatus;
   parsedData: ParsedResume | null;
   parsingConfidence: number | null;
+  /** Why it could not be read. */
+  parseError: { code: string; message: string } | null;
   createdAt: string;
   parsedAt: string | null;
+}
+
+export interface Preferences {
+  submissionMode: "review_before_submit" | "auto_submit";
+  confidenceThreshold: number;
+  dailyLimit: number;
+  minDelayMinutes: number;
+  /** Plain privacy notices are accepted without asking. */
+  acceptPrivacyNotices: boolean;
 }
 
 export type QaCategory = "work_authorization" | "experience" | "compensation" | "availability" | "identity" | "custom";

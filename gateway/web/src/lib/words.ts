@@ -124,22 +124,14 @@ export function stepOf(task: Task): string {
   return "Nothing was sent";
 }
 
-const BLOCKER: Record<Exclude<InteractionType, "review" | "question" | "outcome_unknown">, { title: string; what: string }> = {
-  captcha: {
-    title: "Solve a puzzle on the page",
-    what: "The employer's site wants to see that a person is there. Valet does not get around such checks: look again later, or open the page and apply there yourself.",
-  },
-  two_factor: { title: "Enter the code sent to you", what: "The site sent a code to your phone or e-mail and waits for it." },
-  login_required: {
-    title: "Sign in on the employer's site",
-    what: "This form is behind a sign-in, and Valet never makes accounts or chooses passwords for you. Open the page and apply there with your own account, or let Valet look again if it opened meanwhile.",
-  },
-  bot_check: {
-    title: "Pass a check on the page",
-    what: "The employer's site is checking for automation. Valet does not get around such checks: look again later, or open the page and apply there yourself.",
-  },
-  rate_limited: { title: "The site asks to slow down", what: "It answers no more requests for now. Waiting a few minutes usually helps." },
-  verification: { title: "Confirm something on the page", what: "The site asks for a confirmation that only you can give." },
+/** What is wanted, as a title; what can be done about it is the server's sentence. */
+const BLOCKER: Record<Exclude<InteractionType, "review" | "question" | "outcome_unknown">, string> = {
+  captcha: "Solve a puzzle on the page",
+  two_factor: "The site wants a code that was sent to you",
+  login_required: "Sign in on the employer's site",
+  bot_check: "Pass a check on the page",
+  rate_limited: "The site asks to slow down",
+  verification: "Confirm something on the page",
 };
 
 export type BlockerType = keyof typeof BLOCKER;
@@ -147,12 +139,12 @@ export type BlockerType = keyof typeof BLOCKER;
 export const blockerOf = (interaction: Interaction | null | undefined): BlockerType | null =>
   interaction && interaction.type in BLOCKER ? (interaction.type as BlockerType) : null;
 
-export const blockerWords = (type: BlockerType) => BLOCKER[type];
+export const blockerTitle = (type: BlockerType): string => BLOCKER[type];
 
 /** What an application that waits wants from the person. */
 export function wantOf(task: Task): string {
   const blocker = blockerOf(task.interaction);
-  if (blocker) return BLOCKER[blocker].title;
+  if (blocker) return BLOCKER[blocker];
   if (task.interaction?.type === "outcome_unknown") return "Was it sent? We did not see the answer";
   if (task.review) {
     return task.review.needsYou > 0
@@ -166,51 +158,22 @@ export interface Failure {
   title: string;
   advice: string;
   /** Trying again cannot end differently. */
-  final?: true;
+  final: boolean;
 }
 
-const AGAIN = "Trying again fills the form afresh and sends it only when you press Submit.";
+/** Said apart on every screen about a failure. */
+const NOTHING_SENT = /^Nothing was sent( this time)?\.\s*/;
 
-const FAILURES: Record<string, Failure> = {
-  URL_REFUSED: {
-    title: "This address cannot be opened",
-    advice: "Valet opens public job postings only. Check the address and apply with the right one.",
-  },
-  PAGE_NOT_FOUND: { title: "The posting is gone", advice: "The site says this page does not exist. The job may have been closed." },
-  PAGE_UNREACHABLE: {
-    title: "The employer's site did not answer",
-    advice: "Try again in a few minutes, or open the posting yourself to see whether it loads.",
-  },
-  PAGE_TIMEOUT: { title: "The employer's site took too long", advice: "It may be slow today. Try again, or open the posting yourself." },
-  NOT_A_FORM: {
-    title: "No application form on this page",
-    advice: "Open the posting, find the page with the form itself and apply with its address.",
-  },
-  JOB_CLOSED: { title: "The job takes no more applications", advice: "The posting says it is closed. There is nothing to try again.", final: true },
-  ALREADY_APPLIED: { title: "You already applied to this job", advice: "Apply in copilot mode if you want to send it a second time." },
-  LOGIN_REQUIRED: { title: "The form is behind a sign-in", advice: "Open the posting and apply there with your own account." },
-  FILL_FAILED: {
-    title: "Some fields could not be filled",
-    advice: "Try again, or open the posting and fill it in yourself; your answers are listed here.",
-  },
-  SUBMIT_REJECTED: {
-    title: "The employer's form refused an answer",
-    advice: "Try again and look at the answers the form complained about.",
-  },
-  NOT_SENT: { title: "Not sent, as you told us", advice: AGAIN },
-  REVIEW_EXPIRED: { title: "The review waited too long", advice: "Your answers are kept. " + AGAIN },
-  BROWSER_LOST: { title: "The browser went away", advice: "Trying again opens a new one. " + AGAIN },
-  BROWSER_START_FAILED: { title: "No browser could be opened", advice: "Try again in a few minutes." },
-  HOST_LOST: { title: "The browser's machine went away", advice: "Trying again uses another one. " + AGAIN },
-  ARTIFACT_STORAGE_FULL: { title: "There is no room left for pictures of the page", advice: "Whoever runs this Valet has to make room; then try again." },
-  QUARANTINED: { title: "This application kept failing", advice: "It was stopped so that it does no harm. Try again, or apply yourself." },
-};
-
+/** The server's sentences, taken apart: the first is what happened, the rest what to do. */
 export function failureOf(task: Pick<Task, "errorCode" | "errorMessage">): Failure {
-  const known = FAILURES[task.errorCode ?? ""];
-  return known ?? {
-    title: task.errorMessage ?? "It could not be finished",
-    advice: "Try again, or open the posting and apply there yourself.",
+  const words = task.errorMessage?.trim() ?? "";
+  const end = words.indexOf(". ");
+  const first = end < 0 ? words.replace(/\.$/, "") : words.slice(0, end);
+  const rest = end < 0 ? "" : words.slice(end + 2).replace(NOTHING_SENT, "");
+  return {
+    title: first || "It could not be finished",
+    advice: rest || "Try again, or open the posting and apply there yourself.",
+    final: task.errorCode === "JOB_CLOSED" || task.errorCode === "URL_REFUSED",
   };
 }
 

@@ -75,3 +75,18 @@ it("reads the lists once for a burst of messages, and each application they name
   vi.advanceTimersByTime(GATHER_MS);
   expect(reread.mock.calls.map(([filters]) => filters?.queryKey)).toEqual([keys.task("a"), keys.task("b"), keys.tasks]);
 });
+
+it("reads again what waits for the person: its page may have been closed", () => {
+  const { client, reread } = setUp();
+  client.setQueryData(keys.detail("a"), task("a", { status: "waiting_human", phase: "reviewing" }));
+  applyMessage(client, { type: "task_update", taskId: "a", status: "waiting_human", phase: "reviewing" });
+  vi.advanceTimersByTime(GATHER_MS);
+  expect(reread).toHaveBeenCalledWith({ queryKey: keys.task("a") });
+});
+
+it("does not take corrections made while submitting for filling", () => {
+  const { client } = setUp();
+  client.setQueryData(keys.detail("a"), task("a", { phase: "submitting", progress: 85, currentStep: "Submitting" }));
+  applyMessage(client, { type: "field_filled", taskId: "a", fieldId: "f", label: "Name", done: 1, total: 4 });
+  expect(client.getQueryData<Task>(keys.detail("a"))).toMatchObject({ progress: 85, currentStep: "Submitting" });
+});

@@ -17,6 +17,8 @@ const PHASES: readonly string[] = [
   "cleanup",
 ] satisfies Phase[];
 
+/** Phases in which filled fields are the progress. */
+const FILLS: readonly Phase[] = ["analyzing", "filling"];
 /** Filling is the stretch from 50 to 74 per cent. */
 const FILLING_FROM = 50;
 const FILLING_SPAN = 24;
@@ -77,8 +79,9 @@ export function applyMessage(client: QueryClient, message: ServerMessage): void 
       const before = known(client, message.taskId);
       const { status, progress, currentStep, phase } = message;
       patchTask(client, message.taskId, defined({ status, progress, currentStep, phase }));
-      // With a new phase come the title, the pictures and the events that belong to it.
-      if (before?.status !== status || before.phase !== phase) reread(client, message.taskId);
+      // With a new phase come the title, the pictures and the events that belong to it. While it waits for the
+      // person, what changed is none of these: its page was closed, or an edit was entered.
+      if (before?.status !== status || before.phase !== phase || status === "waiting_human") reread(client, message.taskId);
       break;
     }
     case "progress": {
@@ -89,6 +92,9 @@ export function applyMessage(client: QueryClient, message: ServerMessage): void 
       break;
     }
     case "field_filled": {
+      // Corrections made on the way to Submit are part of submitting.
+      const phase = known(client, message.taskId)?.phase;
+      if (phase && !FILLS.includes(phase)) break;
       const part = message.total > 0 ? message.done / message.total : 0;
       patchTask(client, message.taskId, {
         fieldsFilled: message.done,

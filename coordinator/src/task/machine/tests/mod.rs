@@ -345,7 +345,19 @@ impl World {
     }
 
     pub fn answer(&mut self, sent: bool) -> Result<Vec<Effect>, Refused> {
-        self.person(Action::AnswerOutcome { task: self.task().id, sent })
+        self.person(Action::AnswerOutcome { task: self.task().id, sent, note: Some(" I looked in my mail ".into()) })
+    }
+
+    pub fn resolve(&mut self) -> Result<Vec<Effect>, Refused> {
+        let note = Some("It is a puzzle about boats".into());
+        self.person(Action::ResolveBlocker { task: self.task().id, by: "human".into(), note })
+    }
+
+    /// What the last step wrote into the task's history under this step's name.
+    pub fn noted(&self, step: &str) -> serde_json::Value {
+        let events = &self.last.as_ref().expect("a step").events;
+        let found = events.iter().find(|event| event.data["step"] == step);
+        found.unwrap_or_else(|| panic!("no {step} among {events:?}")).data.clone()
     }
 
     /// The deadline comes.

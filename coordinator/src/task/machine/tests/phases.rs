@@ -313,3 +313,17 @@ fn what_cannot_be_stored_ends_the_task() {
         }
     }
 }
+
+#[test]
+fn people_read_the_codes_sentence_and_the_history_keeps_what_was_seen() {
+    let mut world = World::queued(Mode::Copilot);
+    world.claim().unwrap();
+    let seen = "the site answered with status 404";
+    let failure = Failure::new(FailureClass::Page, ErrorCode::PageNotFound, seen);
+    world.report(Report::Failed { failure, screenshot: None });
+    let task = world.task();
+    assert_eq!(task.error_message.as_deref(), Some(ErrorCode::PageNotFound.sentence()));
+    assert_eq!(task.current_step.as_deref(), Some("The employer's site does not show this page"));
+    let events = &world.last.as_ref().unwrap().events;
+    assert!(events.iter().any(|event| event.event_type == "error" && event.data["message"] == seen));
+}

@@ -34,6 +34,7 @@ enum Say {
         seconds: u16,
     },
     Wake,
+    Park,
     Unwritable,
 }
 
@@ -41,6 +42,7 @@ fn say() -> impl Strategy<Value = Say> {
     prop_oneof![
         20 => Just(Say::Fitting),
         3 => Just(Say::Claim),
+        2 => Just(Say::Park),
         12 => (0..16_u8, 0..3_u8, prop::bool::weighted(0.9), prop::bool::weighted(0.1))
             .prop_map(|(what, value, fresh, stale)| Say::Report { what, value, fresh, stale }),
         5 => (0..3_u8, prop::bool::weighted(0.9)).prop_map(|(value, right)| Say::Plan { value, right }),
@@ -101,8 +103,8 @@ fn action(world: &World, what: u8, value: u8) -> Action {
             edits: vec![protocol::cluster::Edit { field: "town".into(), value: Some(town.into()), remember: true }],
         },
         1 | 4 | 5 => Action::Approve { task, revision: None, overrides: BTreeMap::new(), remember: vec![id("name")] },
-        6 => Action::ResolveBlocker { task },
-        7 => Action::AnswerOutcome { task, sent: value == 0 },
+        6 => Action::ResolveBlocker { task, by: "human".into(), note: None },
+        7 => Action::AnswerOutcome { task, sent: value == 0, note: None },
         _ if value == 0 => Action::Watch { task, on: true },
         _ => Action::ExtendHold { task, minutes: u32::from(value) * 15 },
     }
@@ -170,6 +172,7 @@ proptest! {
                 }
                 Say::Wake => Input::Wake,
                 Say::Unwritable => Input::Unwritable,
+                Say::Park => Input::Park,
             };
             let _ = world.take(input);
         }

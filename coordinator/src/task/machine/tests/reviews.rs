@@ -199,7 +199,9 @@ impl World {
 
 #[test]
 fn blockers_go_to_the_person_and_back() {
-    let blocked = || Report::Blocked { blocker: captcha(), page_url: "https://x".into(), screenshot: None };
+    let artifact = ArtifactId::new();
+    let screenshot = Some(protocol::wire::message::Screenshot { artifact, width: 8, height: 8 });
+    let blocked = || Report::Blocked { blocker: captcha(), page_url: "https://x".into(), screenshot };
     let mut world = World::queued(Mode::Copilot);
     world.claim().unwrap();
     world.report(blocked());
@@ -208,18 +210,22 @@ fn blockers_go_to_the_person_and_back() {
         (Status::WaitingHuman, Some("captcha"))
     );
     assert_eq!(code(world.approve()), RejectCode::NotReviewable);
-    let task = world.task().id;
+
+    let data = world.live.task.interaction_data.clone().unwrap();
+    assert_eq!(data["message"], InteractionKind::Captcha.sentence());
+    assert_eq!(data["screenshot_id"], artifact.to_string());
 
     let mut held = world.clone();
-    let effects = held.person(Action::ResolveBlocker { task }).unwrap();
+    let effects = held.resolve().unwrap();
+    assert_eq!(held.noted("blocker_resolved")["note"], "It is a puzzle about boats");
     assert!(matches!(sends(&effects)[..], [JobDown::Recheck { .. }]));
     held.observed(form("", ""));
     assert_eq!(held.task().pending, Some(Pending::Plan { round: 0 }));
-    assert_eq!(code(held.person(Action::ResolveBlocker { task })), RejectCode::NotResolvable);
+    assert_eq!(code(held.resolve()), RejectCode::NotResolvable);
 
     world.wake();
     world.report(Report::Ended);
-    world.person(Action::ResolveBlocker { task }).unwrap();
+    world.resolve().unwrap();
     assert_eq!(world.task().status, Status::Queued);
 }
 
@@ -263,6 +269,10 @@ fn autopilot_sends_what_is_sure_and_asks_about_the_rest() {
         world.plan(plan);
         world.filled(vec![verified("name", "Ada"), verified("town", "Rome")], form("Ada", "Rome"));
         assert_eq!((world.task().status, world.task().grants), (Status::WaitingHuman, 0));
+        let why = world.task().interaction_data.as_ref().unwrap()["message"].as_str().unwrap().to_owned();
+        assert!(why.starts_with("Autopilot stopped for you: "), "{why}");
+        let step = world.task().current_step.clone().unwrap();
+        assert!(why.starts_with(&step) && step.len() <= 100, "{step}");
     }
 }
 
@@ -282,9 +292,7 @@ fn a_check_that_comes_with_the_filled_form_is_the_persons_and_the_answers_stay()
     let kept = &world.live.review.as_ref().unwrap().plan;
     assert!(kept.fields.iter().all(|planned| planned.value.is_some()), "{kept:?}");
 
-    let task = world.task().id;
-    let resolve = || Action::ResolveBlocker { task };
-    let effects = world.person(resolve()).unwrap();
+    let effects = world.resolve().unwrap();
     assert!(matches!(sends(&effects)[..], [JobDown::Recheck { .. }]), "the page is looked at again");
     world.observed(form("Ada", "Rome"));
     world.plan(plan(Some("Ada"), Some("Rome")));
@@ -297,7 +305,7 @@ fn a_check_that_comes_with_the_filled_form_is_the_persons_and_the_answers_stay()
     world.ready(Vec::new(), checked(form("Ada", "Rome")));
     assert_eq!(world.task().interaction_type.as_deref(), Some("captcha"));
     assert_eq!(world.task().permit_id, None);
-    world.person(resolve()).unwrap();
+    world.resolve().unwrap();
     world.observed(form("Ada", "Rome"));
     world.plan(plan(Some("Ada"), Some("Rome")));
     let effects = world.filled(Vec::new(), form("Ada", "Rome"));
@@ -328,4 +336,68 @@ fn a_file_the_page_did_not_take_is_given_again() {
     // Refused once more, nothing is sent.
     world.ready(vec![failed(FillStatus::Failed)], asked());
     assert_eq!((world.task().status, world.task().permit_id), (Status::WaitingHuman, None));
+}
+
+#[test]
+fn each_edit_replaces_the_reviews_picture() {
+    let mut world = World::reviewing();
+    let shot = || Some(protocol::wire::message::Screenshot { artifact: ArtifactId::new(), width: 8, height: 8 });
+    let mut before = None;
+    for town in ["Oslo", "Bern", "Rome"] {
+        let (revision, value) = (world.task().review_revision, Some(town.to_owned()));
+        let edits = vec![protocol::cluster::Edit { field: "town".into(), value, remember: false }];
+        world.person(Action::Edit { task: world.task().id, revision, edits }).unwrap();
+        let (command, screenshot) = (world.command(), shot());
+        let results = vec![verified("town", town)];
+        let effects = world.report(Report::Filled { command, results, form: form("Ada", town), screenshot });
+        let pictures: Vec<_> = world.task().screenshots.items.iter().map(|picture| picture.id).collect();
+        let newest = screenshot.unwrap().artifact;
+        assert_eq!(pictures, [newest], "one picture of the filled form");
+        assert_eq!(world.live.review.as_ref().unwrap().screenshot, Some(newest));
+        let dropped = effects.iter().find_map(|effect| match effect {
+            Effect::DropPictures(pictures) => Some(pictures.clone()),
+            _ => None,
+        });
+        assert_eq!(dropped, before.map(|before| vec![before]), "the earlier one's file goes");
+        let rows = world.last.as_ref().unwrap().writes.iter().any(|write| matches!(write, Write::PicturesDropped(_)));
+        assert_eq!(rows, before.is_some());
+        before = Some(newest);
+    }
+}
+
+#[test]
+fn a_held_review_makes_room_and_loses_nothing() {
+    let mut world = World::reviewing();
+    let revision = world.task().review_revision;
+    let edits = vec![protocol::cluster::Edit { field: "town".into(), value: Some("Oslo".into()), remember: false }];
+    world.person(Action::Edit { task: world.task().id, revision, edits }).unwrap();
+    assert!(world.take(Input::Park).is_err(), "an edit is being entered");
+    world.filled(vec![verified("town", "Oslo")], form("Ada", "Oslo"));
+
+    let effects = world.take(Input::Park).unwrap();
+    assert!(matches!(sends(&effects)[..], [JobDown::End { .. }]));
+    assert_eq!(world.noted("parked")["step"], "parked");
+    assert_eq!((world.task().status, world.task().held_until), (Status::WaitingHuman, None));
+    assert!(world.take(Input::Park).is_err(), "it is being parked");
+    world.report(Report::Ended);
+    assert_eq!(world.task().lease_id, None);
+    assert!(world.take(Input::Park).is_err(), "nothing is held");
+
+    // The person's word is taken all the same; the form is filled again and sent as it was approved.
+    world.approve().unwrap();
+    assert_eq!(world.task().status, Status::Queued);
+    world.claim().unwrap();
+    world.observed(form("", ""));
+    world.plan(plan(Some("Ada"), Some("Rome")));
+    world.filled(vec![verified("name", "Ada"), verified("town", "Oslo")], form("Ada", "Oslo"));
+    assert!(matches!(world.task().pending, Some(Pending::Prepare { .. })));
+}
+
+#[test]
+fn a_click_that_waits_for_its_person_is_not_parked() {
+    let mut world = World::permitted();
+    world.report(Report::Phase(Phase::Verifying));
+    world.outcome(SubmitOutcome::Blocked { blocker: captcha() });
+    assert_eq!(world.task().status, Status::WaitingHuman);
+    assert!(world.take(Input::Park).is_err());
 }

@@ -151,7 +151,7 @@ fn an_end_nobody_saw_is_asked_and_nothing_else_is_possible() {
         let task = world.task().id;
         assert_eq!(code(world.cancel()), RejectCode::OutcomeUnknown);
         assert_eq!(code(world.approve()), RejectCode::OutcomeUnknown);
-        assert_eq!(code(world.person(Action::ResolveBlocker { task })), RejectCode::OutcomeUnknown);
+        assert_eq!(code(world.resolve()), RejectCode::OutcomeUnknown);
         assert!(world.person(Action::Retry { task }).is_err());
         assert!(owed(&world.live).iter().all(
             |effect| !matches!(effect, Effect::Send { message, .. } if matches!(**message, JobDown::Submit { .. }))
@@ -167,6 +167,7 @@ fn the_person_says_that_it_arrived() {
     let mut world = World::unknown();
     world.answer(true).unwrap();
     assert_eq!((world.task().status, world.task().outcome), (Status::Completed, Outcome::Sent));
+    assert_eq!(world.task().confirmation.as_ref().unwrap()["by"], "person");
     assert_eq!(code(world.answer(false)), RejectCode::NotResolvable);
 }
 
@@ -175,6 +176,7 @@ fn the_person_says_that_it_did_not_and_tries_again() {
     let mut world = World::unknown();
     world.answer(false).unwrap();
     assert_eq!((world.task().status, world.task().error_code), (Status::Failed, Some(ErrorCode::NotSent)));
+    assert_eq!(world.noted("outcome_answered")["note"], "I looked in my mail");
     assert_eq!((world.task().outcome, world.task().permit_state), (Outcome::None, Some(PermitState::Returned)));
     world.person(Action::Retry { task: world.task().id }).unwrap();
     world.fill();
@@ -211,7 +213,7 @@ fn held_up() -> World {
 fn a_click_held_up_by_a_captcha_goes_on_when_it_is_solved() {
     let mut world = held_up();
     assert_eq!(code(world.cancel()), RejectCode::OutcomeUnknown);
-    let effects = world.person(Action::ResolveBlocker { task: world.task().id }).unwrap();
+    let effects = world.resolve().unwrap();
     assert!(matches!(sends(&effects)[..], [JobDown::Recheck { .. }]));
     assert_eq!(world.task().phase, Some(Phase::Verifying));
     assert!(

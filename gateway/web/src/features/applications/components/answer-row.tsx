@@ -94,7 +94,7 @@ export const AnswerRow = memo(function AnswerRow({ field, draft, asked, editing,
             <span className="sr-only"> required</span>
           </span>
         ) : null}
-        {field.note && field.band === "needs_you" ? <p className="mt-1 text-needs">{field.note}</p> : null}
+        {field.note && field.band !== "sure" ? <p className={cn("mt-1 first-letter:uppercase", field.band === "needs_you" && "text-needs")}>{field.note}</p> : null}
       </div>
       <div className="min-w-0">
         {open ? (

@@ -20,14 +20,7 @@ export function FailurePanel({ task, review, actions }: { task: Task; review: Re
           {safe ? <ShieldCheck aria-hidden className="size-4 shrink-0 text-submitted" /> : <ShieldQuestion aria-hidden className="size-4 shrink-0 text-needs" />}
           {sentOf(task)}
         </p>
-        {cancelled ? null : (
-          <>
-            <p>{failure.advice}</p>
-            {task.errorMessage && task.errorMessage !== failure.title ? (
-              <p className="border-l-2 pl-3 break-words text-muted-foreground first-letter:uppercase">{task.errorMessage}</p>
-            ) : null}
-          </>
-        )}
+        {cancelled ? null : <p className="break-words">{failure.advice}</p>}
         <div className="flex flex-wrap gap-2">{actions}</div>
         {task.errorCode && !cancelled ? <p className="text-xs text-muted-foreground select-all">Code {task.errorCode}</p> : null}
       </div>

@@ -1,19 +1,25 @@
 /** Submit was pressed, but nobody saw the answer. Only the person can find out; Valet never presses twice. */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { CircleHelp } from "lucide-react";
+import { useState } from "react";
 import { api } from "@/api/client";
 import { keys } from "@/api/queries";
 import type { Review, Task } from "@/api/types";
 import { ErrorNote } from "@/components/notes";
 import { Button } from "@/components/ui/button";
+import { Input } from "@/components/ui/input";
 import { exactTime } from "@/lib/format";
 import { employerOf } from "@/lib/words";
 import { AnswersList } from "./answers-list";
 
+/** The server takes no more. */
+const NOTE_MAX = 1_000;
+
 export function OutcomePanel({ task, review }: { task: Task; review: Review | null }) {
   const client = useQueryClient();
+  const [note, setNote] = useState("");
   const answer = useMutation({
-    mutationFn: (value: "sent" | "not_sent") => api.answerOutcome(task.id, value),
+    mutationFn: (value: "sent" | "not_sent") => api.answerOutcome(task.id, value, note.trim() || undefined),
     onSuccess: (next) => {
       client.setQueryData<Task>(keys.detail(task.id), (old) => ({ ...old, ...next }));
     },
@@ -36,8 +42,16 @@ export function OutcomePanel({ task, review }: { task: Task; review: Review | nu
             Submit was pressed{at ? ` on ${exactTime(at)}` : ""}, and then the connection to the page was lost before {employer} answered. Valet does not press
             Submit a second time on its own, so that you never apply twice.
           </p>
-          {task.interaction?.message ? <p className="border-l-2 border-needs-line pl-3 text-muted-foreground">{task.interaction.message}</p> : null}
           <p>Look at the last pictures of the page, and in your mail for a confirmation from {employer}. Then say what you found:</p>
+          <Input
+            aria-label="What you found, for your own record (optional)"
+            placeholder="What you found (optional)"
+            maxLength={NOTE_MAX}
+            value={note}
+            onChange={(event) => {
+              setNote(event.target.value);
+            }}
+          />
           <div className="flex flex-wrap gap-2">
             <Button
               variant="primary"

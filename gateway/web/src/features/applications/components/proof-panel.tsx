@@ -85,7 +85,7 @@ export function ProofPanel({ task, review }: { task: Task; review: Review | null
         </dl>
         {confirmation ? (
           <figure className="grid gap-1">
-            <figcaption className="text-sm text-muted-foreground">The employer's site said</figcaption>
+            <figcaption className="text-sm text-muted-foreground">{confirmation.by === "person" ? "You said" : "The employer's site said"}</figcaption>
             <blockquote className="border-l-2 border-submitted py-1 pl-3 break-words whitespace-pre-wrap">{confirmation.text}</blockquote>
           </figure>
         ) : null}

@@ -15,6 +15,7 @@ import { announce } from "@/stores/notices";
 import { useReviewEditor } from "../hooks/use-review-editor";
 import { applyDrafts, countBands, groupFields, isEmpty, missing, neighbour, nextOpen, placeFields, type Places } from "../model/review";
 import { AnswerRow } from "./answer-row";
+import { HeldPage } from "./held-page";
 
 const BAND_ICON = {
   needs_you: <Hand aria-hidden className="size-3.5 text-needs" />,
@@ -183,9 +184,13 @@ export function ReviewPanel({ task, review, hovered, active, onHover, onActive }
           {unseen ? `${unseen} worth a look` : "all else looks right"}
         </p>
       </div>
+      <div className="border-b px-4 py-2 text-sm text-muted-foreground pointer-coarse:has-[button]:py-0.5">
+        {task.heldUntil ? "Page kept open: " : null}
+        <HeldPage task={task} closed="your answers are kept, and the form is filled in again when you submit." />
+      </div>
       <div ref={list} className="min-h-0 flex-1 lg:overflow-y-auto">
-        {review.warnings.map((warning) => (
-          <p key={warning.code} className="flex items-start gap-2 border-b border-needs-line bg-needs-soft px-4 py-2.5">
+        {review.warnings.map((warning, index) => (
+          <p key={index} className="flex items-start gap-2 border-b border-needs-line bg-needs-soft px-4 py-2.5">
             <TriangleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-needs" />
             {warning.message}
           </p>

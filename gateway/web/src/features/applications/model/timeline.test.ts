@@ -43,3 +43,11 @@ it("tells one change written as several events of one instant once", () => {
     .reverse();
   expect(timeline(told).map(({ text, tone }) => `${tone}: ${text}`)).toEqual(["plain: 15 fields filled", "needs: Ready for your review", "needs: Waiting for you"]);
 });
+
+it("tells what the person said, in their words", () => {
+  const told = [
+    event("human_takeover", { step: "blocker_resolved", note: "solved it" }),
+    event("human_takeover", { step: "outcome_answered", sent: false, note: null }),
+  ].reverse();
+  expect(timeline(told).map(({ text }) => text)).toEqual(["You asked to look again: “solved it”", "You said that it did not arrive"]);
+});

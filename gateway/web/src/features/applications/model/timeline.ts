@@ -42,6 +42,7 @@ function read(event: TaskEvent): Pick<Moment, "text" | "tone"> | null {
   const phase = step && step in PHASE_WORD ? PHASE_WORD[step as Phase] : null;
   switch (event.eventType) {
     case "state_change": {
+      if (event.fromStatus === "waiting_human" && event.toStatus === "in_progress") return { text: "Went on", tone: "plain" };
       const moment = event.toStatus && event.toStatus !== event.fromStatus ? statusMoment(event.toStatus) : null;
       if (moment) return moment;
       const text = message ?? phase;
@@ -51,8 +52,15 @@ function read(event: TaskEvent): Pick<Moment, "text" | "tone"> | null {
       return { text: message ?? "Something went wrong", tone: "problem" };
     case "captcha_detected":
       return { text: message ?? "The page asks for a person", tone: "needs" };
-    case "human_takeover":
+    case "human_takeover": {
+      const note = textOf(event.eventData, "note");
+      const noted = note ? `: “${note}”` : "";
+      if (step === "blocker_resolved") return { text: `You asked to look again${noted}`, tone: "plain" };
+      if (step === "outcome_answered") {
+        return { text: `You said that it ${event.eventData?.sent === true ? "arrived" : "did not arrive"}${noted}`, tone: "plain" };
+      }
       return { text: message ?? "You took over", tone: "needs" };
+    }
     case "screenshot_taken":
       return { text: message ?? "Took a picture of the page", tone: "plain" };
     case "field_filled": {
@@ -64,7 +72,7 @@ function read(event: TaskEvent): Pick<Moment, "text" | "tone"> | null {
     case "llm_decision":
       return { text: message ?? "Asked the model about an answer", tone: "plain" };
     case "checkpoint": {
-      const text = message ?? (step === "approved" ? "Approved" : phase);
+      const text = message ?? (step === "approved" ? "Approved" : step === "permit_returned" ? "It was not submitted" : phase);
       return text ? { text, tone: "plain" } : null;
     }
   }

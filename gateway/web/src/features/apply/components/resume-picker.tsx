@@ -53,6 +53,7 @@ export function ResumePicker({ chosen }: { chosen: string | null }) {
                     <span>{fileSize(resume.fileSizeBytes)}</span>
                     <span>{facts.join(", ")}</span>
                   </span>
+                  {resume.parseError ? <span className="text-sm break-words text-muted-foreground">{resume.parseError.message}</span> : null}
                 </span>
               </label>
             );

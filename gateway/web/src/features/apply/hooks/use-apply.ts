@@ -16,19 +16,8 @@ export const CONSENT_VERSION = "1.0";
 /** At once, so that twenty rows do not arrive as one burst. */
 const PARALLEL = 3;
 
-const REFUSED_BECAUSE: Record<string, string> = {
-  scheme: "Only http and https addresses can be opened.",
-  private_address: "This address is inside a private network; Valet does not go there.",
-  unresolvable: "There is no site at this address.",
-  credentials: "Remove the user name and password from the address.",
-};
-
 function wordsFor(error: unknown): string {
   const known = asApiError(error);
-  if (known.code === "URL_REFUSED") {
-    const reason = (known.details as { reason?: string } | undefined)?.reason ?? "";
-    return REFUSED_BECAUSE[reason] ?? known.message;
-  }
   if (known.code === "ALREADY_APPLIED") return "You already applied to this job. Choose copilot to send it again on purpose.";
   return known.fields.jobUrl ?? known.message;
 }

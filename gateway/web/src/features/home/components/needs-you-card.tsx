@@ -13,7 +13,6 @@ export function NeedsYouCard({ task }: { task: Task }) {
   const shot = task.screenshots?.items?.at(-1);
   const picture = shot?.url ?? task.interaction?.screenshotUrl;
   const { interaction } = task;
-  const until = interaction?.timeoutSeconds ? Date.parse(interaction.pausedAt) + interaction.timeoutSeconds * 1000 : null;
   return (
     <article className="flex h-full gap-4 rounded-lg border border-needs-line bg-card p-3.5">
       {picture ? (
@@ -32,16 +31,16 @@ export function NeedsYouCard({ task }: { task: Task }) {
           {wantOf(task)}
         </p>
         <p className="text-sm text-muted-foreground">
-          {until ? (
-            <TimeLeft until={until} over="The page was put away; it opens again when you answer" />
-          ) : (
+          Asked <RelativeTime at={interaction?.pausedAt ?? task.updatedAt} />
+          {task.heldUntil ? (
             <>
-              Asked <RelativeTime at={interaction?.pausedAt ?? task.updatedAt} />
+              {" · page open: "}
+              <TimeLeft until={Date.parse(task.heldUntil)} over="closing; it opens again when you answer" />
             </>
-          )}
+          ) : null}
         </p>
         <div className="mt-auto flex flex-wrap items-start gap-2 pt-2">
-          {type ? <BlockerAction taskId={task.id} type={type} /> : null}
+          {type ? <BlockerAction taskId={task.id} /> : null}
           <Button asChild variant={type ? "secondary" : "primary"}>
             <Link to={to}>{type ? "Open" : interaction?.type === "outcome_unknown" ? "Look at the evidence" : "Review"}</Link>
           </Button>

@@ -98,6 +98,7 @@ function ResumeRow({ resume }: { resume: Resume }) {
           </DropdownMenuContent>
         </DropdownMenu>
       </div>
+      {resume.parseError ? <p className="break-words text-failed sm:pl-8">{resume.parseError.message}</p> : null}
       {error ? <ErrorNote error={error} /> : null}
       <Dialog open={open === "data"} onOpenChange={close}>
         <SheetContent heading={resume.filename} description="What Valet read in it. Forms are filled with this, and you see every answer before it is sent.">

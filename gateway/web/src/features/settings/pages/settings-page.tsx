@@ -1,14 +1,16 @@
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Monitor, Moon, Sun } from "lucide-react";
 import type { ReactNode } from "react";
 import { api } from "@/api/client";
-import { consentsQuery } from "@/api/queries";
+import { consentsQuery, keys, preferencesQuery } from "@/api/queries";
 import { endSession, useSession } from "@/api/session";
 import type { ConsentType } from "@/api/types";
 import { ErrorNote } from "@/components/notes";
 import { Page, PageHeader } from "@/components/page";
 import { Button } from "@/components/ui/button";
+import { Checkbox } from "@/components/ui/checkbox";
 import { Segmented } from "@/components/ui/segmented";
+import { Skeleton } from "@/components/ui/skeleton";
 import { signOut } from "@/features/shell/components/account-menu";
 import { exactTime } from "@/lib/format";
 import { useUi, type Theme } from "@/stores/ui";
@@ -50,6 +52,9 @@ export default function SettingsPage() {
         <Row title="Account" note={session.user.email}>
           <span className="font-medium">{session.user.name}</span>
         </Row>
+        <Row title="Filling forms" note="What Valet may answer in your name.">
+          <PrivacyNotices />
+        </Row>
         <Row title="Agreements" note="What you have agreed to, and when.">
           {consents.error ? <ErrorNote error={consents.error} onRetry={() => void consents.refetch()} /> : null}
           <ul className="grid gap-1">
@@ -73,6 +78,42 @@ export default function SettingsPage() {
         </Row>
       </div>
     </Page>
+  );
+}
+
+/** The one answer that Valet leaves to the person unless told otherwise here. */
+function PrivacyNotices() {
+  const client = useQueryClient();
+  const preferences = useQuery(preferencesQuery);
+  const change = useMutation({
+    mutationFn: (acceptPrivacyNotices: boolean) => api.changePreferences({ acceptPrivacyNotices }),
+    onSuccess: (next) => {
+      client.setQueryData(keys.preferences, next);
+    },
+  });
+  if (preferences.error) return <ErrorNote error={preferences.error} onRetry={() => void preferences.refetch()} />;
+  if (!preferences.data) return <Skeleton className="h-12" />;
+  return (
+    <div className="grid gap-2">
+      <label htmlFor="privacy-notices" className="flex items-start gap-3 pointer-coarse:min-h-11">
+        <Checkbox
+          id="privacy-notices"
+          className="mt-0.5"
+          checked={change.isPending ? change.variables : preferences.data.acceptPrivacyNotices}
+          disabled={change.isPending}
+          onCheckedChange={(checked) => {
+            change.mutate(checked === true);
+          }}
+        />
+        <span className="grid gap-0.5">
+          <span className="font-medium">Accept plain privacy notices for me</span>
+          <span className="text-sm text-muted-foreground">
+            Boxes like “I have read how my data is used for this application”. Signatures, certifications, background checks and anything beyond a notice always stay yours.
+          </span>
+        </span>
+      </label>
+      {change.error ? <ErrorNote error={change.error} /> : null}
+    </div>
   );
 }
 

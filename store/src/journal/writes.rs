@@ -1,0 +1,203 @@
+//! The rows beside a task's own: its history, review, permits, results, learned answers, notifications.
+
+use chrono::Utc;
+use protocol::ids::{ArtifactId, QaEntryId};
+use serde_json::{Value as Json, json};
+use sqlx::PgConnection;
+
+use super::{CommitError, ResultRow, Step, Write, corrupt, failed};
+use crate::tasks::{Review, Task};
+
+pub(super) async fn all(db: &mut PgConnection, steps: &[Step]) -> Result<(), CommitError> {
+    let events: Vec<Json> = steps
+        .iter()
+        .flat_map(|step| {
+            step.events.iter().map(|event| {
+                json!({
+                    "id": uuid::Uuid::now_v7(), "task_id": step.task.id, "event_type": event.event_type,
+                    "from_status": event.from_status, "to_status": event.to_status, "event_data": event.data,
+                    "created_at": Utc::now(),
+                })
+            })
+        })
+        .collect();
+    if !events.is_empty() {
+        sqlx::query!(
+            "INSERT INTO task_events SELECT * FROM jsonb_populate_recordset(NULL::task_events, $1)",
+            json!(events)
+        )
+        .execute(&mut *db)
+        .await
+        .map_err(failed("writing task events"))?;
+    }
+    for step in steps {
+        for write in &step.writes {
+            write_one(db, &step.task, write).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn write_one(db: &mut PgConnection, task: &Task, write: &Write) -> Result<(), CommitError> {
+    match write {
+        Write::Review(review) => write_review(db, task, review).await,
+        Write::PermitGranted { id, lease, grant, form, values } => {
+            sqlx::query!(
+                "INSERT INTO permits (id, task_id, lease_id, grant_number, form_digest, values_digest)
+                 VALUES ($1, $2, $3, $4, $5, $6)",
+                id.0,
+                task.id.0,
+                lease.0,
+                grant,
+                &form.0[..],
+                &values.0[..]
+            )
+            .execute(db)
+            .await
+            .map_err(failed("granting a permit"))?;
+            Ok(())
+        }
+        Write::PermitClosed { id, state } => {
+            sqlx::query!(
+                "UPDATE permits SET state = $2::text::permit_state, closed_at = now() WHERE id = $1",
+                id.0,
+                state.as_str()
+            )
+            .execute(db)
+            .await
+            .map_err(failed("closing a permit"))?;
+            Ok(())
+        }
+        Write::Results(rows) => write_results(db, task, rows).await,
+        Write::PicturesDropped(pictures) => {
+            let ids: Vec<uuid::Uuid> = pictures.iter().map(|picture| picture.0).collect();
+            sqlx::query!("DELETE FROM artifacts WHERE id = ANY($1) AND task_id = $2", &ids, task.id.0)
+                .execute(db)
+                .await
+                .map_err(failed("dropping pictures"))?;
+            Ok(())
+        }
+        Write::AnswersUsed(entries) => {
+            let ids: Vec<uuid::Uuid> = entries.iter().map(|entry| entry.0).collect();
+            sqlx::query!(
+                "UPDATE qa_bank SET times_used = times_used + 1 WHERE id = ANY($1) AND user_id = $2",
+                &ids,
+                task.user_id.0
+            )
+            .execute(db)
+            .await
+            .map_err(failed("counting used answers"))?;
+            Ok(())
+        }
+        Write::AnswerLearned { category, question, answer } => {
+            let known = sqlx::query!(
+                "UPDATE qa_bank SET answer = $3, updated_at = now() WHERE user_id = $1 AND lower(question) = lower($2)",
+                task.user_id.0,
+                question,
+                answer
+            )
+            .execute(&mut *db)
+            .await
+            .map_err(failed("keeping an answer"))?;
+            if known.rows_affected() == 0 {
+                sqlx::query!(
+                    "INSERT INTO qa_bank (id, user_id, category, question, answer, source)
+                     VALUES ($1, $2, $3, $4, $5, 'application_learned')",
+                    QaEntryId::new().0,
+                    task.user_id.0,
+                    category,
+                    question,
+                    answer
+                )
+                .execute(db)
+                .await
+                .map_err(failed("keeping an answer"))?;
+            }
+            Ok(())
+        }
+        Write::Notification { kind, title, body, metadata } => {
+            sqlx::query!(
+                "INSERT INTO notifications (id, user_id, type, title, body, metadata) VALUES ($1, $2, $3, left($4, 255), $5, $6)",
+                uuid::Uuid::now_v7(), task.user_id.0, kind, title, body, metadata
+            )
+            .execute(db)
+            .await
+            .map_err(failed("writing a notification"))?;
+            Ok(())
+        }
+    }
+}
+
+async fn write_review(db: &mut PgConnection, task: &Task, review: &Review) -> Result<(), CommitError> {
+    let encode = |value: Result<Json, serde_json::Error>| value.map_err(|_| corrupt("encoding a review"));
+    sqlx::query!(
+        "INSERT INTO task_reviews (task_id, revision, status, form, plan, results, form_digest, values_digest, screenshot_id,
+                                   approved)
+         VALUES ($1, $2, $3::text::review_status, $4, $5, $6, $7, $8, $9, $10)
+         ON CONFLICT (task_id) DO UPDATE
+            SET revision = EXCLUDED.revision, status = EXCLUDED.status, form = EXCLUDED.form, plan = EXCLUDED.plan,
+                results = EXCLUDED.results, form_digest = EXCLUDED.form_digest, values_digest = EXCLUDED.values_digest,
+                screenshot_id = EXCLUDED.screenshot_id, approved = EXCLUDED.approved, updated_at = now()",
+        task.id.0,
+        review.revision,
+        review.status.as_str(),
+        encode(serde_json::to_value(&review.form))?,
+        encode(serde_json::to_value(&review.plan))?,
+        encode(serde_json::to_value(&review.results))?,
+        &review.form_digest().0[..],
+        &review.values_digest().0[..],
+        review.screenshot.map(|ArtifactId(id)| id),
+        review.approved.map(|approved| serde_json::to_value(approved)).transpose().map_err(|_| corrupt("encoding a review"))?
+    )
+    .execute(db)
+    .await
+    .map_err(failed("writing a review"))?;
+    Ok(())
+}
+
+async fn write_results(db: &mut PgConnection, task: &Task, rows: &[ResultRow]) -> Result<(), CommitError> {
+    for table in ["results", "fields"] {
+        let cleared = if table == "results" {
+            sqlx::query!("DELETE FROM application_results WHERE task_id = $1", task.id.0).execute(&mut *db).await
+        } else {
+            sqlx::query!("DELETE FROM application_fields WHERE application_id = $1", task.id.0).execute(&mut *db).await
+        };
+        cleared.map_err(failed("replacing results"))?;
+    }
+    let now = Utc::now();
+    let results: Vec<Json> = rows
+        .iter()
+        .map(|row| {
+            json!({
+                "id": uuid::Uuid::now_v7(), "task_id": task.id, "field_name": row.field_name, "field_type": row.field_type,
+                "value": row.value, "source": row.source, "confidence": row.confidence,
+                "qa_bank_entry_id": row.qa_bank_entry_id, "user_overridden": row.user_overridden,
+                "metadata": row.metadata, "filled_at": now,
+            })
+        })
+        .collect();
+    sqlx::query!(
+        "INSERT INTO application_results SELECT * FROM jsonb_populate_recordset(NULL::application_results, $1)",
+        json!(results)
+    )
+    .execute(&mut *db)
+    .await
+    .map_err(failed("writing results"))?;
+    let fields: Vec<Json> = rows
+        .iter()
+        .map(|row| {
+            json!({
+                "id": uuid::Uuid::now_v7(), "application_id": task.id, "field_name": row.field_name,
+                "field_value": row.value, "created_at": now,
+            })
+        })
+        .collect();
+    sqlx::query!(
+        "INSERT INTO application_fields SELECT * FROM jsonb_populate_recordset(NULL::application_fields, $1)",
+        json!(fields)
+    )
+    .execute(db)
+    .await
+    .map_err(failed("writing fields"))?;
+    Ok(())
+}
