@@ -143,6 +143,34 @@ pub struct Field {
     pub step: u16,
 }
 
+impl Field {
+    /// A plain field: empty, editable, not required, all of its options known.
+    #[must_use]
+    pub fn new(id: impl Into<FieldId>, kind: FieldKind, label: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            kind,
+            label: label.into(),
+            description: String::new(),
+            section: String::new(),
+            name: String::new(),
+            autocomplete: String::new(),
+            placeholder: String::new(),
+            required: false,
+            multiple: false,
+            options: Vec::new(),
+            options_complete: true,
+            value: Value::Empty,
+            editable: true,
+            max_length: None,
+            accept: String::new(),
+            invalid: None,
+            rect: None,
+            step: 0,
+        }
+    }
+}
+
 /// Something in the page that only a person may deal with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocker {

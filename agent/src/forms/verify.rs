@@ -160,27 +160,7 @@ mod tests {
     use super::*;
 
     fn field(kind: FieldKind, placeholder: &str) -> Field {
-        Field {
-            id: "f".into(),
-            kind,
-            label: String::new(),
-            description: String::new(),
-            section: String::new(),
-            name: String::new(),
-            autocomplete: String::new(),
-            placeholder: placeholder.into(),
-            required: false,
-            multiple: false,
-            options: Vec::new(),
-            options_complete: true,
-            value: Value::Empty,
-            editable: true,
-            max_length: None,
-            accept: String::new(),
-            invalid: None,
-            rect: None,
-            step: 0,
-        }
+        Field { placeholder: placeholder.into(), ..Field::new("f", kind, "") }
     }
 
     fn text(kind: FieldKind, placeholder: &str, wanted: &str, got: &str) -> bool {

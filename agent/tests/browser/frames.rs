@@ -120,12 +120,20 @@ async fn a_crashed_frame_is_noticed_and_the_page_lives_on() {
     let killing = async {
         // The frame's renderer is the one that runs this loop's marker.
         let (pids, _) = tokio::join!(renderers(page), async {});
-        let busy =
-            page.eval(&middle, World::Main, "(() => { const end = Date.now() + 2000; while (Date.now() < end); })()");
-        let before = cpu(&pids);
-        busy.await.unwrap();
-        let after = cpu(&pids);
-        let most = (0..pids.len()).max_by_key(|&n| after[n] - before[n]).unwrap();
+        // On a loaded machine one turn may not tell it from another that happens to work.
+        let most = loop {
+            let before = cpu(&pids);
+            let turn = "(() => { const end = Date.now() + 700; while (Date.now() < end); })()";
+            page.eval(&middle, World::Main, turn).await.unwrap();
+            let mut spent: Vec<_> =
+                cpu(&pids).iter().zip(&before).map(|(after, before)| after - before).zip(0..).collect();
+            spent.sort();
+            match spent[..] {
+                [.., (second, _), (first, most)] if first > 3 * second + 20 => break most,
+                [(_, only)] => break only,
+                _ => {}
+            }
+        };
         kill(pids[most]);
     };
     let (waited, ()) = tokio::join!(waiting, killing);

@@ -67,3 +67,20 @@ async fn a_title_tells_job_and_company_in_either_order() {
     }
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_confirmation_number_is_told_from_words() {
+    let mut world = World::start().await;
+    for (text, number) in [
+        ("Your reference number is NW-20417.", Some("NW-20417")),
+        ("Confirmation code: 7f3k2q", Some("7f3k2q")),
+        ("Confirmation number GH-BVZDWN", Some("GH-BVZDWN")),
+        ("Your application code for part-time work follows by mail.", None),
+        ("Your application number will follow.", None),
+    ] {
+        let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("text", text).finish();
+        let page = world.see(&world.url(&format!("/said?{query}"))).await.page;
+        assert_eq!(page.confirmation.expect(text).number.as_deref(), number, "{text}");
+    }
+    world.stop().await;
+}

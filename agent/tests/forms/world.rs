@@ -164,6 +164,9 @@ impl World {
             .route("/apply", post(apply))
             .route("/thanks", get(|| async { Html(THANKS) }))
             .route("/posting", get(|| async { Html("<title>Night watch</title><h1>Night watch</h1><p>Stay awake.</p><form role=search><input type=search></form><a href='/p/simple' target=_blank>Apply now</a>") }))
+            .route("/said", get(|Query(q): Query<HashMap<String, String>>| async move {
+                Html(format!("<title>Done</title><h1>Thank you for applying!</h1><p>{}</p>", q["text"]))
+            }))
             .route("/tick", get(|| async { Html("<span role=checkbox aria-checked=false>I am human</span>") }))
             .route("/closed", get(|| async { Html("<title>This job is no longer open</title><h1>This job is no longer open</h1><p>Night watch: this position has been filled.</p>") }))
             .route("/login", get(|| async { Html("<title>Sign in</title><h1>Sign in to continue</h1><form><label>E-mail<input type=email></label><label>Password<input type=password></label><button>Sign in</button></form>") }))

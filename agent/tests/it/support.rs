@@ -14,7 +14,7 @@ use coordinator::listener::{
     Sessions,
 };
 use coordinator::pki::{Authority, EndpointSecrets, Identity};
-use protocol::form::{Digest, FormModel, PageState};
+use protocol::form::{Digest, Field, FieldKind, FormModel, PageState};
 use protocol::ids::{CommandId, LeaseId, PermitId, SandboxId, TaskId};
 use protocol::plan::{FillResult, FillStatus};
 use protocol::task::{Ats, Confirmation, Failure, Mode};
@@ -549,5 +549,5 @@ pub fn form() -> FormModel {
         can_submit: true,
         can_advance: false,
     };
-    FormModel { page, fields: vec![] }
+    FormModel { page, fields: vec![Field::new("f1", FieldKind::File, "Resume")] }
 }

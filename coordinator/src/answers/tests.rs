@@ -17,27 +17,7 @@ use super::*;
 
 /// A field of no particular page.
 fn field(kind: FieldKind, label: &str) -> Field {
-    Field {
-        id: FieldId(label.to_owned()),
-        kind,
-        label: label.to_owned(),
-        description: String::new(),
-        section: String::new(),
-        name: String::new(),
-        autocomplete: String::new(),
-        placeholder: String::new(),
-        required: true,
-        multiple: false,
-        options: Vec::new(),
-        options_complete: true,
-        value: Value::Empty,
-        editable: true,
-        max_length: None,
-        accept: String::new(),
-        invalid: None,
-        rect: None,
-        step: 0,
-    }
+    Field { required: true, ..Field::new(label, kind, label) }
 }
 
 fn text(label: &str) -> Field {

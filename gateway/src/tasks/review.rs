@@ -348,27 +348,7 @@ mod tests {
     use super::*;
 
     fn field(required: bool) -> Field {
-        Field {
-            id: "f".into(),
-            kind: FieldKind::Text,
-            label: "City".into(),
-            description: String::new(),
-            section: String::new(),
-            name: String::new(),
-            autocomplete: String::new(),
-            placeholder: String::new(),
-            required,
-            multiple: false,
-            options: Vec::new(),
-            options_complete: true,
-            value: Value::Empty,
-            editable: true,
-            max_length: None,
-            accept: String::new(),
-            invalid: None,
-            rect: None,
-            step: 0,
-        }
+        Field { required, ..Field::new("f", FieldKind::Text, "City") }
     }
 
     fn planned(value: Option<&str>, confidence: f32) -> PlannedField {

@@ -14,25 +14,12 @@ use crate::site::{JOB, Person, Router, Site};
 
 fn field(id: &str, kind: FieldKind, required: bool) -> Field {
     Field {
-        id: id.into(),
-        kind,
-        label: format!("Label {id}"),
-        description: String::new(),
         section: "About you".into(),
         name: id.into(),
-        autocomplete: String::new(),
-        placeholder: String::new(),
         required,
-        multiple: false,
         options: vec![Choice { value: "1".into(), label: "Yes".into() }],
-        options_complete: true,
-        value: FieldValue::Empty,
-        editable: true,
-        max_length: None,
-        accept: String::new(),
-        invalid: None,
         rect: Some(Rect { x: 1.0, y: 2.0, width: 3.0, height: 4.0 }),
-        step: 0,
+        ..Field::new(id, kind, format!("Label {id}"))
     }
 }
 

@@ -1,27 +1,7 @@
 use super::*;
 
 fn field(id: &str, value: Value) -> Field {
-    Field {
-        id: id.into(),
-        kind: FieldKind::Text,
-        label: id.to_owned(),
-        description: String::new(),
-        section: String::new(),
-        name: String::new(),
-        autocomplete: String::new(),
-        placeholder: String::new(),
-        required: false,
-        multiple: false,
-        options: Vec::new(),
-        options_complete: true,
-        value,
-        editable: true,
-        max_length: None,
-        accept: String::new(),
-        invalid: None,
-        rect: None,
-        step: 0,
-    }
+    Field { value, ..Field::new(id, FieldKind::Text, id) }
 }
 
 fn form(fields: Vec<Field>) -> FormModel {

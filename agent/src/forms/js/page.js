@@ -150,6 +150,9 @@ const CLOSED_WORDS = /\b(no longer (accepting|taking|open|available|active)|(pos
 const APPLIED_WORDS = /\b(you('ve| have)? (already|previously) (applied|submitted)|already applied (to|for) this|application (was )?already (been )?(submitted|received))\b/i;
 const THANKS = /\b(thank(s| you) for (applying|your application|submitting|your interest)|(your )?application (has been |was |is )?(successfully )?(submitted|received|sent|complete[d]?)\b(?! by| in order)|we('ve| have)? (successfully )?received your (application|submission|details|information)|successfully (applied|submitted)|application (submitted|received|complete|sent)|you('ve| have) (successfully )?applied|submission (received|successful)|merci (pour|d'avoir)|vielen dank für (ihre|deine) bewerbung|gracias por (tu|su) (solicitud|postulaci))/i;
 const NUMBER = /\b(?:reference|confirmation|application|submission|tracking|candidate)\s*(?:(?:number|no\.?|id|code|nr\.?)\s*(?:is\b)?\s*[:#]?|[:#])\s*#?((?=[A-Z0-9-]*\d)[A-Z0-9][A-Z0-9-]{3,40})\b/i;
+// One of letters alone is told from a word by its capitals and dashes.
+const LETTERS = /\b(?:reference|confirmation|application|submission|tracking|candidate)\s*(?:number|no\.?|id|code|nr\.?)\s*(?:is\b)?\s*[:#]?\s*#?([a-z]{1,6}(?:-[a-z]{3,12})+)\b/i;
+const capitals = (found) => (found && found[1] === found[1].toUpperCase() ? found : null);
 
 const sentence = (text, test) => {
   const at = text.search(test);
@@ -198,7 +201,8 @@ function confirmation(list, text, found) {
   const answers = list.filter((e) => e.kind !== 'checkbox').length;
   if (answers > 1 || (found.submit && answers > 0)) return null;
   const words = sentence(textOf(spot, null, 1200), THANKS) || textOf(spot, null, 400);
-  const number = NUMBER.exec(text.slice(0, 20000));
+  const said = text.slice(0, 20000);
+  const number = NUMBER.exec(said) ?? capitals(LETTERS.exec(said));
   return { text: words, number: number ? number[1] : null };
 }
 

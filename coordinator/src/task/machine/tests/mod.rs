@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeZone as _;
 use protocol::cluster::{Action, RejectCode};
-use protocol::form::{Blocker, Choice, Field, FieldKind, FormModel, PageState, Value};
+use protocol::form::{Blocker, Field, FieldKind, FormModel, PageState, Value};
 use protocol::ids::{FieldId, TaskId, UserId};
 use protocol::plan::{FillResult, FillStatus, PlannedField, Source};
 use protocol::task::{
@@ -80,27 +80,8 @@ pub(super) fn new_task(mode: Mode) -> Task {
 }
 
 pub(super) fn field(id: &str, label: &str, value: &str) -> Field {
-    Field {
-        id: id.into(),
-        kind: FieldKind::Text,
-        label: label.into(),
-        description: String::new(),
-        section: String::new(),
-        name: String::new(),
-        autocomplete: String::new(),
-        placeholder: String::new(),
-        required: true,
-        multiple: false,
-        options: Vec::<Choice>::new(),
-        options_complete: false,
-        value: if value.is_empty() { Value::Empty } else { Value::Text(value.into()) },
-        editable: true,
-        max_length: None,
-        accept: String::new(),
-        invalid: None,
-        rect: None,
-        step: 0,
-    }
+    let value = if value.is_empty() { Value::Empty } else { Value::Text(value.into()) };
+    Field { required: true, options_complete: false, value, ..Field::new(id, FieldKind::Text, label) }
 }
 
 pub(super) fn page(fields: Vec<Field>) -> FormModel {
