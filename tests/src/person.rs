@@ -156,17 +156,20 @@ impl Person {
             .collect()
     }
 
+    /// Answers that fit to what a review says is missing, by field id.
+    #[must_use]
+    pub fn missing(&self, review: &Json) -> serde_json::Map<String, Json> {
+        let fields = review["fields"].as_array().expect("fields").iter();
+        fields
+            .filter(|field| field["band"] == "needs_you" && field["value"].is_null())
+            .map(|field| (field["id"].as_str().expect("an id").to_owned(), json!(some_answer(field))))
+            .collect()
+    }
+
     /// Approves, answering whatever the review says is missing with an answer that fits.
     pub async fn approve(&self, task: &str) -> (StatusCode, Json) {
         let review = self.review(task).await;
-        let mut overrides = serde_json::Map::new();
-        for field in review["fields"].as_array().expect("fields") {
-            if field["band"] == "needs_you" && field["value"].is_null() {
-                let id = field["id"].as_str().expect("an id").to_owned();
-                overrides.insert(id, json!(some_answer(field)));
-            }
-        }
-        let body = json!({ "revision": review["revision"], "fieldOverrides": overrides });
+        let body = json!({ "revision": review["revision"], "fieldOverrides": self.missing(&review) });
         self.call(Method::POST, &format!("/tasks/{task}/approve"), Some(body)).await
     }
 

@@ -49,6 +49,9 @@ async fn accounts(valet: &Valet) {
     assert_eq!(nobody, wrong, "an answer must not tell who has an account");
     let taken = json!({ "email": email.to_uppercase(), "password": "Another-Passw0rd", "name": "Robin" });
     refused(&post(valet, "/auth/register", taken).await, StatusCode::CONFLICT);
+    let home = std::fs::read_link(valet.data_dir().join("postgres")).unwrap_or(valet.data_dir().join("postgres"));
+    let log = std::fs::read_to_string(home.join("log")).expect("the database's log");
+    assert!(!log.to_lowercase().contains(&email.to_lowercase()), "an e-mail address in a log: {log}");
 
     token_is_refused(valet, "garbage").await;
     let person = Person::first(valet).await;

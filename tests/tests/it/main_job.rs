@@ -15,6 +15,25 @@ async fn with_answers(valet: &Valet) -> (Person, String) {
     (person, resume)
 }
 
+fn id_of(field: &Json) -> String {
+    field["id"].as_str().expect("an id").to_owned()
+}
+
+/// The employer's page may mark a question as required.
+fn same_question(asked: &str, label: &str) -> bool {
+    asked.trim_end_matches([' ', '*']) == label.trim_end_matches([' ', '*'])
+}
+
+/// An answer in one form: lists as lines, a tick as yes or no, nothing as nothing.
+fn in_words(answer: &Json) -> String {
+    match answer {
+        Json::Array(all) => all.iter().map(in_words).collect::<Vec<_>>().join("\n"),
+        Json::String(text) => text.clone(),
+        Json::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
 #[tokio::test]
 async fn one_application_is_filled_reviewed_and_sent_once() {
     let valet = Valet::start().await;
@@ -34,7 +53,17 @@ async fn one_application_is_filled_reviewed_and_sent_once() {
     assert_eq!(named("First")["source"], "resume");
     assert_eq!(named("Email")["value"], "robin.example@example.com");
 
-    let (status, body) = person.approve(&task).await;
+    // One value is changed, one that need not be there is taken out, and what is missing is given.
+    let mut overrides = person.missing(&review);
+    let changed = named("First");
+    overrides.insert(id_of(&changed), json!("Robyn"));
+    let cleared = fields
+        .iter()
+        .find(|field| field["required"] == false && field["kind"] == "text" && field["value"].is_string())
+        .unwrap_or_else(|| panic!("an optional answer in {review:#}"));
+    overrides.insert(id_of(cleared), json!(""));
+    let body = json!({ "revision": review["revision"], "fieldOverrides": overrides });
+    let (status, body) = person.call(Method::POST, &format!("/tasks/{task}/approve"), Some(body)).await;
     assert_eq!(status, StatusCode::OK, "{body:#}");
     let done = person.wait_for(&task, &["completed", "failed", "waiting_human"]).await;
     assert_eq!(done["status"], "completed", "{done:#}");
@@ -48,6 +77,38 @@ async fn one_application_is_filled_reviewed_and_sent_once() {
     assert_eq!(done["confirmation"]["number"], submission["number"]);
     assert_eq!(submission["honeypot"], false);
     assert_eq!(submission["files"][0]["name"], "resume.pdf");
+
+    // The employer has what was approved, and nothing besides.
+    let sent = submission["fields"].as_object().expect("answers by label");
+    for field in fields.iter().filter(|field| field["kind"] != "file") {
+        let label = field["label"].as_str().expect("a label");
+        let wanted = match overrides.get(&id_of(field)) {
+            Some(given) => given.clone(),
+            None => field["value"].clone(),
+        };
+        let got = sent.iter().find(|(asked, _)| same_question(asked, label)).map_or(&Json::Null, |(_, answer)| answer);
+        assert_eq!(in_words(got), in_words(&wanted), "{label}: {sent:#?}");
+    }
+
+    let database = valet.database().await;
+    let id: uuid::Uuid = task.parse().expect("an id");
+    let (kept, overridden, answered): (i64, i64, i64) = sqlx::query_as(
+        "SELECT count(*), count(*) FILTER (WHERE user_overridden),
+                (SELECT count(*) FROM application_fields WHERE application_id = $1)
+         FROM application_results WHERE task_id = $1",
+    )
+    .bind(id)
+    .fetch_one(&database)
+    .await
+    .expect("the record of the fields");
+    assert_eq!((kept, answered), (fields.len() as i64, fields.len() as i64), "a row per field");
+    assert_eq!(overridden, overrides.len() as i64, "the person's own");
+    assert!(done["durationSeconds"].as_i64().is_some_and(|seconds| seconds >= 0), "{done:#}");
+    let used: i64 = sqlx::query_scalar("SELECT count(*) FROM qa_bank WHERE times_used = 1")
+        .fetch_one(&database)
+        .await
+        .expect("the bank");
+    assert!(used >= 1, "an answer of the bank was used");
 
     let (status, body) = person.call(Method::POST, &format!("/tasks/{task}/approve"), Some(json!({}))).await;
     assert_eq!(status, StatusCode::CONFLICT, "{body}");

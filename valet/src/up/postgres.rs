@@ -139,6 +139,8 @@ impl Cluster {
             .args(["-c", "shared_buffers=64MB", "-c", "fsync=on", "-c", "log_min_messages=warning"])
             // Statements hold answers: they never reach the log.
             .args(["-c", "log_min_error_statement=panic", "-c", "log_parameter_max_length_on_error=0"])
+            // Nor do rows and keys, which details of errors quote.
+            .args(["-c", "log_error_verbosity=terse"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
