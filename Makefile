@@ -28,9 +28,8 @@ test:
 	cargo build --workspace --bins --locked
 	scripts/with-postgres cargo nextest run --workspace --locked --no-fail-fast
 
-## What is too long for `make test`: every process killed in every phase, the second browser client.
+## What is too long for `make test`: the rest of the kills (every process in every phase), and sites that never answer.
 test-full: test
-	cargo clippy -p valet-agent --all-targets --all-features --locked -- -D warnings
 	scripts/with-postgres cargo nextest run --workspace --locked --run-ignored ignored-only --no-fail-fast
 
 ## Figures, a line each.
