@@ -9,8 +9,9 @@ use tokio::time::timeout;
 
 use crate::support::*;
 
-/// Resident memory the program may take without its browser.
-const RESIDENT_MAX_KB: u64 = 25 << 10;
+/// What an idle agent may hold: 25 MB as people run it, which `make bench` measures. A build for tests is larger, its
+/// code being four times as long; more than this is a leak.
+const RESIDENT_MAX_KB: u64 = if cfg!(debug_assertions) { 40 << 10 } else { 25 << 10 };
 
 #[tokio::test]
 async fn the_program_enrols_serves_and_stops_on_a_signal() {
