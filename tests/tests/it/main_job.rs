@@ -128,6 +128,43 @@ async fn other_styles_of_form_are_filled_and_sent() {
 }
 
 #[tokio::test]
+async fn autopilot_sends_what_is_sure_and_stops_where_a_person_must_look() {
+    let valet = Valet::start().await;
+    let (person, resume) = with_answers(&valet).await;
+    person.remember("work_authorization", "Are you authorized to work in Canada?", "Yes").await;
+    person.remember("work_authorization", "Will you require visa sponsorship to work in Canada?", "No").await;
+    person.remember("custom", "Which way of working suits you best?", "Fully remote").await;
+    person.remember("experience", "Tell us about a piece of work you are proud of.", "A bridge that stands.").await;
+    let apply = async |path: &str| {
+        let body = json!({ "jobUrl": valet.job(path), "resumeId": resume, "mode": "autopilot" });
+        person.call(Method::POST, "/tasks", Some(body)).await
+    };
+    let sure = "/lever/product-designer";
+    let (status, body) = apply(sure).await;
+    assert_eq!((status, &body["error"]), (StatusCode::FORBIDDEN, &json!("CONSENT_REQUIRED")), "{body:#}");
+    let consent = json!({ "type": body["details"]["type"], "version": body["details"]["version"] });
+    let (status, body) = person.call(Method::POST, "/consent", Some(consent)).await;
+    assert!(status.is_success(), "{body:#}");
+
+    let (status, body) = apply(sure).await;
+    assert_eq!(status, StatusCode::CREATED, "{body:#}");
+    let done = person.wait_for(body["id"].as_str().expect("an id"), &["completed", "failed", "waiting_human"]).await;
+    assert_eq!((&done["status"], &done["outcome"]), (&json!("completed"), &json!("sent")), "{done:#}");
+    let received = valet.submissions().await;
+    assert_eq!(received["submissions"][0]["fields"]["Are you authorized to work in Canada?"], "Yes", "{received:#}");
+    assert_eq!(valet.submission_count().await, 1);
+    let (status, body) = apply(sure).await;
+    assert_eq!((status, &body["error"]), (StatusCode::CONFLICT, &json!("ALREADY_APPLIED")), "{body:#}");
+
+    // A statement to agree to is never agreed to unseen.
+    let (status, body) = apply("/greenhouse/platform-engineer").await;
+    assert_eq!(status, StatusCode::CREATED, "{body:#}");
+    let held = person.wait_for(body["id"].as_str().expect("an id"), &["completed", "failed", "waiting_human"]).await;
+    assert_eq!(held["status"], "waiting_human", "{held:#}");
+    assert_eq!(valet.submission_count().await, 1);
+}
+
+#[tokio::test]
 async fn a_start_with_the_same_data_finds_everything_and_a_stop_leaves_nothing() {
     let mut valet = Valet::start().await;
     let (person, resume) = with_answers(&valet).await;
