@@ -56,20 +56,40 @@ pub(super) struct Tree {
     root: String,
     frames: HashMap<FrameId, Entry>,
     contexts: Vec<Context>,
+    /// Sessions whose frames could not be given the page's scripts.
+    bare: Vec<String>,
     born: u64,
 }
 
 impl Tree {
     /// A page before its first document: one main frame, spoken for by the page's session `root`.
     pub(super) fn new(main: FrameId, root: &str) -> Self {
-        let mut tree =
-            Self { main: main.clone(), root: root.to_owned(), frames: HashMap::new(), contexts: Vec::new(), born: 0 };
+        let mut tree = Self {
+            main: main.clone(),
+            root: root.to_owned(),
+            frames: HashMap::new(),
+            contexts: Vec::new(),
+            bare: Vec::new(),
+            born: 0,
+        };
         tree.place(main, None, Some(root));
         tree
     }
 
     pub(super) fn main(&self) -> &FrameId {
         &self.main
+    }
+
+    /// The frames of a session run without the page's scripts.
+    pub(super) fn without_scripts(&mut self, session: &str) {
+        if !self.bare.iter().any(|known| known == session) {
+            self.bare.push(session.to_owned());
+        }
+    }
+
+    /// Every frame runs the page's scripts.
+    pub(super) fn scripted(&self) -> bool {
+        self.bare.is_empty()
     }
 
     /// All frames that can be spoken to, parents before children, siblings by age.
@@ -209,6 +229,7 @@ impl Tree {
     /// A session ended; the frames it still speaks for are gone with it.
     pub(super) fn session_ended(&mut self, session: &str) {
         self.contexts.retain(|context| context.session != session);
+        self.bare.retain(|known| known != session);
         let of_session: Vec<_> = self
             .frames
             .iter()

@@ -134,3 +134,15 @@ fn frames_are_bounded() {
     }
     assert_eq!(tree.list().len(), MAX_FRAMES);
 }
+
+#[test]
+fn a_page_lacks_its_scripts_for_as_long_as_one_of_its_frames_does() {
+    let mut tree = page();
+    assert!(tree.scripted());
+    tree.without_scripts("C");
+    tree.without_scripts("C");
+    tree.session_ended("D");
+    assert!(!tree.scripted());
+    tree.session_ended("C");
+    assert!(tree.scripted());
+}

@@ -275,6 +275,12 @@ impl PageSession {
         self.state(|s| s.frames.list())
     }
 
+    /// Whether every frame runs the scripts that were added. False for a page that nothing may be sent from.
+    #[must_use]
+    pub fn scripted(&self) -> bool {
+        self.state(|s| s.frames.scripted())
+    }
+
     #[must_use]
     pub fn main_frame(&self) -> FrameId {
         self.state(|s| s.frames.main().clone())
@@ -327,7 +333,12 @@ impl PageSession {
         let root = self.inner.root.key();
         let added = sessions.iter().map(|session| async {
             let added = session.run(new_document_script(&script)).await;
-            if session.key() == root { added.map(|_| ()) } else { Ok(()) }
+            match added {
+                Err(error) if session.key() == root => return Err(error),
+                Err(error) if !error.is_fatal() => self.state(|s| s.frames.without_scripts(session.key())),
+                _ => {}
+            }
+            Ok(())
         });
         futures::future::try_join_all(added).await?;
         Ok(())

@@ -73,6 +73,7 @@ impl Sink for Inner {
                 && !error.is_fatal()
             {
                 tracing::warn!(%error, "a frame could not be set up");
+                page.state(|s| s.frames.without_scripts(session.key()));
             }
         });
         Some(sink)

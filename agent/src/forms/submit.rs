@@ -85,6 +85,10 @@ pub(super) async fn submit(
         Ok(before) if before.page.can_submit => before,
         _ => return Click::NotMade(ReturnReason::NoSubmit),
     };
+    if !page.scripted() {
+        tracing::warn!("a frame runs without the guard: no click");
+        return Click::NotMade(ReturnReason::NoSubmit);
+    }
     let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
     let wait = left(deadline).saturating_sub(MARGIN).min(USABLE);
     if wait.is_zero() {
@@ -138,23 +142,29 @@ struct Watch<'a> {
     frame: FrameId,
     before: Glance,
     events: broadcast::Receiver<PageEvent>,
-    /// Requests since the click that may carry the form, with the status of their answer.
+    /// Requests since the click that may carry the form, and documents, with the status of their answer.
     requests: HashMap<String, Request>,
     report: Report,
-    status: Option<u16>,
     sent: bool,
+    /// What became of a request that may have carried the form will not be known.
+    lost: bool,
     /// A request that may carry the form broke off.
     broken: bool,
     navigated: bool,
     popups: Vec<PageSession>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Request {
     document: bool,
     /// It can carry a form; one that was redirected to a page to be read cannot any more.
     sends: bool,
+    /// It could when it began.
+    sent: bool,
+    /// A server took what it carried: a success, or a redirect to a page to be read.
+    taken: bool,
     answered: bool,
+    status: Option<u16>,
 }
 
 /// What the page says now.
@@ -178,8 +188,8 @@ impl<'a> Watch<'a> {
             before,
             requests: HashMap::new(),
             report: Report::default(),
-            status: None,
             sent: false,
+            lost: false,
             broken: false,
             navigated: false,
             popups: Vec::new(),
@@ -230,7 +240,7 @@ impl<'a> Watch<'a> {
         loop {
             match self.events.try_recv() {
                 Ok(event) => self.heard(event),
-                Err(broadcast::error::TryRecvError::Lagged(_)) => {}
+                Err(broadcast::error::TryRecvError::Lagged(_)) => self.lost = true,
                 Err(_) => return,
             }
         }
@@ -239,25 +249,29 @@ impl<'a> Watch<'a> {
     fn heard(&mut self, event: PageEvent) {
         match event {
             PageEvent::Request { id, kind, frame, method, .. } => {
-                let document = kind == RequestKind::Document;
-                // Documents of frames that have nothing to do with the form (ads, widgets) do not count.
+                let (document, sends) = (kind == RequestKind::Document, method != "GET");
+                // Documents that are only read, of frames that have nothing to do with the form, do not count.
                 let main = self.page.main_frame();
-                if document && frame.as_ref() != Some(&self.frame) && frame.as_ref() != Some(&main) {
+                let before = self.requests.get(&id).copied();
+                let ours = frame.as_ref() == Some(&self.frame) || frame.as_ref() == Some(&main);
+                if document && !sends && !ours && before.is_none() {
                     return;
                 }
                 self.sent = true;
-                if self.requests.len() < REQUESTS_MAX {
-                    let sends = method != "GET";
-                    self.requests.insert(id, Request { document, sends, answered: false });
+                if before.is_none() && self.requests.len() >= REQUESTS_MAX {
+                    self.lost |= sends;
+                    return;
                 }
+                let before = before.unwrap_or_default();
+                let (sent, taken) = (before.sent || sends, before.taken || (before.sends && !sends));
+                let status = before.status;
+                self.requests.insert(id, Request { document, sends, sent, taken, answered: false, status });
             }
             PageEvent::Response { id, status, .. } => {
                 if let Some(request) = self.requests.get_mut(&id) {
                     request.answered = true;
-                    // The form's own answer outranks those of scripts beside it.
-                    if request.document || self.status.is_none_or(|known| status > known) {
-                        self.status = Some(status);
-                    }
+                    request.taken |= request.sent && status < 400;
+                    request.status = Some(status);
                 }
             }
             PageEvent::RequestFailed { id, error, .. } => {
@@ -265,6 +279,7 @@ impl<'a> Watch<'a> {
                     && !request.answered
                 {
                     request.answered = true;
+                    self.lost |= request.sends;
                     self.broken |= error != "net::ERR_ABORTED";
                 }
             }
@@ -275,6 +290,24 @@ impl<'a> Watch<'a> {
 
     fn pending(&self) -> bool {
         self.requests.values().any(|request| !request.answered)
+    }
+
+    /// A server may have what the form holds, whatever else was answered.
+    fn taken(&self) -> bool {
+        self.lost || self.requests.values().any(|request| request.taken)
+    }
+
+    /// The form itself went as a document, so that the next document is its answer.
+    fn posted(&self) -> bool {
+        self.requests.values().any(|request| request.document && request.sent)
+    }
+
+    /// The form's own answer: the document it was sent as, else the best that a script was given, else any document.
+    fn status(&self) -> Option<u16> {
+        let of = |pick: fn(&Request) -> bool| self.requests.values().filter(move |r| pick(r)).filter_map(|r| r.status);
+        let posted = of(|r| r.document && r.sent).min();
+        let read = || of(|r| r.document).min();
+        posted.or_else(|| of(|r| r.taken).min()).or_else(read).or_else(|| of(|_| true).max())
     }
 
     /// Looks at the page: every frame that could say how it ended, and tabs it opened.
@@ -294,9 +327,15 @@ impl<'a> Watch<'a> {
             thanks = thanks.or(seen.page.confirmation);
             let is_form = seen.page.can_submit && seen.fields * 2 >= self.before.fields;
             form |= is_form;
+            // Once a server may have the form, a notice on the page it was sent from can be good news: then only what
+            // stands at a field counts, or in the document that is the answer.
+            let answer = self.posted() && self.navigated;
+            let notices = answer || (!self.posted() && !self.taken());
             let told = seen.page.errors.iter().any(|error| !self.before.page.errors.contains(error));
-            let more = seen.complaints > self.before.complaints || (seen.invalid > 0 && self.report.seen == 0);
-            complains |= is_form && (told || more || (self.navigated && !seen.page.errors.is_empty()));
+            let barred = seen.invalid > 0 && self.report.seen == 0 && !self.taken();
+            let marked = seen.complaints > self.before.complaints || (answer && seen.complaints > 0);
+            let noticed = notices && (told || (self.navigated && !seen.page.errors.is_empty()));
+            complains |= is_form && (marked || barred || noticed);
             let known = self.before.page.blocker.as_ref().map(|b| b.kind.clone());
             if let Some(raw) = seen.page.blocker
                 && Some(&raw.kind) != known.as_ref()
@@ -355,7 +394,7 @@ impl<'a> Watch<'a> {
                 Ok(Sign::Blocked(blocker)) => return SubmitOutcome::Blocked { blocker },
                 Ok(Sign::Complains) => {
                     let since = *complaining.get_or_insert_with(Instant::now);
-                    let answered = self.status.is_none_or(|status| status < 500) && !self.broken;
+                    let answered = self.status().is_none_or(|status| status < 500) && !self.broken;
                     if !self.pending() && answered && since.elapsed() >= REFUSED {
                         return self.rejected(memory).await;
                     }
@@ -373,10 +412,11 @@ impl<'a> Watch<'a> {
                 sending.release(ends);
             }
             // An answer that was no success, or none at all: the page has a moment to say what it makes of it.
-            let bad = self.broken || self.status.is_some_and(|status| status >= 400);
+            let refused = !self.taken() && self.status().is_some_and(|status| status >= 400);
+            let bad = self.broken || refused;
             if bad && !self.pending() && sour.get_or_insert_with(Instant::now).elapsed() >= AFTERMATH {
-                let refused = self.status.is_some_and(|status| (400..500).contains(&status)) && !self.broken;
-                if refused && matches!(self.sign().await, Ok(Sign::Form | Sign::Complains)) {
+                let failed = self.requests.values().any(|request| request.status.is_some_and(|status| status >= 500));
+                if refused && !failed && !self.broken && matches!(self.sign().await, Ok(Sign::Form | Sign::Complains)) {
                     return self.rejected(memory).await;
                 }
                 return self.unknown().await;
@@ -387,7 +427,7 @@ impl<'a> Watch<'a> {
             tokio::select! {
                 event = self.events.recv() => match event {
                     Ok(event) => self.heard(event),
-                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Lagged(_)) => self.lost = true,
                     Err(RecvError::Closed) => return self.unknown().await,
                 },
                 () = tokio::time::sleep(GLANCE) => {}
@@ -412,7 +452,7 @@ impl<'a> Watch<'a> {
             evidence: Evidence {
                 submit_event_seen: self.report.allowed > 0 || self.sent,
                 request_sent: self.sent,
-                response_status: self.status,
+                response_status: self.status(),
                 page_url: bare_url(&self.page.url()),
                 page_text: cut(&text, TEXT_MAX),
             },

@@ -51,8 +51,7 @@ pub(super) fn holds(field: &Field, wanted: &Value, got: &Value) -> bool {
                 folded.sort();
                 folded
             };
-            sorted(wanted) == sorted(got)
-                || (wanted.len() == 1 && got.len() == 1 && says(field.kind, &wanted[0], &got[0]))
+            sorted(wanted) == sorted(got) || (wanted.len() == 1 && got.len() == 1 && says(field, &wanted[0], &got[0]))
         }
         (Value::Checked(wanted), Value::Checked(got)) => wanted == got,
         (Value::File(wanted), Value::File(got)) => {
@@ -62,10 +61,15 @@ pub(super) fn holds(field: &Field, wanted: &Value, got: &Value) -> bool {
     }
 }
 
-/// The page shows a choice in more or other words than it was asked in. Places go by their codes only in lists that
-/// are searched.
-fn says(kind: FieldKind, wanted: &str, got: &str) -> bool {
-    stands_for(wanted, got) || (kind == FieldKind::Combobox && same_place(wanted, got))
+/// The page shows a choice in more or other words than it was asked in: never when these are the words of an option, or
+/// begin several. Places go by their codes only in lists that are searched.
+fn says(field: &Field, wanted: &str, got: &str) -> bool {
+    let labels = || field.options.iter().map(|option| &option.label);
+    if labels().any(|label| fold(label) == fold(wanted)) {
+        return false;
+    }
+    let another = || labels().any(|label| fold(label) != fold(got) && stands_for(wanted, label));
+    (stands_for(wanted, got) && !another()) || (field.kind == FieldKind::Combobox && same_place(wanted, got))
 }
 
 /// The shorter label begins the longer one and ends there at the end of a word.
@@ -157,6 +161,8 @@ pub(super) fn date_text(value: &str, placeholder: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use protocol::form::Choice;
+
     use super::*;
 
     fn field(kind: FieldKind, placeholder: &str) -> Field {
@@ -195,6 +201,21 @@ mod tests {
         assert!(!holds(&combo, &choices(&["United"]), &choices(&["Unitedville"])));
         assert!(!holds(&combo, &choices(&["No"]), &choices(&["None"])));
         assert!(!holds(&combo, &choices(&["No"]), &Value::Empty));
+    }
+
+    #[test]
+    fn an_option_is_only_itself() {
+        let choices = |label: &str| Value::Choices(vec![label.to_owned()]);
+        let listed = |labels: &[&str]| Field {
+            options: labels.iter().map(|l| Choice { value: String::new(), label: (*l).to_owned() }).collect(),
+            ..field(FieldKind::Select, "")
+        };
+        let list = listed(&["Yes", "Yes, with sponsorship"]);
+        assert!(holds(&list, &choices("yes"), &choices("Yes")));
+        assert!(!holds(&list, &choices("Yes"), &choices("Yes, with sponsorship")));
+        let list = listed(&["Yes, at once", "Yes, later", "No, never"]);
+        assert!(!holds(&list, &choices("Yes"), &choices("Yes, later")));
+        assert!(holds(&list, &choices("No"), &choices("No, never")));
     }
 
     #[test]

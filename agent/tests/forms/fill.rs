@@ -84,3 +84,30 @@ async fn what_cannot_be_entered_is_said_and_not_guessed() {
     assert!(results.iter().all(|r| r.value.is_empty()), "{results:#?}");
     world.stop().await;
 }
+
+/// Lists that hold one of their longer options, whose beginning is an option, too.
+const LONGER: &str = "<label>Visa<select><option value=''>Choose<option>Yes<option selected>Yes, with sponsorship<option>No</select></label>\
+    <fieldset><legend>Boots</legend><label><input type=radio name=b>Yes</label><label><input type=radio name=b checked>Yes, with laces</label></fieldset>\
+    <label for=c>Country</label><button type=button id=c aria-haspopup=listbox aria-expanded=false>United States Minor Outlying Islands</button>\
+    <script>const c = document.querySelector('#c'); c.onclick = () => { const list = document.createElement('div'); list.setAttribute('role', 'listbox'); \
+    for (const t of ['Ukraine', 'United States', 'United States Minor Outlying Islands']) { const o = document.createElement('div'); o.setAttribute('role', 'option'); \
+    o.textContent = t; o.onclick = () => { c.textContent = t; list.remove(); c.setAttribute('aria-expanded', 'false'); }; list.append(o); } \
+    document.querySelector('[role=listbox]')?.remove(); if (c.getAttribute('aria-expanded') === 'true') return c.setAttribute('aria-expanded', 'false'); \
+    document.body.append(list); c.setAttribute('aria-expanded', 'true'); };</script>";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_option_that_begins_with_the_wanted_one_is_another_answer() {
+    let mut world = World::start().await;
+    let form = world.see(&world.check(LONGER)).await;
+    let wanted = [("Visa", "Yes"), ("Boots", "Yes"), ("Country", "United States")];
+    let items: Vec<_> = wanted.iter().map(|(label, option)| choose(&form, label, &[option])).collect();
+    let results = world.page.fill(&items, &OneFile(None), &mut |_| {}).await.unwrap();
+    assert!(results.iter().all(|r| r.status == FillStatus::Verified), "{results:#?}");
+    let after = world.page.observe().await.unwrap();
+    for (label, option) in wanted {
+        assert_eq!(field(&after, label).value, Value::Choices(vec![option.into()]), "{label}");
+    }
+    assert_eq!(world.js("document.querySelector('select').selectedIndex").await, 1);
+    assert_eq!(world.js("document.querySelector('#c').textContent").await, "United States");
+    world.stop().await;
+}

@@ -66,6 +66,66 @@ async fn complaints_are_a_refusal_by_the_page_or_by_the_server() {
     world.stop().await;
 }
 
+/// Sends the form by a script that stays on the page, and then does `after`.
+fn stays(answer: &str, after: &str) -> String {
+    format!(
+        "document.forms[0].addEventListener('submit', async (e) => {{ e.preventDefault(); \
+         await fetch('/apply?answer={answer}', {{method: 'POST', body: 'x'}}); {after} }})"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_took_is_not_refused_by_a_notice_or_by_another_server() {
+    let mut world = World::start().await;
+    let toast = |text: &str| format!("document.body.insertAdjacentHTML('beforeend', '<div role=alert>{text}</div>');");
+    let cases = [
+        ("script", stays("json", &toast("Your profile was updated")), 200),
+        ("script", stays("created", "await fetch('/beacon', {method: 'POST'});"), 201),
+        ("action", "/apply?answer=welcome".to_owned(), 200),
+    ];
+    for (hole, value, status) in cases {
+        match send(&mut world, &[(hole, &value)], Duration::from_secs(4)).await {
+            SubmitOutcome::Unknown { evidence } => {
+                assert!(evidence.request_sent, "{value}: {evidence:?}");
+                assert_eq!(evidence.response_status, Some(status), "{value}");
+            }
+            other => panic!("{value}: {other:?}"),
+        }
+    }
+    assert_eq!(world.received(), 3);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_answers_well_and_shows_what_is_wrong_has_refused() {
+    let mut world = World::start().await;
+    let mark = "const box = document.querySelector('[type=email]'); box.setAttribute('aria-invalid', 'true'); \
+                box.insertAdjacentHTML('afterend', '<span class=error>Not an address</span>');";
+    for (hole, value) in [("action", "/apply?answer=again".to_owned()), ("script", stays("json", mark))] {
+        match send(&mut world, &[(hole, &value)], PATIENCE).await {
+            SubmitOutcome::Rejected { form } => {
+                let told = form.fields.iter().find_map(|f| f.invalid.clone());
+                let told = told.or(form.page.errors.first().cloned()).unwrap_or_default();
+                assert!(told == "Not an address" || told == "Please check your e-mail address.", "{told}");
+            }
+            other => panic!("{value}: {other:?}"),
+        }
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_that_it_is_being_sent_is_no_complaint() {
+    let mut world = World::start().await;
+    let script = "document.forms[0].addEventListener('submit', (e) => { e.preventDefault(); \
+                  document.body.insertAdjacentHTML('beforeend', '<div role=alert>Submitting your application…</div>'); \
+                  setTimeout(() => fetch('/apply?answer=json', {method: 'POST', body: 'x'}).then(() => { \
+                  document.body.innerHTML = '<h1>Thank you for applying</h1>'; }), 800); })";
+    let outcome = send(&mut world, &[("script", script)], PATIENCE).await;
+    assert!(matches!(outcome, SubmitOutcome::Confirmed(_)), "{outcome:?}");
+    world.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_for_a_code_is_the_persons_turn() {
     let mut world = World::start().await;

@@ -83,9 +83,12 @@ async fn apply(State(shared): State<Shared>, Query(query): Query<HashMap<String,
     shared.site.arrived.send_modify(|n| *n += 1);
     match query.get("answer").map_or("", String::as_str) {
         "json" => "{\"ok\":true}".into_response(),
+        "created" => (StatusCode::CREATED, "{}").into_response(),
+        "again" => Html(again("<div role=alert>Please check your e-mail address.</div>")).into_response(),
+        "welcome" => Html(again("<div role=alert>Success! We'll be in touch.</div>")).into_response(),
         "refuse" => (
             StatusCode::UNPROCESSABLE_ENTITY,
-            Html(SIMPLE.replace("{{notice}}", "<div role=alert>Please check your e-mail address.</div>").replace("{{button}}", "<button>Submit application</button>").replace("{{script}}", "")),
+            Html(again("<div role=alert>Please check your e-mail address.</div>")),
         )
             .into_response(),
         "code" => Html("<title>Check</title><h1>Enter the verification code</h1><p>We sent a security code to your phone.</p><form><label>Verification code<input name=code></label><button>Verify</button></form>").into_response(),
@@ -95,6 +98,12 @@ async fn apply(State(shared): State<Shared>, Query(query): Query<HashMap<String,
         }
         _ => Redirect::to("/thanks").into_response(),
     }
+}
+
+/// The form once more, with a notice.
+fn again(notice: &str) -> String {
+    let page = SIMPLE.replace("{{notice}}", notice).replace("{{button}}", "<button>Submit application</button>");
+    page.replace("{{script}}", "")
 }
 
 const THANKS: &str = "<title>Done</title><h1>Thank you for applying!</h1><p>We have received your application. Your reference number is NW-20417.</p>";
@@ -164,6 +173,8 @@ impl World {
             .route("/apply", post(apply))
             .route("/thanks", get(|| async { Html(THANKS) }))
             .route("/posting", get(|| async { Html("<title>Night watch</title><h1>Night watch</h1><p>Stay awake.</p><form role=search><input type=search></form><a href='/p/simple' target=_blank>Apply now</a>") }))
+            .route("/beacon", post(|| async { StatusCode::FORBIDDEN }))
+            .route("/raw", get(|Query(q): Query<HashMap<String, String>>| async move { Html(q["html"].clone()) }))
             .route("/said", get(|Query(q): Query<HashMap<String, String>>| async move {
                 Html(format!("<title>Done</title><h1>Thank you for applying!</h1><p>{}</p>", q["text"]))
             }))
@@ -173,7 +184,9 @@ impl World {
             .route("/frame", get(|| async { Html("<title>Careers</title><h1>Careers</h1><iframe src='/p/simple' width=800 height=500></iframe>") }))
             .with_state(Shared { site: site.clone(), breaking });
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        let allowed = AllowList::new([format!("127.0.0.1:{port}"), format!("127.0.0.1:{breaking}")]).unwrap();
+        let allowed =
+            AllowList::new([format!("127.0.0.1:{port}"), format!("localhost:{port}"), format!("127.0.0.1:{breaking}")])
+                .unwrap();
         let egress = Egress::start(0, allowed).await.unwrap();
         let data = tempfile::tempdir().unwrap();
         let launch = LaunchOptions {
@@ -199,6 +212,12 @@ impl World {
     pub fn simple(&self, holes: &[(&str, &str)]) -> String {
         let query: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(holes).finish();
         self.url(&format!("/p/simple?{query}"))
+    }
+
+    /// A page of its own.
+    pub fn raw(&self, html: &str) -> String {
+        let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("html", html).finish();
+        self.url(&format!("/raw?{query}"))
     }
 
     /// The page with a check for a person in its form.

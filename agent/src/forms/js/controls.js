@@ -43,6 +43,19 @@ function sends(el) {
   return fields > 1 && SEND.test(text) && !NOT_SEND.test(text) && text.length < 60;
 }
 
+const isLink = (el) => tag(el) === 'a' && /^https?:$/.test(el.protocol) && !/^\s*(#|javascript:)/i.test(el.getAttribute('href'));
+
+// Whether "Apply" only leads to the form: a link does, a button only where there is nothing to answer that it could
+// send. Another form with a button of its own (a newsletter's) is that button's.
+function leads(el, list) {
+  if (isLink(el)) return true;
+  const own = el.form ?? closest(el, 'form');
+  return !list.some((entry) => {
+    const form = entry.els[0].form ?? closest(entry.els[0], 'form');
+    return !form || form === own || !all('button,input', form).some((x) => x !== el && submits(x) && rendered(x));
+  });
+}
+
 // Buttons of yes/no questions, as found by the last look.
 let toggles = new Set();
 
@@ -73,7 +86,7 @@ function findControls(list) {
       const native = submits(el) && inMain ? 3 : 0;
       if ((words && (inMain || after)) || (native && inMain)) offer('submit', 1 + words + native + after + (inMain ? 2 : 0) + (tag(el) === 'a' ? -1 : 0), el);
     }
-    if (APPLY.test(text) && !away) offer('apply', 3 + (/now|for|this|easy|quick/i.test(text) ? 1 : 0) + (tag(el) === 'a' ? 1 : 0) - (closest(el, 'nav,footer', 12) ? 2 : 0), el);
+    if (APPLY.test(text) && !away && leads(el, list)) offer('apply', 3 + (/now|for|this|easy|quick/i.test(text) ? 1 : 0) + (tag(el) === 'a' ? 1 : 0) - (closest(el, 'nav,footer', 12) ? 2 : 0), el);
   }
   controls = { submit: best.submit[1], next: best.next[1], apply: best.apply[1] };
   return { submit: Boolean(controls.submit), next: Boolean(controls.next), apply: Boolean(controls.apply) };
@@ -95,7 +108,7 @@ async function controlPoint({ which, ms = 0 }) {
   const ready = () => { if (!controls[which]?.isConnected) findControls(collect()); return usable(controls[which]) ? controls[which] : null; };
   const el = await until(ready, ms);
   if (!el) return { missing: true };
-  gate.pass = which === 'apply' ? el : null;
+  gate.pass = which === 'apply' && leads(el, collect()) ? el : null;
   return { ...pointOf(el), href: which === 'apply' && tag(el) === 'a' ? el.href : '', enabled: true };
 }
 

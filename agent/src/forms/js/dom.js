@@ -67,9 +67,21 @@ function walk(root, visit, leave) {
   step(root);
 }
 
-// Whether the frame has open shadow roots, as of the present call of the agent: without them a selector finds all.
+// Whether the frame has open shadow roots, as of the present call of the agent: without them a selector finds all. Those that
+// are found are guarded.
 let roots = true;
-const lookForRoots = () => { roots = [...document.getElementsByTagName('*')].some((el) => el.shadowRoot); };
+function lookForRoots() {
+  roots = false;
+  const look = (tree) => {
+    for (const el of tree.querySelectorAll('*')) {
+      if (!el.shadowRoot) continue;
+      roots = true;
+      guardRoot(el.shadowRoot);
+      look(el.shadowRoot);
+    }
+  };
+  look(document);
+}
 
 // Every element below `root` that matches, wherever shadow roots put it.
 function all(selector, root = document) {

@@ -13,3 +13,5 @@ globalThis.__valetFrame = (frame) => {
   return JSON.stringify({ x: box.left + frame.clientLeft, y: box.top + frame.clientTop, shown: visible(frame, 4) });
 };
 arm();
+// Roots that the parser makes are there when the document is; a form in one can hold nothing of ours before.
+addEventListener('DOMContentLoaded', () => lookForRoots(), true);

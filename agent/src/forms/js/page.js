@@ -177,6 +177,11 @@ function blocker(list, text) {
   return null;
 }
 
+// Good news and "please wait" are put where errors are.
+const GOOD_WORDS = /\b(success(fully)?|thank(s| you)|(we('ll| will)|someone will) be in touch|(is|are|was|were|has been|have been) (sent|received|submitted)|(submitting|sending|uploading|processing|saving) (your|the|this)\b|please wait)/i;
+const BAD_WORDS = /\b(not|no|un(success\w*|able|expected)|fail(ed|ure|s)?|errors?|problems?|invalid|missing|required|must|can't|cannot|couldn't|wasn't|hasn't|try again|wrong|check|correct)\b/i;
+const noComplaint = (text) => GOOD_WORDS.test(text) && !BAD_WORDS.test(text);
+
 // Messages that the page shows as errors and that belong to no field.
 function pageErrors(list) {
   const own = new Set(list.flatMap((e) => [complaintElement(e)]).filter(Boolean));
@@ -184,7 +189,7 @@ function pageErrors(list) {
   for (const el of all('[role=alert],[role=alertdialog],[class*=error-summary],[class*=error_summary],[class*=form-error],[class*=error-message],[class*=alert-danger],[class*=alert-error],[class*=errorBanner],[data-automation-id=errorBanner],.error,.errors')) {
     if (out.length >= 10 || !visible(el, 4) || own.has(el) || el.querySelector(FIELDISH) || aside(el)) continue;
     const text = textOf(el, null, 500);
-    if (text.length < 3 || THANKS.test(text) || out.some((t) => t.includes(text) || text.includes(t))) continue;
+    if (text.length < 3 || THANKS.test(text) || noComplaint(text) || out.some((t) => t.includes(text) || text.includes(t))) continue;
     out.push(text);
   }
   return out;
