@@ -42,7 +42,8 @@ pub const AUTOPILOT_GATE: f32 = 0.7;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedField {
     pub field: FieldId,
-    /// `None`: nothing is entered (optional and unknown, or to be asked).
+    /// `None`: nothing is entered (optional and unknown, or to be asked). [`Value::Empty`]: the person cleared it, so
+    /// what the page holds is taken out.
     pub value: Option<Value>,
     pub source: Option<Source>,
     /// Which fact or bank entry, in a few words without the value ("Resume: first job"); for the person.
@@ -60,10 +61,16 @@ pub struct PlannedField {
 }
 
 impl PlannedField {
+    /// What is to be sent for this field; `None` also for one that the person cleared.
+    #[must_use]
+    pub fn answer(&self) -> Option<&Value> {
+        self.value.as_ref().filter(|value| **value != Value::Empty)
+    }
+
     /// The word for this field at review. `required` is the form's mark.
     #[must_use]
     pub fn band(&self, required: bool) -> Band {
-        match &self.value {
+        match self.answer() {
             None if required || self.ask => Band::NeedsYou,
             None => Band::Sure,
             Some(_) if self.ask => Band::NeedsYou,
@@ -89,7 +96,7 @@ impl FillPlan {
     #[must_use]
     pub fn confidence(&self) -> Option<f32> {
         let entered: Vec<f32> =
-            self.fields.iter().filter(|planned| planned.value.is_some()).map(|planned| planned.confidence).collect();
+            self.fields.iter().filter(|planned| planned.answer().is_some()).map(|planned| planned.confidence).collect();
         if entered.is_empty() {
             return None;
         }

@@ -22,7 +22,7 @@ pub struct Review {
     pub updated_at: DateTime<Utc>,
 }
 
-/// An application of the same person to the same job, sent or possibly sent before.
+/// An application of the same person to the same job that was sent, may have been, or is being sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Earlier {
     pub task: TaskId,
@@ -57,7 +57,7 @@ pub async fn of_task(db: &mut PgConnection, task: TaskId) -> Result<Option<Revie
     }))
 }
 
-/// The latest other task of the person for this job that was sent or may have been.
+/// The latest other task of the person for this job that was sent, may have been, or is being sent now.
 ///
 /// # Errors
 /// When the database fails.
@@ -70,7 +70,7 @@ pub async fn sent_before(
     let row = sqlx::query!(
         r#"SELECT id, coalesce(submitted_at, completed_at, updated_at) AS "at!" FROM tasks
             WHERE user_id = $1 AND canonical_job = $2 AND id <> $3
-              AND (status = 'completed' OR outcome IN ('sent', 'unknown'))
+              AND (status = 'completed' OR outcome IN ('sent', 'unknown') OR permit_state = 'granted')
             ORDER BY updated_at DESC LIMIT 1"#,
         user.0,
         canonical_job,

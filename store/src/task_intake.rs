@@ -36,8 +36,8 @@ pub struct Made {
     pub resume: Option<ResumeId>,
 }
 
-/// Makes the person's other attempts to take in a task wait until this transaction ends, so that what is read next
-/// still holds when the task is inserted.
+/// Makes the person's other attempts to take in a task (or to try a failed one again) wait until this transaction ends,
+/// so that what is read next still holds when the task is inserted or queued.
 ///
 /// # Errors
 /// When the database fails.
@@ -59,18 +59,24 @@ pub async fn by_idempotency_key(db: &mut PgConnection, user: UserId, key: &str) 
     Ok(row.map(|row| Made { task: TaskId(row.id), job_url: row.job_url, resume: row.resume_id.map(ResumeId) }))
 }
 
-/// A task for this job that is live, completed, sent or possibly sent; the newest.
+/// A task for this job other than `except` that is live, completed, sent or possibly sent; the newest.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn rival(db: &mut PgConnection, user: UserId, canonical_job: &str) -> Result<Option<Rival>, StoreError> {
+pub async fn rival(
+    db: &mut PgConnection,
+    user: UserId,
+    canonical_job: &str,
+    except: Option<TaskId>,
+) -> Result<Option<Rival>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT id, status::text AS "status!" FROM tasks
-            WHERE user_id = $1 AND canonical_job = $2
+            WHERE user_id = $1 AND canonical_job = $2 AND id IS DISTINCT FROM $3
               AND (status NOT IN ('failed', 'cancelled') OR outcome IN ('sent', 'unknown'))
             ORDER BY created_at DESC LIMIT 1"#,
         user.0,
-        canonical_job
+        canonical_job,
+        except.map(|task| task.0)
     )
     .fetch_optional(db)
     .await

@@ -6,12 +6,13 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 use protocol::task::{ErrorCode, Failure, FailureClass};
+use protocol::wire::WORK_SECONDS;
 
 use super::job::Job;
 use crate::session::clock::LeaseClock;
 
 /// A page bounds its own methods; this is for one that does not keep to it.
-const WORK_TIMEOUT: Duration = Duration::from_secs(180);
+const WORK_TIMEOUT: Duration = Duration::from_secs(WORK_SECONDS as u64);
 
 /// Why work was broken off.
 #[derive(Debug)]

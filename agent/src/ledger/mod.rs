@@ -2,7 +2,7 @@
 //!
 //! Written by [`crate::jobs`] (leases, permits) and the browsers (processes). A permit is
 //! recorded as used, durably, *before* the click: when that fails there is no click. A torn end is what a crash
-//! leaves and is dropped; the file is rewritten with what still matters at each start, and when a job with a
+//! leaves and is dropped (damage before it is refused: it hides what is not known any more); the file is rewritten with what still matters at each start, and when a job with a
 //! permit ends, so that nothing of it stays behind.
 
 mod record;
@@ -17,7 +17,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use protocol::form::TEXT_MAX;
 use protocol::ids::{LeaseId, PermitId, TaskId};
+use protocol::task::Confirmation;
 use protocol::wire::codec;
 use protocol::wire::message::{Evidence, ReturnReason, SeenPermit, SubmitOutcome};
 use tracing::warn;
@@ -29,6 +31,12 @@ pub use record::{PermitEntry, PermitState, Process};
 const PERMITS_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Permits named in one hello; a host makes a few hundred applications a day.
 const PERMITS_MAX: usize = 10_000;
+/// Confirmations told in one hello, of the newest permits. They are kept only until their lease is released, so there
+/// are no more than jobs; each is a few KiB at most, and a hello must fit a frame.
+const CONFIRMATIONS_MAX: usize = 32;
+/// Longest address and number told with one, in characters.
+const URL_MAX: usize = 1_000;
+const NUMBER_MAX: usize = 200;
 /// From this size the file is rewritten when a lease ends: it holds mostly what no longer matters.
 const COMPACT_FROM: u64 = 256 << 10;
 /// A ledger larger than this was not written by us.
@@ -68,6 +76,12 @@ pub enum Error {
     },
     #[error("{path} is not a ledger", path = path.display())]
     NotALedger { path: PathBuf },
+    /// A record before the last one cannot be read: what it said is lost, and perhaps that a permit was used.
+    #[error(
+        "the ledger {path} is damaged; with all applications of this host looked through, move it away to start anew",
+        path = path.display()
+    )]
+    Damaged { path: PathBuf },
     #[error("the ledger was removed while the agent runs")]
     Removed,
     #[error("the ledger is broken since a write that failed")]
@@ -86,7 +100,7 @@ impl Ledger {
     /// Opens or creates the ledger, drops a torn end and rewrites it with what still matters.
     ///
     /// # Errors
-    /// When the file cannot be read or written, or is something else.
+    /// When the file cannot be read or written, is something else, or is damaged before its end.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let io = |doing| move |source| Error::Io { doing, path: path.to_owned(), source };
         let bytes = match fs::metadata(path) {
@@ -105,6 +119,9 @@ impl Ledger {
         };
         let (records, sound) = record::read(body);
         if sound < body.len() {
+            if record::any(&body[sound..]) {
+                return Err(Error::Damaged { path: path.to_owned() });
+            }
             warn!(bytes = body.len() - sound, "the ledger's torn end was dropped");
             metrics::counter!("valet_ledger_torn_total").increment(1);
         }
@@ -233,9 +250,14 @@ impl Ledger {
         let since = now_ms().saturating_sub(PERMITS_KEPT.as_millis() as u64);
         let inner = self.inner();
         let recent = inner.state.permits.values().rev().filter(|entry| entry.at_ms >= since);
+        let mut room = CONFIRMATIONS_MAX;
         recent
             .take(PERMITS_MAX)
-            .map(|entry| SeenPermit { permit: entry.permit, task: entry.task, used: entry.used() })
+            .map(|entry| {
+                let confirmation = entry.confirmation().filter(|_| room > 0);
+                room -= usize::from(confirmation.is_some());
+                SeenPermit { permit: entry.permit, task: entry.task, used: entry.used(), confirmation }
+            })
             .collect()
     }
 
@@ -265,6 +287,16 @@ impl PermitEntry {
     #[must_use]
     pub fn used(&self) -> bool {
         matches!(self.state, PermitState::Used | PermitState::Outcome(_))
+    }
+
+    fn confirmation(&self) -> Option<Confirmation> {
+        let PermitState::Outcome(SubmitOutcome::Confirmed(seen)) = &self.state else { return None };
+        let cut = |text: &str, max: usize| text.chars().take(max).collect();
+        Some(Confirmation {
+            text: cut(&seen.text, TEXT_MAX),
+            number: seen.number.as_deref().map(|number| cut(number, NUMBER_MAX)),
+            url: cut(&seen.url, URL_MAX),
+        })
     }
 }
 

@@ -74,6 +74,11 @@ pub(super) fn read(bytes: &[u8]) -> (Vec<Record>, usize) {
     (records, at)
 }
 
+/// Whether a sound record begins anywhere in these bytes. What a crash tears is the last one, so nothing follows it.
+pub(super) fn any(bytes: &[u8]) -> bool {
+    (0..bytes.len()).any(|at| next(&bytes[at..]).is_some())
+}
+
 fn next(bytes: &[u8]) -> Option<(Record, usize)> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     let (sum, rest) = rest.split_first_chunk::<4>()?;

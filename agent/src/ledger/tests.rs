@@ -40,8 +40,10 @@ fn what_was_written_is_there_after_a_restart() {
     assert_eq!(ledger.permit(a.permit).unwrap().state, PermitState::Outcome(confirmed()));
     assert_eq!(ledger.permit(b.permit).unwrap().state, PermitState::Returned(ReturnReason::Expired));
     let seen = ledger.recent_permits();
-    assert!(seen.contains(&SeenPermit { permit: a.permit, task: a.task, used: true }));
-    assert!(seen.contains(&SeenPermit { permit: b.permit, task: b.task, used: false }));
+    let SubmitOutcome::Confirmed(confirmation) = confirmed() else { unreachable!() };
+    let confirmation = Some(confirmation);
+    assert!(seen.contains(&SeenPermit { permit: a.permit, task: a.task, used: true, confirmation }));
+    assert!(seen.contains(&SeenPermit { permit: b.permit, task: b.task, used: false, confirmation: None }));
 }
 
 #[test]
@@ -59,6 +61,23 @@ fn nothing_of_a_job_stays_in_the_file_after_it_ended_but_that_its_permit_was_use
     // The file that replaced it is the one written to.
     ledger.lease_began(id.lease, id.task).unwrap();
     assert_eq!(Ledger::open(&path).unwrap().leases(), [(id.lease, id.task)]);
+}
+
+#[test]
+fn a_hello_with_every_confirmation_fits_a_frame() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(&dir.path().join("ledger")).unwrap();
+    let long = || "😀".repeat(20_000);
+    for _ in 0..CONFIRMATIONS_MAX + 5 {
+        let id = ids();
+        let seen = Confirmation { text: long(), number: Some(long()), url: long() };
+        ledger.permit_outcome(id.permit, id.lease, id.task, SubmitOutcome::Confirmed(seen)).unwrap();
+    }
+    let seen = ledger.recent_permits();
+    assert_eq!(seen.len(), CONFIRMATIONS_MAX + 5);
+    assert_eq!(seen.iter().filter(|seen| seen.confirmation.is_some()).count(), CONFIRMATIONS_MAX);
+    // Beside as many permits as are ever told, 40 bytes each.
+    assert!(codec::encode(&seen).unwrap().len() + PERMITS_MAX * 40 < codec::BODY_MAX);
 }
 
 #[test]
@@ -84,6 +103,29 @@ fn a_torn_or_damaged_end_costs_only_itself() {
     *damaged.last_mut().unwrap() ^= 1;
     fs::write(&path, &damaged).unwrap();
     assert!(Ledger::open(&path).unwrap().leases().is_empty());
+}
+
+#[test]
+fn a_ledger_damaged_before_its_end_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    let (a, b) = (ids(), ids());
+    let first = {
+        let ledger = Ledger::open(&path).unwrap();
+        let empty = fs::metadata(&path).unwrap().len() as usize;
+        ledger.permit_used(a.permit, a.lease, a.task).unwrap();
+        ledger.permit_used(b.permit, b.lease, b.task).unwrap();
+        empty..empty + (fs::metadata(&path).unwrap().len() as usize - empty) / 2
+    };
+    let whole = fs::read(&path).unwrap();
+    // A record that cannot be read hides what it said: that one permit was used.
+    for at in first {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0xff;
+        fs::write(&path, &damaged).unwrap();
+        assert!(matches!(Ledger::open(&path), Err(Error::Damaged { .. })), "byte {at}");
+        assert_eq!(fs::read(&path).unwrap(), damaged, "it is left as it was found");
+    }
 }
 
 #[test]

@@ -30,7 +30,7 @@ async fn reports_that_were_not_acknowledged_are_made_again_after_a_cut() {
     let (hello, link) = world.events.hello().await;
     let [held] = &hello.leases[..] else { panic!("{:?}", hello.leases) };
     assert!(held.alive && held.lease == start.lease && held.last_report > acked);
-    assert!(hello.permits.contains(&SeenPermit { permit: permit.id, task: start.task, used: true }));
+    assert!(hello.permits.iter().any(|seen| seen.permit == permit.id && seen.task == start.task && seen.used));
     let job = link.open_job(JobDown::Attach { lease: start.lease, acked }).unwrap();
     let mut due = acked;
     loop {
@@ -84,7 +84,7 @@ async fn an_agent_killed_between_record_and_click_never_clicks_again() {
     let done = tokio::spawn(agent.run(site.clone(), stop.clone()));
     let (hello, link) = events.hello().await;
     assert_ne!(hello.boot, first.boot);
-    assert_eq!(hello.permits, [SeenPermit { permit: permit.id, task: start.task, used: true }]);
+    assert_eq!(hello.permits, [SeenPermit { permit: permit.id, task: start.task, used: true, confirmation: None }]);
     assert_eq!(hello.leases, [HeldLease { lease: start.lease, task: start.task, alive: false, last_report: 0 }]);
 
     let job = link.open_job(JobDown::Attach { lease: start.lease, acked }).unwrap();

@@ -71,7 +71,8 @@ pub fn apply_edit(form: &FormModel, plan: &FillPlan, field: &FieldId, text: &str
     let before = plan.get(&field.id);
     Ok(PlannedField {
         field: field.id.clone(),
-        value: Some(value).filter(|value| *value != Value::Empty),
+        // Also an empty one: what the page holds is to be taken out.
+        value: Some(value),
         source: Some(Source::User),
         source_detail: "Entered by you".to_owned(),
         confidence: 1.0,

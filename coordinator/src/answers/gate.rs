@@ -48,7 +48,7 @@ pub fn autopilot_gate(form: &FormModel, plan: &FillPlan, results: &[FillResult])
             reasons.push(Reason::MustBeSeen { field: id, label });
             continue;
         }
-        let Some(planned) = planned.filter(|planned| planned.value.is_some()) else {
+        let Some(planned) = planned.filter(|planned| planned.answer().is_some()) else {
             // Boxes that are one question are each "required": one ticked answers for all.
             if field.required && !answered_by_sibling(field, form, plan) {
                 reasons.push(Reason::RequiredBlank { field: id, label });
@@ -62,7 +62,8 @@ pub fn autopilot_gate(form: &FormModel, plan: &FillPlan, results: &[FillResult])
             reasons.push(Reason::RequiredBlank { field: id, label });
         } else if !verified {
             reasons.push(Reason::NotVerified { field: id, label });
-        } else if field.required && planned.confidence < AUTOPILOT_GATE {
+        } else if planned.confidence < AUTOPILOT_GATE {
+            // What is entered is sent, required or not.
             reasons.push(Reason::Unsure { field: id, label });
         }
     }

@@ -10,16 +10,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::StreamExt as _;
 use protocol::form::FileRef;
-use protocol::ids::{LeaseId, SandboxId, TaskId};
+use protocol::ids::{LeaseId, PermitId, SandboxId, TaskId};
+use protocol::task::Confirmation;
 use protocol::wire::close;
-use protocol::wire::message::{ControlDown, Hello, JobDown, JobStart, Refusal};
+use protocol::wire::message::{ControlDown, HeldLease, Hello, JobDown, JobStart, Refusal};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use ractor_cluster::RactorMessage;
 use store::agents::{self, SessionFacts};
 use store::tasks::{self, Leased};
 use tracing::{info, warn};
 
+use super::reconcile::{Reconciled, reconcile};
 use crate::core::{Core, Leaseholder};
 use crate::listener::{AgentLink, JobLink, Refused};
 use crate::task::handle::{TaskError, Tasks};
@@ -197,26 +200,17 @@ impl SandboxState {
         self.draining = false;
         self.unclosed = None;
         let mut session = Session { epoch, link, jobs: HashMap::new() };
-        let mut lost = Vec::new();
-        for lease in &leased {
-            // A lease whose page is gone is attached, too: its agent knows best how it ended, and says so.
-            match hello.leases.iter().find(|held| held.lease == lease.lease) {
-                Some(_) => self.attach(&mut session, *lease),
-                None => lost.push(*lease),
-            }
+        let Reconciled { attached, lost, over, confirmed } = reconcile(&hello, &leased);
+        for lease in attached {
+            self.attach(&mut session, lease);
         }
-        let known: HashSet<LeaseId> = leased.iter().map(|lease| lease.lease).collect();
-        let unknown: Vec<LeaseId> =
-            hello.leases.iter().map(|held| held.lease).filter(|lease| !known.contains(lease)).collect();
-        if !unknown.is_empty() {
-            let _ = session.link.send(ControlDown::Release { leases: unknown });
-        }
+        self.settle_over(&session.link, over, confirmed);
         info!(
             sandbox.id = %self.id, epoch, attached = session.jobs.len(), lost = lost.len(),
             "agent of sandbox {} connected", self.id
         );
         self.session = Some(session);
-        self.report_lost(lost, Some(&hello));
+        self.report_lost(lost);
         self.core.dispatch.notify_one();
         Ok(epoch)
     }
@@ -239,20 +233,44 @@ impl SandboxState {
         }
     }
 
+    /// Tells the tasks what their employers confirmed, then has the agent let go of what is over here. In this order:
+    /// with its lease the agent forgets the confirmation. A task that did not take it hears it at the next hello.
+    fn settle_over(&self, link: &AgentLink, over: Vec<HeldLease>, confirmed: Vec<(TaskId, PermitId, Confirmation)>) {
+        let (tasks, link) = (self.tasks.clone(), link.clone());
+        tokio::spawn(async move {
+            let unheard: HashSet<TaskId> = futures::stream::iter(confirmed)
+                .map(|(task, permit, confirmation)| {
+                    let tasks = tasks.clone();
+                    async move {
+                        match tasks.input(task, None, Input::Confirmed { permit, confirmation }).await {
+                            // Refused: the task has another permit by now, or knew it.
+                            Ok(_) | Err(TaskError::Refused(_) | TaskError::NotFound) => None,
+                            Err(error) => {
+                                warn!(task.id = %task, %error, "task {task} did not take a confirmation; the next hello repeats it");
+                                Some(task)
+                            }
+                        }
+                    }
+                })
+                .buffer_unordered(LOSSES_AT_ONCE)
+                .filter_map(std::future::ready)
+                .collect()
+                .await;
+            let leases: Vec<LeaseId> =
+                over.iter().filter(|held| !unheard.contains(&held.task)).map(|held| held.lease).collect();
+            if !leases.is_empty() {
+                let _ = link.send(ControlDown::Release { leases });
+            }
+        });
+    }
+
     /// Tells the tasks, a few at a time, until each has taken it.
-    fn report_lost(&self, lost: Vec<Leased>, hello: Option<&Hello>) {
-        let used: HashMap<_, _> =
-            hello.map(|hello| hello.permits.iter().map(|seen| (seen.permit, seen.used)).collect()).unwrap_or_default();
-        // An agent that is here and has no record of a permit never received it.
-        let here = hello.is_some();
+    fn report_lost(&self, lost: Vec<(Leased, Option<bool>)>) {
         let tasks = self.tasks.clone();
         tokio::spawn(async move {
-            use futures::StreamExt as _;
             futures::stream::iter(lost)
-                .for_each_concurrent(LOSSES_AT_ONCE, |leased| {
+                .for_each_concurrent(LOSSES_AT_ONCE, |(leased, permit_used)| {
                     let tasks = tasks.clone();
-                    let permit_used =
-                        here.then(|| leased.permit.and_then(|permit| used.get(&permit).copied()).unwrap_or(false));
                     async move {
                         if let Err(error) = tasks.lease_lost(leased.task, leased.lease, permit_used).await {
                             warn!(task.id = %leased.task, %error, "a lost lease was not taken; the deadline will");
@@ -380,7 +398,7 @@ impl SandboxState {
             warn!(sandbox.id = %self.id, leases = leased.len(), "sandbox {} is silent, its leases are over", self.id);
         }
         self.given_up = true;
-        self.report_lost(leased, None);
+        self.report_lost(leased.into_iter().map(|lease| (lease, None)).collect());
         Ok(())
     }
 }

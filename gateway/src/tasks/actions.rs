@@ -9,11 +9,13 @@ use chrono::{DateTime, Utc};
 use protocol::cluster::{Action, Done};
 use protocol::form::{FIELDS_MAX, VALUE_MAX};
 use protocol::ids::{FieldId, TaskId};
+use protocol::task::Mode;
 use serde::Serialize;
 use store::db;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::create::no_rival;
 use super::review::FIELD_ID_MAX;
 use super::shape::{self, TaskResponse};
 use crate::app::{App, AppState};
@@ -98,7 +100,7 @@ pub async fn approve(
     perform(&app, &caller, id, action).await
 }
 
-/// Tries a failed application again.
+/// Tries a failed application again. Autopilot's only while no other application to the job was or may be sent.
 #[utoipa::path(post, path = "/api/v1/tasks/{id}/retry", tag = "tasks", params(("id" = Uuid, Path)),
     responses((status = 200, body = TaskResponse), (status = 404, body = ErrorResponse), (status = 409, body = ErrorResponse)))]
 pub async fn retry(
@@ -107,7 +109,16 @@ pub async fn retry(
     Id(id): Id<TaskId>,
     Body(Nothing {}): Body<Nothing>,
 ) -> Result<Json<TaskResponse>, ApiError> {
-    perform(&app, &caller, id, Action::Retry { task: id }).await
+    let mut tx = app.store.begin().await?;
+    let task = store::task_reads::get(&mut tx, caller.user, id).await?.ok_or_else(ApiError::task_not_found)?;
+    if let (Some(job), true) = (&task.canonical_job, task.mode == Mode::Autopilot.as_str()) {
+        // Held until the task is queued: it is a rival to others from then on.
+        store::task_intake::lock(&mut tx, caller.user).await?;
+        no_rival(&mut tx, caller.user, job, Some(id)).await?;
+    }
+    let retried = perform(&app, &caller, id, Action::Retry { task: id }).await;
+    drop(tx);
+    retried
 }
 
 #[derive(Debug, ToSchema)]

@@ -7,7 +7,7 @@ use axum::extract::{FromRequest as _, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use protocol::cluster::Action;
-use protocol::ids::{ResumeId, TaskId};
+use protocol::ids::{ResumeId, TaskId, UserId};
 use protocol::task::Mode;
 use serde_json::json;
 use store::task_intake::{Made, NewTask};
@@ -99,12 +99,8 @@ pub async fn create(
     }
     store::task_intake::lock(&mut tx, caller.user).await?;
     let canonical = job_url::canonical(&new.job_url);
-    if new.mode == Mode::Autopilot
-        && let Some(rival) = store::task_intake::rival(&mut tx, caller.user, &canonical).await?
-    {
-        let message = "There is an application to this job already; use copilot to send another one";
-        return Err(ApiError::refused(StatusCode::CONFLICT, "ALREADY_APPLIED", message)
-            .with(json!({ "taskId": rival.task, "status": rival.status })));
+    if new.mode == Mode::Autopilot {
+        no_rival(&mut tx, caller.user, &canonical, None).await?;
     }
     let row = NewTask {
         user: caller.user,
@@ -132,6 +128,17 @@ pub async fn create(
     info!(task.id = %id, user.id = %caller.user, mode = %new.mode, "task {id} was taken in");
     app.tell(caller.user, Action::TaskCreated { task: id });
     Ok((StatusCode::CREATED, Json(response)).into_response())
+}
+
+/// Autopilot applies to a job once. Only under [`store::task_intake::lock`] does the answer hold.
+///
+/// # Errors
+/// 409 when another task than `except` was, is being or may have been sent for the job.
+pub async fn no_rival(tx: &mut Tx, user: UserId, job: &str, except: Option<TaskId>) -> Result<(), ApiError> {
+    let Some(rival) = store::task_intake::rival(tx, user, job, except).await? else { return Ok(()) };
+    let message = "There is an application to this job already; use copilot to send another one";
+    Err(ApiError::refused(StatusCode::CONFLICT, "ALREADY_APPLIED", message)
+        .with(json!({ "taskId": rival.task, "status": rival.status })))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {

@@ -191,7 +191,7 @@ fn field_view(field: Field, planned: Option<&PlannedField>, result: Option<&Fill
         value,
         source: source.map(Source::as_str),
         source_detail: planned.map(|planned| planned.source_detail.clone()).filter(|detail| !detail.is_empty()),
-        confidence: planned.filter(|planned| planned.value.is_some()).map(|planned| planned.confidence),
+        confidence: planned.filter(|planned| planned.answer().is_some()).map(|planned| planned.confidence),
         band: band.as_str(),
         note,
         sensitive: planned.is_some_and(|planned| planned.sensitive),

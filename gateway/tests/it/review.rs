@@ -124,12 +124,18 @@ async fn the_review_shows_each_value_with_its_source_and_edits_are_commands() {
     let path = format!("/tasks/{task}/review");
     let (status, body) = ada.get(&path).await;
     assert_eq!((status, &body["error"]), (StatusCode::CONFLICT, &json!("NO_REVIEW")));
-    sqlx::query("UPDATE tasks SET status = 'completed', outcome = 'sent', completed_at = now() WHERE id = $1")
-        .bind(earlier.0)
-        .execute(&site.pool)
-        .await
-        .unwrap();
     let picture = with_review(&ada, task).await;
+    assert_eq!(ada.get(&path).await.1["warnings"], json!([]));
+    // Sent already, or being sent just now.
+    for earlier_is in [
+        "status = 'in_progress', permit_state = 'granted'",
+        "status = 'completed', outcome = 'sent', permit_state = NULL",
+    ] {
+        let update = format!("UPDATE tasks SET {earlier_is} WHERE id = $1");
+        sqlx::query(sqlx::AssertSqlSafe(update)).bind(earlier.0).execute(&site.pool).await.unwrap();
+        let warnings = ada.get(&path).await.1["warnings"].clone();
+        assert_eq!(warnings[0]["code"], "ALREADY_APPLIED", "{earlier_is}: {warnings}");
+    }
 
     let (status, review) = ada.get(&path).await;
     assert_eq!(status, StatusCode::OK, "{review}");

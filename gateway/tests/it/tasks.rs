@@ -145,6 +145,39 @@ async fn autopilot_asks_for_consent_and_applies_once() {
 }
 
 #[tokio::test]
+async fn a_failed_autopilot_task_is_not_tried_again_when_another_was_sent() {
+    let (router, _turn) = Router::start().await;
+    let site = Site::start().await;
+    let ada = site.person("ada@example.com").await;
+    let (failed, other) = (ada.task(&format!("{JOB}?utm_source=a")).await, ada.task(JOB).await);
+    let set = async |task: TaskId, values: &str| {
+        let update = format!("UPDATE tasks SET {values} WHERE id = $1");
+        sqlx::query(sqlx::AssertSqlSafe(update)).bind(task.0).execute(&site.pool).await.unwrap();
+    };
+    set(failed, "status = 'failed', mode = 'autopilot'").await;
+    let again = format!("/tasks/{failed}/retry");
+    for rival in
+        ["status = 'in_progress'", "status = 'completed', outcome = 'sent'", "status = 'failed', outcome = 'unknown'"]
+    {
+        set(other, rival).await;
+        let (status, body) = ada.post(&again, json!({})).await;
+        assert_eq!((status, &body["error"]), (StatusCode::CONFLICT, &json!("ALREADY_APPLIED")), "{rival}");
+        assert_eq!(body["details"]["taskId"], json!(other));
+    }
+    let retried = || router.commands().iter().filter(|command| matches!(command.action, Action::Retry { .. })).count();
+    assert_eq!(retried(), 0, "the coordinator was not asked");
+    // Alone it is tried again; and copilot's own review is what prevents a second application there.
+    set(other, "status = 'failed', outcome = 'none'").await;
+    assert_eq!(ada.post(&again, json!({})).await.0, StatusCode::OK);
+    set(other, "status = 'completed', outcome = 'sent'").await;
+    set(failed, "mode = 'copilot'").await;
+    assert_eq!(ada.post(&again, json!({})).await.0, StatusCode::OK);
+    assert_eq!(retried(), 2);
+    router.stop().await;
+    site.stop().await;
+}
+
+#[tokio::test]
 async fn lists_are_filtered_sorted_and_paged() {
     let site = Site::start().await;
     let ada = site.person("ada@example.com").await;

@@ -99,6 +99,8 @@ pub struct SeenPermit {
     pub task: TaskId,
     /// True from the moment before the click: it may have been used.
     pub used: bool,
+    /// The employer's confirmation, while the ledger keeps it: until its lease is released.
+    pub confirmation: Option<Confirmation>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -19,6 +19,10 @@ pub const VERSION_MIN: u16 = 1;
 /// Newest protocol version this build speaks.
 pub const VERSION_MAX: u16 = 1;
 
+/// Longest that an agent lets its page take for one piece of work (opening, filling, reading), in seconds. It breaks
+/// the work off then and reports that it failed.
+pub const WORK_SECONDS: u32 = 180;
+
 /// The name in every coordinator's certificate. Which coordinator answers is decided by the address dialled; that it
 /// is one of ours, by the authority that signed it.
 pub const SERVER_NAME: &str = "coordinator.valet.internal";

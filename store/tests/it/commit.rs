@@ -1,9 +1,9 @@
 //! What a commit refuses, and that slots and permits stay whole.
 
 use protocol::form::Digest;
-use protocol::ids::{LeaseId, PermitId};
-use sqlx::PgPool;
-use store::journal::{CommitError, Slot, Step, Write};
+use protocol::ids::{LeaseId, PermitId, QaEntryId};
+use sqlx::{PgPool, Row as _};
+use store::journal::{CommitError, ResultRow, Slot, Step, Write};
 use store::tasks::{PermitState, Task};
 
 use crate::support::{World, claim, give, step};
@@ -170,4 +170,65 @@ async fn the_database_itself_forbids_a_second_permit(pool: PgPool) {
     assert!(taken(&|task| close(task, second, PermitState::Sent)).await);
     assert!(taken(&granted(third)).await);
     assert!(!taken(&|task| close(task, third, PermitState::Sent)).await, "sent once, for ever");
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn the_record_of_each_field_is_read_as_it_was_written(pool: PgPool) {
+    let world = World::new(pool).await;
+    let task = world.task(world.user().await, 0).await;
+    let entry = QaEntryId::new();
+    let row = |name: &str| ResultRow {
+        field_name: name.to_owned(),
+        field_type: "select",
+        value: Some("Yes; “quoted”, and \\ more".to_owned()),
+        source: "qa_bank",
+        confidence: 0.75,
+        qa_bank_entry_id: Some(entry),
+        user_overridden: true,
+        metadata: serde_json::json!({ "fieldId": "f1", "sent": true }),
+    };
+    let blank = ResultRow { value: None, qa_bank_entry_id: None, user_overridden: false, ..row("Blank") };
+    let before = chrono::Utc::now();
+    world.commit(&[Step { writes: vec![Write::Results(vec![row("Old")])], ..step(&task) }]).await.unwrap();
+    let task = Task { generation: task.generation + 1, ..task };
+    // The later record replaces the earlier one.
+    let rows = vec![row("Visa"), blank.clone()];
+    world.commit(&[Step { writes: vec![Write::Results(rows)], ..step(&task) }]).await.unwrap();
+
+    let results = sqlx::query("SELECT * FROM application_results WHERE task_id = $1 ORDER BY field_name DESC")
+        .bind(task.id.0)
+        .fetch_all(&world.pool)
+        .await
+        .unwrap();
+    assert_eq!(results.len(), 2);
+    for (read, written) in results.iter().zip([row("Visa"), blank.clone()]) {
+        assert_eq!(read.columns().len(), 11, "every column is looked at here");
+        assert!(!read.get::<uuid::Uuid, _>("id").is_nil());
+        assert_eq!(read.get::<uuid::Uuid, _>("task_id"), task.id.0);
+        assert_eq!(read.get::<String, _>("field_name"), written.field_name);
+        assert_eq!(read.get::<String, _>("field_type"), written.field_type);
+        assert_eq!(read.get::<Option<String>, _>("value"), written.value);
+        assert_eq!(read.get::<String, _>("source"), written.source);
+        assert_eq!(read.get::<f32, _>("confidence"), written.confidence);
+        let entry = written.qa_bank_entry_id.map(|entry| entry.0);
+        assert_eq!(read.get::<Option<uuid::Uuid>, _>("qa_bank_entry_id"), entry);
+        assert_eq!(read.get::<bool, _>("user_overridden"), written.user_overridden);
+        assert_eq!(read.get::<serde_json::Value, _>("metadata"), written.metadata);
+        let filled_at = read.get::<chrono::DateTime<chrono::Utc>, _>("filled_at");
+        assert!(filled_at >= before - chrono::Duration::seconds(1) && filled_at <= chrono::Utc::now());
+    }
+    let fields = sqlx::query("SELECT * FROM application_fields WHERE application_id = $1 ORDER BY field_name DESC")
+        .bind(task.id.0)
+        .fetch_all(&world.pool)
+        .await
+        .unwrap();
+    assert_eq!(fields.len(), 2);
+    for (read, written) in fields.iter().zip([row("Visa"), blank]) {
+        assert_eq!(read.columns().len(), 5, "every column is looked at here");
+        assert!(!read.get::<uuid::Uuid, _>("id").is_nil());
+        assert_eq!(read.get::<uuid::Uuid, _>("application_id"), task.id.0);
+        assert_eq!(read.get::<String, _>("field_name"), written.field_name);
+        assert_eq!(read.get::<Option<String>, _>("field_value"), written.value);
+        assert!(read.get::<chrono::DateTime<chrono::Utc>, _>("created_at") >= before - chrono::Duration::seconds(1));
+    }
 }

@@ -7,4 +7,5 @@ mod owners;
 mod queue;
 mod redis;
 mod resumes;
+mod schema;
 mod support;

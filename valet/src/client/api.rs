@@ -20,6 +20,15 @@ pub struct Api {
     refresh: Option<String>,
 }
 
+/// The server's own words for what is wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("{message} ({status}, {code})", code = code.as_deref().unwrap_or("no code"))]
+pub struct Refused {
+    pub status: u16,
+    pub code: Option<String>,
+    pub message: String,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Task {
@@ -28,6 +37,9 @@ pub struct Task {
     #[serde(default)]
     pub progress: f64,
     pub current_step: Option<String>,
+    /// Of the employer's form.
+    #[serde(default)]
+    pub fields_filled: u32,
     pub error_code: Option<String>,
     pub error_message: Option<String>,
     pub confirmation: Option<Json>,
@@ -65,6 +77,7 @@ pub struct Review {
 
 #[derive(Debug, Clone, Deserialize)]
 pub struct Warning {
+    pub code: String,
     pub message: String,
 }
 
@@ -236,7 +249,7 @@ async fn answer(response: reqwest::Response) -> anyhow::Result<Json> {
     if status.is_success() {
         return Ok(body);
     }
-    let code = body.get("error").and_then(Json::as_str).unwrap_or("no code");
-    let message = body.get("message").and_then(Json::as_str).unwrap_or("The server refused without a word");
-    bail!("{message} ({}, {code})", status.as_u16())
+    let told = |key: &str| body.get(key).and_then(Json::as_str).map(str::to_owned);
+    let message = told("message").unwrap_or_else(|| "The server refused without a word".to_owned());
+    Err(Refused { status: status.as_u16(), code: told("error"), message }.into())
 }

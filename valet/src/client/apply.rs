@@ -12,7 +12,7 @@ use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
 use serde_json::{Value as Json, json};
 
-use super::api::{Api, Field, Review, Task};
+use super::api::{Api, Field, Refused, Review, Task};
 use super::{login, render, session};
 use crate::log;
 
@@ -22,6 +22,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 const PARSE_PATIENCE: Duration = Duration::from_secs(60);
 /// An application takes seconds, its queue and its retries minutes.
 const WORK_PATIENCE: Duration = Duration::from_secs(30 * 60);
+/// Reviews of one application that are answered from here. A form that changes more often is for its person to see.
+const REVIEWS_MAX: u32 = 6;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -33,13 +35,16 @@ pub struct Args {
     url: String,
     #[arg(long, default_value = "copilot", value_parser = ["copilot", "autopilot"])]
     mode: String,
-    /// Submit without asking, provided that no answer is missing.
+    /// Submit without asking, provided that no answer is missing and nothing was sent to this job before.
     #[arg(long)]
     yes: bool,
+    /// Submit although you may have applied to this job before.
+    #[arg(long)]
+    again: bool,
     /// An answer to a question of the form, as LABEL=VALUE; repeatable.
     #[arg(long = "answer", value_name = "LABEL=VALUE", value_parser = label_and_value)]
     answers: Vec<(String, String)>,
-    /// Print one JSON object at the end, and nothing else on standard output.
+    /// Print one JSON object at the end, whatever the end is, and nothing else on standard output.
     #[arg(long)]
     json: bool,
     /// The server; by default the one signed in to.
@@ -55,47 +60,71 @@ fn label_and_value(text: &str) -> Result<(String, String), String> {
     Ok((label.trim().to_owned(), value.to_owned()))
 }
 
+/// What is known of the application when the command ends, however it ends.
+#[derive(Debug, Default)]
+struct Known {
+    task: Option<Task>,
+    review: Option<Review>,
+}
+
+/// Why the application was not gone on with from here.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+struct Stopped {
+    code: &'static str,
+    message: String,
+}
+
+fn stopped(code: &'static str, message: impl Into<String>) -> anyhow::Error {
+    Stopped { code, message: message.into() }.into()
+}
+
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let mut api = session::open(args.server.as_deref(), args.data_dir.as_deref()).await?;
-    consent(&mut api, &args).await?;
     let bar = render::bar(args.json || !std::io::stderr().is_terminal());
+    let mut known = Known::default();
+    let ended = apply(&args, &bar, &mut known).await;
+    bar.finish_and_clear();
+    if args.json {
+        log::print(&object(&known, ended.as_ref().err()).to_string());
+    }
+    ended?;
+    let submitted = known.task.as_ref().is_some_and(|task| task.status == "completed");
+    if let Some(task) = known.task.filter(|_| !args.json) {
+        tell(&args, &task);
+    }
+    Ok(if submitted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// From the resume to the end of the application, or to where it needs its person elsewhere.
+async fn apply(args: &Args, bar: &ProgressBar, known: &mut Known) -> anyhow::Result<()> {
+    let mut api = session::open(args.server.as_deref(), args.data_dir.as_deref()).await?;
+    consent(&mut api, args).await?;
     bar.set_message("Reading your resume");
     let resume = upload(&mut api, &args.resume).await?;
 
     let key = uuid::Uuid::new_v4().to_string();
-    let mut task = api.create_task(&args.url, &resume, &args.mode, &key).await?;
+    let task = api.create_task(&args.url, &resume, &args.mode, &key).await?;
+    let id = task.id.clone();
+    known.task = Some(task);
+    let page = format!("{}/tasks/{id}", api.server());
     if !args.json {
-        bar.suspend(|| log::say(&format!("{}/tasks/{}", api.server(), task.id)));
+        bar.suspend(|| log::say(&page));
     }
-    let mut reviewed: Option<Review> = None;
-    let mut sent_for_review = 0;
-    loop {
-        task = wait(&mut api, &task.id, &bar).await?;
+    for _ in 0..REVIEWS_MAX {
+        let task = wait(&mut api, &id, bar, &mut known.task).await?;
         if task.status != "waiting_human" {
-            break;
+            known.review = api.review(&id).await.ok().or(known.review.take());
+            return Ok(());
         }
         if let Some(interaction) = &task.interaction {
-            bar.finish_and_clear();
             let message = interaction.message.as_deref().unwrap_or("You are needed");
-            log::say(&format!("{message}\nOpen {}/tasks/{} to go on.", api.server(), task.id));
-            break;
+            return Err(stopped("WAITING_HUMAN", format!("{message}\nOpen {page} to go on.")));
         }
-        let review = api.review(&task.id).await?;
-        let overrides = bar.suspend(|| decide(&args, &review))?;
-        let Some(overrides) = overrides else {
-            reviewed = Some(review);
-            break;
-        };
-        sent_for_review += 1;
-        if sent_for_review > 5 {
-            bail!("the form keeps coming back for review; open {}/tasks/{}", api.server(), task.id);
-        }
-        api.approve(&task.id, review.revision, &json!(overrides)).await?;
-        reviewed = Some(review);
+        let review = known.review.insert(api.review(&id).await?);
+        let overrides = bar.suspend(|| decide(args, review))?;
+        api.approve(&id, review.revision, &json!(overrides)).await?;
     }
-    bar.finish_and_clear();
-    let final_review = api.review(&task.id).await.ok().or(reviewed);
-    finish(&args, &task, final_review.as_ref())
+    Err(stopped("STALE_REVIEW", format!("the form keeps coming back for review; open {page}")))
 }
 
 /// Consents are the person's: asked for once, or given by `--yes` for the copilot only.
@@ -133,12 +162,13 @@ async fn upload(api: &mut Api, file: &std::path::Path) -> anyhow::Result<String>
     }
 }
 
-/// Until the application needs a person or has ended.
-async fn wait(api: &mut Api, id: &str, bar: &ProgressBar) -> anyhow::Result<Task> {
+/// Until the application needs a person or has ended. `seen` is how it stood last.
+async fn wait(api: &mut Api, id: &str, bar: &ProgressBar, seen: &mut Option<Task>) -> anyhow::Result<Task> {
     let deadline = tokio::time::Instant::now() + WORK_PATIENCE;
     loop {
         let task = api.task(id).await?;
         render::show(bar, &task);
+        *seen = Some(task.clone());
         if matches!(task.status.as_str(), "waiting_human" | "completed" | "failed" | "cancelled") {
             return Ok(task);
         }
@@ -149,13 +179,25 @@ async fn wait(api: &mut Api, id: &str, bar: &ProgressBar) -> anyhow::Result<Task
     }
 }
 
-/// The person's word on the review: what to change, or `None` not to send.
-fn decide(args: &Args, review: &Review) -> anyhow::Result<Option<BTreeMap<String, String>>> {
+/// The person's word on the review: what to change before it is sent.
+///
+/// # Errors
+/// When it is not to be sent, or what they gave fits no question.
+fn decide(args: &Args, review: &Review) -> anyhow::Result<BTreeMap<String, String>> {
     if !args.json {
         log::say(&render::table(review));
     }
     for warning in &review.warnings {
         log::say(&warning.message);
+    }
+    // With nobody at the terminal to weigh that warning, it decides.
+    let unseen = args.yes || args.json;
+    if let Some(before) = review.warnings.iter().find(|warning| warning.code == "ALREADY_APPLIED")
+        && unseen
+        && !args.again
+    {
+        let message = format!("Not sent. {}. Use --again to send it all the same.", before.message);
+        return Err(stopped("ALREADY_APPLIED", message));
     }
     let mut overrides = BTreeMap::new();
     for (label, value) in &args.answers {
@@ -173,11 +215,9 @@ fn decide(args: &Args, review: &Review) -> anyhow::Result<Option<BTreeMap<String
         .collect();
     if !missing.is_empty() {
         if args.yes || args.json || !std::io::stdin().is_terminal() {
-            log::say("Not sent. These answers are yours to give (with --answer 'LABEL=VALUE'):");
-            for field in missing {
-                log::say(&format!("  {}", field.label));
-            }
-            return Ok(None);
+            let labels: String = missing.iter().map(|field| format!("\n  {}", field.label)).collect();
+            let message = format!("Not sent. These answers are yours to give (with --answer 'LABEL=VALUE'):{labels}");
+            return Err(stopped("NEEDS_YOU", message));
         }
         for field in missing {
             if !field.options.is_empty() {
@@ -191,35 +231,51 @@ fn decide(args: &Args, review: &Review) -> anyhow::Result<Option<BTreeMap<String
         }
     }
     if args.yes {
-        return Ok(Some(overrides));
+        return Ok(overrides);
     }
     if args.json || !std::io::stdin().is_terminal() {
-        log::say("Not sent: nobody approved it. Use --yes to approve without being asked.");
-        return Ok(None);
+        let message = "Not sent: nobody approved it. Use --yes to approve without being asked.";
+        return Err(stopped("NOT_APPROVED", message));
     }
     let word = login::ask("Submit this application? Nothing is sent until you say yes. [y/N] ")?;
-    Ok(word.eq_ignore_ascii_case("y").then_some(overrides))
+    if !word.eq_ignore_ascii_case("y") {
+        return Err(stopped("NOT_APPROVED", "Not sent. Its answers are kept, and it waits for you."));
+    }
+    Ok(overrides)
 }
 
-fn finish(args: &Args, task: &Task, review: Option<&Review>) -> anyhow::Result<ExitCode> {
-    let submitted = task.status == "completed";
-    if args.json {
-        let fields: Vec<Json> = review
-            .iter()
-            .flat_map(|review| &review.fields)
-            .map(|field| {
-                json!({
-                    "name": field.name, "label": field.label, "value": field.value,
-                    "source": field.source, "confidence": field.confidence,
-                })
+/// What `--json` prints. The code is the server's, or this command's own; none where neither has one.
+fn object(known: &Known, error: Option<&anyhow::Error>) -> Json {
+    let task = known.task.as_ref();
+    let fields: Vec<Json> = known
+        .review
+        .iter()
+        .flat_map(|review| &review.fields)
+        .map(|field| {
+            json!({
+                "name": field.name, "label": field.label, "value": field.value,
+                "source": field.source, "confidence": field.confidence,
             })
-            .collect();
-        let object = json!({
-            "taskId": task.id, "status": task.status, "confirmation": task.confirmation, "fields": fields,
-            "submittedAt": task.submitted_at,
-        });
-        log::print(&serde_json::to_string(&object)?);
-    } else if submitted {
+        })
+        .collect();
+    let (code, message) = match error {
+        Some(error) => {
+            let refused = error.chain().find_map(|cause| cause.downcast_ref::<Refused>());
+            let stopped = error.downcast_ref::<Stopped>().map(|stopped| stopped.code.to_owned());
+            (refused.and_then(|refused| refused.code.clone()).or(stopped), Some(error.to_string()))
+        }
+        None => (task.and_then(|task| task.error_code.clone()), task.and_then(|task| task.error_message.clone())),
+    };
+    json!({
+        "taskId": task.map(|task| &task.id), "status": task.map(|task| &task.status),
+        "confirmation": task.and_then(|task| task.confirmation.as_ref()), "fields": fields,
+        "submittedAt": task.and_then(|task| task.submitted_at.as_ref()), "errorCode": code, "errorMessage": message,
+    })
+}
+
+/// How the application ended, in words.
+fn tell(args: &Args, task: &Task) {
+    if task.status == "completed" {
         let text = task.confirmation.as_ref().and_then(|seen| seen.get("text")).and_then(Json::as_str).unwrap_or("");
         let number = task.confirmation.as_ref().and_then(|seen| seen.get("number")).and_then(Json::as_str);
         let what = match (&task.job_title, &task.company_name) {
@@ -236,5 +292,91 @@ fn finish(args: &Args, task: &Task, review: Option<&Review>) -> anyhow::Result<E
     } else if task.status == "cancelled" {
         log::say("The application was cancelled. Nothing was sent.");
     }
-    Ok(if submitted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn args(more: &[&str]) -> Args {
+        let words = ["apply", "--resume", "cv.pdf", "--url", "https://jobs.example/1"];
+        Command::parse_from(words.iter().chain(more)).args
+    }
+
+    fn review(warnings: Json, value: Option<&str>) -> Review {
+        let field = json!({
+            "id": "f1", "name": "salary", "label": "Salary", "required": true, "value": value, "source": "user",
+            "confidence": 1.0, "band": if value.is_some() { "sure" } else { "needs_you" }, "note": null,
+        });
+        serde_json::from_value(json!({ "revision": 2, "fields": [field], "warnings": warnings })).unwrap()
+    }
+
+    fn code(decided: anyhow::Result<BTreeMap<String, String>>) -> &'static str {
+        decided.unwrap_err().downcast::<Stopped>().unwrap().code
+    }
+
+    #[test]
+    fn nothing_is_sent_unseen_to_a_job_applied_to_before() {
+        let before =
+            json!([{ "code": "ALREADY_APPLIED", "message": "You may have applied to this job before", "details": {} }]);
+        let review = |warnings: &Json| review(warnings.clone(), Some("1"));
+        assert_eq!(code(decide(&args(&["--yes"]), &review(&before))), "ALREADY_APPLIED");
+        assert_eq!(code(decide(&args(&["--yes", "--json"]), &review(&before))), "ALREADY_APPLIED");
+        assert_eq!(code(decide(&args(&["--json"]), &review(&before))), "ALREADY_APPLIED");
+        assert!(decide(&args(&["--yes", "--again"]), &review(&before)).is_ok());
+        assert!(decide(&args(&["--yes"]), &review(&json!([]))).is_ok());
+        let other = json!([{ "code": "SITE_SAYS", "message": "Please check", "details": {} }]);
+        assert!(decide(&args(&["--yes"]), &review(&other)).is_ok());
+    }
+
+    #[test]
+    fn what_is_missing_or_not_approved_is_said_with_a_code() {
+        assert_eq!(code(decide(&args(&["--yes"]), &review(json!([]), None))), "NEEDS_YOU");
+        assert!(decide(&args(&["--yes", "--answer", "Salary=1"]), &review(json!([]), None)).is_ok());
+        assert_eq!(code(decide(&args(&["--json"]), &review(json!([]), Some("1")))), "NOT_APPROVED");
+    }
+
+    #[test]
+    fn every_end_is_an_object_with_the_same_keys() {
+        let task: Task = serde_json::from_value(json!({ "id": "t1", "status": "waiting_human" })).unwrap();
+        let known = Known { task: Some(task), review: Some(review(json!([]), Some("1"))) };
+        let refused =
+            Refused { status: 400, code: Some("URL_REFUSED".into()), message: "Not an address to visit".into() };
+        let refused = anyhow::Error::from(refused).context("the task was not taken");
+        let own = stopped("NEEDS_YOU", "Not sent");
+        let plain = anyhow::anyhow!("the file cannot be read");
+        let none = Known::default();
+        let ends = [
+            (object(&none, Some(&refused)), json!(null), json!("URL_REFUSED")),
+            (object(&none, Some(&plain)), json!(null), json!(null)),
+            (object(&known, Some(&own)), json!("t1"), json!("NEEDS_YOU")),
+            (object(&known, None), json!("t1"), json!(null)),
+        ];
+        for (object, task, code) in ends {
+            let mut keys: Vec<&String> = object.as_object().unwrap().keys().collect();
+            keys.sort();
+            let all = ["confirmation", "errorCode", "errorMessage", "fields", "status", "submittedAt", "taskId"];
+            assert_eq!(keys, all, "{object}");
+            assert_eq!((&object["taskId"], &object["errorCode"]), (&task, &code), "{object}");
+        }
+        assert_eq!(object(&known, Some(&own))["fields"][0]["label"], "Salary");
+        assert_eq!(object(&none, Some(&plain))["errorMessage"], "the file cannot be read");
+    }
+
+    #[test]
+    fn a_failed_task_says_why() {
+        let task =
+            json!({ "id": "t1", "status": "failed", "errorCode": "JOB_CLOSED", "errorMessage": "It is closed." });
+        let known = Known { task: serde_json::from_value(task).unwrap(), review: None };
+        let object = object(&known, None);
+        assert_eq!((&object["errorCode"], &object["errorMessage"]), (&json!("JOB_CLOSED"), &json!("It is closed.")));
+    }
 }

@@ -24,7 +24,17 @@ pub fn bar(quiet: bool) -> ProgressBar {
 
 pub fn show(bar: &ProgressBar, task: &Task) {
     bar.set_position(task.progress.clamp(0.0, 100.0) as u64);
-    bar.set_message(task.current_step.clone().unwrap_or_else(|| task.status.clone()));
+    bar.set_message(step(task));
+}
+
+/// What is going on, and how many fields are filled as soon as there are some.
+fn step(task: &Task) -> String {
+    let step = task.current_step.as_deref().unwrap_or(&task.status);
+    match task.fields_filled {
+        0 => step.to_owned(),
+        1 => format!("{step} · 1 field filled"),
+        filled => format!("{step} · {filled} fields filled"),
+    }
 }
 
 pub fn table(review: &Review) -> String {
@@ -74,4 +84,22 @@ fn row(field: &Field) -> [String; 5] {
     };
     let sure = field.confidence.filter(|_| field.value.is_some()).map_or_else(String::new, |sure| format!("{sure:.2}"));
     [mark.to_owned(), format!("{}{star}", field.label), value, source.to_owned(), sure]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_says_how_many_fields_are_filled() {
+        let at = |filled: u32| {
+            let task = serde_json::json!({
+                "id": "t", "status": "in_progress", "progress": 60, "currentStep": "Filling the form", "fieldsFilled": filled,
+            });
+            step(&serde_json::from_value(task).unwrap())
+        };
+        assert_eq!(at(0), "Filling the form");
+        assert_eq!(at(1), "Filling the form · 1 field filled");
+        assert_eq!(at(12), "Filling the form · 12 fields filled");
+    }
 }

@@ -17,16 +17,19 @@ use chrono::{DateTime, Duration, Utc};
 use protocol::cluster::{Action, Rejected};
 use protocol::ids::{ArtifactId, CommandId, LeaseId, PermitId, SandboxId};
 use protocol::plan::FillPlan;
+use protocol::task::Confirmation;
+use protocol::wire::WORK_SECONDS;
 use protocol::wire::message::{JobDown, Report};
 use store::journal;
-use store::tasks::{Pending, Review, Task};
+use store::tasks::{Pending, PermitState, Review, Task};
 
 use draft::Draft;
 pub use items::{changed, fill_items};
 
-/// How long an attempt may go without any report before it is given up. The agent bounds each of its own steps by
-/// less than this and reports the end of each.
-pub const WORK_PATIENCE: Duration = Duration::seconds(90);
+/// How long an attempt may go without any report before it is given up. Longer than the longest that a sound agent is
+/// silent: a fill is two pieces of bounded work (filling, reading back), a wait for its files and a picture. A host
+/// that is gone is noticed by its heartbeats, long before.
+pub const WORK_PATIENCE: Duration = Duration::seconds(2 * WORK_SECONDS as i64 + 60);
 /// How long after a permit an outcome may stay away before the person is asked. The agent watches for 30 s.
 pub const SUBMIT_PATIENCE: Duration = Duration::seconds(60);
 /// How long the agent has to close a page before the slot is taken back without its word.
@@ -75,6 +78,9 @@ pub enum Input {
     /// The page under this lease is gone. `permit_used` is what the agent's own ledger says about the permit that
     /// was out, when it could be asked.
     LeaseLost { lease: LeaseId, permit_used: Option<bool> },
+    /// The agent's ledger holds the employer's confirmation of the click made with `permit`. It needs no lease: what was
+    /// sent was sent, whatever was thought meanwhile.
+    Confirmed { permit: PermitId, confirmation: Confirmation },
     /// The place of a browser that is held for the person is wanted: by another task, or by its host that stops.
     Park,
     /// The task's `wake_at` has come, or the task was taken up for the first time.
@@ -161,6 +167,15 @@ pub fn decide(live: &Live, input: Input, at: At) -> Result<Decision, Refused> {
                 return Ok(draft.unchanged());
             }
             lease::lost(&mut draft, permit_used);
+        }
+        Input::Confirmed { permit, confirmation } => {
+            if draft.task.permit_id != Some(permit) {
+                return Err(draft.unfitting("a confirmation"));
+            }
+            if draft.task.permit_state == Some(PermitState::Sent) {
+                return Ok(draft.unchanged());
+            }
+            reports::confirmed_late(&mut draft, &confirmation);
         }
         Input::Park => lease::parked(&mut draft)?,
         Input::Wake => lease::woken(&mut draft)?,

@@ -271,15 +271,12 @@ fn answer_outcome(draft: &mut Draft<'_>, sent: bool, note: Option<&str>) -> Resu
             "text": "You confirmed that the application arrived.", "number": null, "url": draft.task.job_url,
             "at": draft.at.now, "by": "person",
         }));
-        reports::complete(draft);
+        reports::complete(draft, "You said that the application arrived.");
         draft.tell(Event::Completed { task_id: draft.task.id, success: true, confirmation_id: None });
     } else {
         draft.close_permit(PermitState::Returned);
         draft.task.outcome = Outcome::None;
         draft.fail(&Failure::new(FailureClass::Form, ErrorCode::NotSent, "the person said so"));
-    }
-    if draft.task.lease_id.is_none() {
-        draft.task.phase = None;
     }
     Ok(())
 }

@@ -278,11 +278,6 @@ fn submitted(draft: &mut Draft<'_>, outcome: SubmitOutcome, screenshot: Option<S
     let out = draft.task.permit_state == Some(PermitState::Granted);
     match outcome {
         SubmitOutcome::Confirmed(_) if draft.task.permit_state == Some(PermitState::Sent) => {}
-        SubmitOutcome::Confirmed(confirmation) if draft.task.status.is_terminal() => {
-            // The employer has it after all, whatever was said meanwhile: the status stays, the outcome says so.
-            sent(draft, &confirmation);
-            draft.tell_update();
-        }
         SubmitOutcome::Confirmed(confirmation) => confirmed(draft, &confirmation),
         // A word that comes after the permit was settled otherwise proves nothing new.
         _ if !out => {}
@@ -314,10 +309,23 @@ fn submitted(draft: &mut Draft<'_>, outcome: SubmitOutcome, screenshot: Option<S
     }
 }
 
+/// The agent's word for a confirmation comes after its lease was over.
+pub(super) fn confirmed_late(draft: &mut Draft<'_>, confirmation: &Confirmation) {
+    let message = "The browser host had kept the employer's confirmation";
+    draft.event("checkpoint", json!({ "step": "confirmed_late", "message": message }));
+    confirmed(draft, confirmation);
+}
+
 /// The employer has it.
 fn confirmed(draft: &mut Draft<'_>, confirmation: &Confirmation) {
+    if draft.task.status.is_terminal() {
+        // After all, whatever was said meanwhile: the status stays, the outcome says so.
+        sent(draft, confirmation);
+        draft.tell_update();
+        return;
+    }
     sent(draft, confirmation);
-    complete(draft);
+    complete(draft, "The employer's site confirmed your application.");
     let number = confirmation.number.clone();
     draft.tell(Event::Completed { task_id: draft.task.id, success: true, confirmation_id: number });
 }
@@ -332,8 +340,8 @@ fn sent(draft: &mut Draft<'_>, confirmation: &Confirmation) {
     }));
 }
 
-/// Completed: the record of what was sent is written with it.
-pub(super) fn complete(draft: &mut Draft<'_>) {
+/// Completed: the record of what was sent is written with it. `words` say to the person who confirmed it.
+pub(super) fn complete(draft: &mut Draft<'_>, words: &str) {
     review::record(draft, true);
     draft.phase(Phase::Cleanup);
     draft.task.progress = 100;
@@ -346,10 +354,13 @@ pub(super) fn complete(draft: &mut Draft<'_>) {
     draft.write(Write::Notification {
         kind: "task_completed",
         title,
-        body: "The employer's site confirmed your application.".to_owned(),
+        body: words.to_owned(),
         metadata: json!({ "taskId": draft.task.id }),
     });
     draft.end_job();
+    if draft.task.lease_id.is_none() {
+        draft.task.phase = None;
+    }
 }
 
 fn failed(draft: &mut Draft<'_>, failure: &Failure, screenshot: Option<Screenshot>) {

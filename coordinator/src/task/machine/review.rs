@@ -186,7 +186,11 @@ pub(super) fn needs_you(form: &FormModel, plan: &FillPlan) -> Vec<FieldId> {
         .filter(|field| field.editable)
         .filter(|field| match plan.get(&field.id) {
             Some(planned) => {
-                planned.value.is_none() && field.value.is_empty() && planned.band(field.required) == Band::NeedsYou
+                let blank = match &planned.value {
+                    Some(_) => planned.answer().is_none(),
+                    None => field.value.is_empty(),
+                };
+                blank && planned.band(field.required) == Band::NeedsYou
             }
             None => field.required && field.value.is_empty(),
         })

@@ -341,6 +341,16 @@ impl World {
         found.unwrap_or_else(|| panic!("no {step} among {events:?}")).data.clone()
     }
 
+    /// What the last step tells the person in a notification.
+    pub fn notified(&self) -> &str {
+        let writes = &self.last.as_ref().expect("a step").writes;
+        let mut bodies = writes.iter().filter_map(|write| match write {
+            Write::Notification { body, .. } => Some(body.as_str()),
+            _ => None,
+        });
+        bodies.next_back().expect("a notification")
+    }
+
     /// The deadline comes.
     pub fn wake(&mut self) {
         self.now = self.task().wake_at.expect("a deadline").max(self.now);

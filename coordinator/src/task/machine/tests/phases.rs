@@ -327,3 +327,14 @@ fn people_read_the_codes_sentence_and_the_history_keeps_what_was_seen() {
     let events = &world.last.as_ref().unwrap().events;
     assert!(events.iter().any(|event| event.event_type == "error" && event.data["message"] == seen));
 }
+
+#[test]
+fn a_fill_may_take_as_long_as_its_agent_gives_it() {
+    let mut world = World::queued(Mode::Copilot);
+    world.claim().unwrap();
+    world.observed(form("", ""));
+    world.plan(plan(Some("Ada"), Some("Rome")));
+    // Filling, then reading back: each ends with a word of the agent when it takes too long.
+    let longest = Duration::seconds(2 * i64::from(protocol::wire::WORK_SECONDS));
+    assert!(world.task().wake_at.unwrap() > world.now + longest);
+}

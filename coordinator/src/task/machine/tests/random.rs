@@ -30,6 +30,9 @@ enum Say {
         value: u8,
         again: bool,
     },
+    Confirmed {
+        fresh: bool,
+    },
     Wait {
         seconds: u16,
     },
@@ -48,6 +51,7 @@ fn say() -> impl Strategy<Value = Say> {
         5 => (0..3_u8, prop::bool::weighted(0.9)).prop_map(|(value, right)| Say::Plan { value, right }),
         1 => (prop::option::of(any::<bool>()), prop::bool::weighted(0.2)).prop_map(|(used, stale)| Say::Lose { used, stale }),
         6 => (0..9_u8, 0..3_u8, prop::bool::weighted(0.1)).prop_map(|(what, value, again)| Say::Person { what, value, again }),
+        1 => prop::bool::weighted(0.8).prop_map(|fresh| Say::Confirmed { fresh }),
         1 => (0..900_u16).prop_map(|seconds| Say::Wait { seconds }),
         1 => Just(Say::Wake),
         1 => prop::bool::weighted(0.1).prop_map(|really| if really { Say::Unwritable } else { Say::Wake }),
@@ -169,6 +173,10 @@ proptest! {
                         last_command = CommandId::new();
                     }
                     Input::Person { id: last_command, action: action(&world, what, value) }
+                }
+                Say::Confirmed { fresh } => {
+                    let permit = world.task().permit_id.filter(|_| fresh).unwrap_or_else(PermitId::new);
+                    Input::Confirmed { permit, confirmation: confirmation() }
                 }
                 Say::Wake => Input::Wake,
                 Say::Unwritable => Input::Unwritable,

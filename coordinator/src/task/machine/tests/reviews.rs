@@ -259,16 +259,23 @@ fn autopilot_sends_what_is_sure_and_asks_about_the_rest() {
     assert_eq!(world.task().permit_state, Some(PermitState::Granted));
 
     let mut unsure = plan(Some("Ada"), Some("Rome"));
-    unsure.fields[1].confidence = 0.2;
+    // Not so unsure that the form as a whole would be.
+    unsure.fields[1].confidence = 0.6;
     let mut attest = plan(Some("Ada"), Some("Rome"));
     attest.fields[1].ask = true;
-    for plan in [unsure, attest] {
+    // What is entered is sent, whether it was required or not.
+    for (plan, required) in [(unsure.clone(), true), (attest, true), (unsure, false)] {
+        let with = |name: &str, town: &str| {
+            let mut form = form(name, town);
+            form.fields[1].required = required;
+            form
+        };
         let mut world = World::queued(Mode::Autopilot);
         world.claim().unwrap();
-        world.observed(form("", ""));
+        world.observed(with("", ""));
         world.plan(plan);
-        world.filled(vec![verified("name", "Ada"), verified("town", "Rome")], form("Ada", "Rome"));
-        assert_eq!((world.task().status, world.task().grants), (Status::WaitingHuman, 0));
+        world.filled(vec![verified("name", "Ada"), verified("town", "Rome")], with("Ada", "Rome"));
+        assert_eq!((world.task().status, world.task().grants), (Status::WaitingHuman, 0), "required: {required}");
         let why = world.task().interaction_data.as_ref().unwrap()["message"].as_str().unwrap().to_owned();
         assert!(why.starts_with("Autopilot stopped for you: "), "{why}");
         let step = world.task().current_step.clone().unwrap();
@@ -400,4 +407,56 @@ fn a_click_that_waits_for_its_person_is_not_parked() {
     world.outcome(SubmitOutcome::Blocked { blocker: captcha() });
     assert_eq!(world.task().status, Status::WaitingHuman);
     assert!(world.take(Input::Park).is_err());
+}
+
+/// A review whose town is optional, as the page filled it.
+fn with_optional_town() -> World {
+    let with = |name: &str, town: &str| {
+        let mut form = form(name, town);
+        form.fields[1].required = false;
+        form
+    };
+    let mut world = World::queued(Mode::Copilot);
+    world.claim().unwrap();
+    world.observed(with("", ""));
+    world.plan(plan(Some("Ada"), Some("Rome")));
+    world.filled(vec![verified("name", "Ada"), verified("town", "Rome")], with("Ada", "Rome"));
+    world
+}
+
+#[test]
+fn an_answer_that_the_person_cleared_is_taken_out_of_the_page() {
+    let mut world = with_optional_town();
+    let effects = world.approve_with(&[("town", "")]).unwrap();
+    let [JobDown::Prepare { items, .. }] = sends(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!(items[..], [protocol::wire::message::FillItem { field: id("town"), value: Value::Empty }]);
+    let mut cleared = world.live.review.as_ref().unwrap().form.clone();
+    cleared.fields[1].value = Value::Empty;
+    let effects = world.ready(vec![FillResult { value: Value::Empty, ..verified("town", "") }], cleared.clone());
+    let [JobDown::Submit { permit, .. }] = sends(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!(permit.values, cleared.values_digest());
+
+    // Cleared as an edit: entered at once, and it stays out when the form is filled again by another browser.
+    let mut world = with_optional_town();
+    let revision = world.task().review_revision;
+    let effects = edit(&mut world, revision, "town", "").unwrap();
+    assert!(matches!(sends(&effects)[..], [JobDown::Fill { items, .. }] if items[0].value == Value::Empty));
+    world.lose(None);
+    world.approve().unwrap();
+    world.claim().unwrap();
+    let mut prefilled = cleared;
+    prefilled.fields[1].value = Value::Text("Oslo".into());
+    world.observed(prefilled);
+    let effects = world.plan(plan(Some("Ada"), Some("Rome")));
+    assert!(
+        matches!(sends(&effects)[..], [JobDown::Fill { items, .. }] if items[0].value == Value::Empty),
+        "{effects:?}"
+    );
+}
+
+#[test]
+fn a_required_answer_that_the_person_cleared_is_asked_for() {
+    let mut world = World::reviewing();
+    let Err(Refused::Rejected(rejected)) = world.approve_with(&[("town", "")]) else { panic!("approved") };
+    assert_eq!((rejected.code, rejected.fields), (RejectCode::NeedsYou, vec![id("town")]));
 }

@@ -117,6 +117,7 @@ fn a_confirmation_completes_and_records() {
     assert_eq!(task.confirmation.as_ref().unwrap()["number"], "A-1");
     assert!(task.submitted_at.is_some() && task.completed_at.is_some());
     assert!(matches!(sends(&effects)[..], [JobDown::End { .. }]));
+    assert_eq!(world.notified(), "The employer's site confirmed your application.");
     let writes = &world.last.as_ref().unwrap().writes;
     assert!(writes.iter().any(|write| matches!(write, Write::Results(rows) if rows.len() == 2)));
     assert_eq!(world.live.review.as_ref().unwrap().status, ReviewStatus::Closed);
@@ -168,6 +169,7 @@ fn the_person_says_that_it_arrived() {
     world.answer(true).unwrap();
     assert_eq!((world.task().status, world.task().outcome), (Status::Completed, Outcome::Sent));
     assert_eq!(world.task().confirmation.as_ref().unwrap()["by"], "person");
+    assert_eq!(world.notified(), "You said that the application arrived.");
     assert_eq!(code(world.answer(false)), RejectCode::NotResolvable);
 }
 
@@ -244,4 +246,61 @@ fn a_click_held_up_for_too_long_or_by_a_dead_page_is_asked_about() {
     let mut world = held_up();
     world.report(Report::Failed { failure: failure(FailureClass::BrowserLost), screenshot: None });
     assert_eq!(world.task().outcome, Outcome::Unknown);
+}
+
+impl World {
+    /// The agent is back, without the lease, and its ledger holds the confirmation.
+    fn confirmed_late(&mut self) -> Result<Vec<Effect>, Refused> {
+        let permit = self.task().permit_id.unwrap();
+        self.take(Input::Confirmed { permit, confirmation: confirmation() })
+    }
+}
+
+#[test]
+fn a_confirmation_needs_no_lease() {
+    // While the person is asked.
+    let mut world = World::unknown();
+    world.confirmed_late().unwrap();
+    let task = world.task();
+    assert_eq!((task.status, task.outcome, task.interaction_type.as_deref()), (Status::Completed, Outcome::Sent, None));
+    assert_eq!((task.phase, task.confirmation.as_ref().unwrap()["by"].as_str()), (None, Some("site")));
+    world.noted("confirmed_late");
+    let before = world.live.clone();
+    assert!(world.confirmed_late().unwrap().is_empty());
+    assert_eq!(world.live, before, "once is enough");
+
+    // After they said that nothing arrived: the outcome says so, and there is no second application.
+    let mut world = World::unknown();
+    world.answer(false).unwrap();
+    world.confirmed_late().unwrap();
+    assert_eq!((world.task().status, world.task().outcome), (Status::Failed, Outcome::Sent));
+    assert_eq!(code(world.person(Action::Retry { task: world.task().id })), RejectCode::OutcomeUnknown);
+
+    // After they tried it again, waiting for a place or at work on it.
+    for claimed in [false, true] {
+        let mut world = World::unknown();
+        world.answer(false).unwrap();
+        world.person(Action::Retry { task: world.task().id }).unwrap();
+        if claimed {
+            world.claim().unwrap();
+        }
+        let effects = world.confirmed_late().unwrap();
+        assert_eq!((world.task().status, world.task().outcome), (Status::Completed, Outcome::Sent));
+        assert_eq!(matches!(sends(&effects)[..], [JobDown::End { .. }]), claimed);
+    }
+
+    // After they gave it up.
+    let mut world = World::unknown();
+    world.answer(false).unwrap();
+    world.person(Action::Retry { task: world.task().id }).unwrap();
+    world.cancel().unwrap();
+    world.confirmed_late().unwrap();
+    assert_eq!((world.task().status, world.task().outcome), (Status::Cancelled, Outcome::Sent));
+}
+
+#[test]
+fn a_confirmation_of_another_permit_is_refused() {
+    let mut world = World::unknown();
+    let stranger = Input::Confirmed { permit: PermitId::new(), confirmation: confirmation() };
+    assert!(matches!(world.take(stranger), Err(Refused::Unfitting { .. })));
 }

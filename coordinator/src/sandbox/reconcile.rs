@@ -1,0 +1,105 @@
+//! What an agent's hello means for the leases that the database has. Pure; the sandbox's actor carries it out.
+
+use std::collections::{HashMap, HashSet};
+
+use protocol::ids::{PermitId, TaskId};
+use protocol::task::Confirmation;
+use protocol::wire::message::{HeldLease, Hello};
+use store::tasks::Leased;
+
+#[derive(Debug, PartialEq)]
+pub(super) struct Reconciled {
+    /// Leases that go on. One whose page is gone is among them: its agent knows best how it ended, and says so.
+    pub attached: Vec<Leased>,
+    /// Leases that the agent does not have, with what its ledger says of the permit: whether it may have been used.
+    /// `None` when the ledger does not name it, which proves nothing: what lost the lease may have lost the permit, too.
+    pub lost: Vec<(Leased, Option<bool>)>,
+    /// Leases of the agent that are over here; it is to let go of them.
+    pub over: Vec<HeldLease>,
+    /// What employers confirmed under leases that are over: their jobs' streams will not say it.
+    pub confirmed: Vec<(TaskId, PermitId, Confirmation)>,
+}
+
+pub(super) fn reconcile(hello: &Hello, leased: &[Leased]) -> Reconciled {
+    let used: HashMap<PermitId, bool> = hello.permits.iter().map(|seen| (seen.permit, seen.used)).collect();
+    let (attached, lost): (Vec<Leased>, Vec<Leased>) =
+        leased.iter().partition(|lease| hello.leases.iter().any(|held| held.lease == lease.lease));
+    let known: HashSet<_> = leased.iter().map(|lease| lease.lease).collect();
+    let over = hello.leases.iter().filter(|held| !known.contains(&held.lease)).cloned().collect();
+    let told: HashSet<PermitId> = attached.iter().filter_map(|lease| lease.permit).collect();
+    let confirmed = hello
+        .permits
+        .iter()
+        .filter(|seen| !told.contains(&seen.permit))
+        .filter_map(|seen| Some((seen.task, seen.permit, seen.confirmation.clone()?)))
+        .collect();
+    let lost =
+        lost.into_iter().map(|lease| (lease, lease.permit.and_then(|permit| used.get(&permit).copied()))).collect();
+    Reconciled { attached, lost, over, confirmed }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::ids::LeaseId;
+    use protocol::wire::message::{HostFigures, SeenPermit};
+
+    use super::*;
+
+    fn leased(permit: bool) -> Leased {
+        let permit = permit.then(PermitId::new);
+        Leased { task: TaskId::new(), lease: LeaseId::new(), last_report: 3, permit }
+    }
+
+    fn held(of: &Leased) -> HeldLease {
+        HeldLease { lease: of.lease, task: of.task, alive: true, last_report: 3 }
+    }
+
+    fn seen(of: &Leased, used: bool, confirmation: Option<Confirmation>) -> SeenPermit {
+        SeenPermit { permit: of.permit.unwrap(), task: of.task, used, confirmation }
+    }
+
+    fn thanks() -> Confirmation {
+        Confirmation { text: "Thank you".into(), number: None, url: "https://jobs.example/ok".into() }
+    }
+
+    fn hello(leases: Vec<HeldLease>, permits: Vec<SeenPermit>) -> Hello {
+        Hello {
+            version_min: 1,
+            version_max: 1,
+            build: "test".into(),
+            boot: uuid::Uuid::nil(),
+            capacity: 1,
+            engine: "chromium".into(),
+            host: HostFigures::default(),
+            leases,
+            permits,
+        }
+    }
+
+    #[test]
+    fn leases_of_both_sides_go_on_and_the_others_are_over() {
+        let (both, ours, theirs) = (leased(false), leased(false), leased(false));
+        let reconciled = reconcile(&hello(vec![held(&both), held(&theirs)], Vec::new()), &[both, ours]);
+        assert_eq!(reconciled.attached, [both]);
+        assert_eq!(reconciled.lost, [(ours, None)]);
+        assert_eq!(reconciled.over, [held(&theirs)]);
+        assert!(reconciled.confirmed.is_empty());
+    }
+
+    #[test]
+    fn only_a_ledger_that_names_the_permit_proves_that_it_was_not_used() {
+        let (unused, used, nowhere) = (leased(true), leased(true), leased(true));
+        let permits = vec![seen(&unused, false, None), seen(&used, true, None)];
+        let reconciled = reconcile(&hello(Vec::new(), permits), &[unused, used, nowhere]);
+        assert_eq!(reconciled.lost, [(unused, Some(false)), (used, Some(true)), (nowhere, None)]);
+    }
+
+    #[test]
+    fn a_confirmation_under_a_lease_that_is_over_is_not_lost() {
+        let (over, goes_on) = (leased(true), leased(true));
+        let permits = vec![seen(&over, true, Some(thanks())), seen(&goes_on, true, Some(thanks()))];
+        let reconciled = reconcile(&hello(vec![held(&over), held(&goes_on)], permits), &[goes_on]);
+        assert_eq!(reconciled.confirmed, [(over.task, over.permit.unwrap(), thanks())], "the other's stream says it");
+        assert_eq!(reconciled.over, [held(&over)]);
+    }
+}
