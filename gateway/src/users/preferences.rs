@@ -62,7 +62,7 @@ fn whole(number: f64) -> Value {
 pub(super) fn view(stored: Value) -> Value {
     let mut preferences = json!({
         "submissionMode": "review_before_submit", "confidenceThreshold": 90, "dailyLimit": 20, "minDelayMinutes": 2,
-        "acceptPrivacyNotices": false,
+        "acceptPrivacyNotices": true,
     });
     if let (Value::Object(defaults), Value::Object(mut stored)) = (&mut preferences, stored) {
         stored.retain(|name, _| !OTHERS.contains(&name.as_str()));

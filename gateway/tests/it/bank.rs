@@ -11,17 +11,17 @@ async fn preferences_are_merged_never_replaced() {
     let ada = site.person("ada@example.com").await;
     let path = "/users/me/preferences";
     let (_, fresh) = ada.get(path).await;
-    assert_eq!((&fresh["dailyLimit"], &fresh["acceptPrivacyNotices"]), (&json!(20), &json!(false)));
+    assert_eq!((&fresh["dailyLimit"], &fresh["acceptPrivacyNotices"]), (&json!(20), &json!(true)));
     sqlx::query("UPDATE users SET preferences = '{\"jobPreferences\": {\"remote\": true}}'")
         .execute(&site.pool)
         .await
         .unwrap();
 
-    let (status, changed) = ada.send(Method::PUT, path, json!({ "acceptPrivacyNotices": true, "x": 1 })).await;
-    assert_eq!((status, &changed["acceptPrivacyNotices"]), (StatusCode::OK, &json!(true)), "{changed}");
+    let (status, changed) = ada.send(Method::PUT, path, json!({ "acceptPrivacyNotices": false, "x": 1 })).await;
+    assert_eq!((status, &changed["acceptPrivacyNotices"]), (StatusCode::OK, &json!(false)), "{changed}");
     ada.send(Method::PUT, path, json!({ "confidenceThreshold": 80, "minDelayMinutes": 0.5 })).await;
     let kept = ada.get(path).await.1;
-    assert_eq!((&kept["acceptPrivacyNotices"], &kept["confidenceThreshold"]), (&json!(true), &json!(80)));
+    assert_eq!((&kept["acceptPrivacyNotices"], &kept["confidenceThreshold"]), (&json!(false), &json!(80)));
     assert_eq!((&kept["minDelayMinutes"], &kept["submissionMode"]), (&json!(0.5), &json!("review_before_submit")));
     assert!(kept.get("jobPreferences").is_none() && kept.get("x").is_none());
     let profile = ada.get("/users/me/profile").await.1;

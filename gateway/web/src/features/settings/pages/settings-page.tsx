@@ -106,9 +106,9 @@ function PrivacyNotices() {
           }}
         />
         <span className="grid gap-0.5">
-          <span className="font-medium">Accept plain privacy notices for me</span>
+          <span className="font-medium">Tick plain privacy notices for me</span>
           <span className="text-sm text-muted-foreground">
-            Boxes like “I have read how my data is used for this application”. Signatures, certifications, background checks and anything beyond a notice always stay yours.
+            Boxes like “I have read how my data is used for this application”. The review shows each one, and autopilot stops for it. Signatures, certifications, background checks and anything beyond a notice always stay yours.
           </span>
         </span>
       </label>
