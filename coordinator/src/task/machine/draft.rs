@@ -9,7 +9,10 @@ use serde_json::json;
 use store::journal::{Slot, Step, TaskEvent, Write};
 use store::tasks::{Pending, PermitState, Picture, Review, ReviewStatus, Task};
 
-use super::{At, CLEANUP_PATIENCE, COMMANDS_KEPT, Decision, Effect, HOLD, Live, SUBMIT_PATIENCE, WORK_PATIENCE, items};
+use super::{
+    At, CLEANUP_PATIENCE, COMMANDS_KEPT, Decision, Effect, HOLD, Live, PLAN_PATIENCE, SUBMIT_PATIENCE, WORK_PATIENCE,
+    items,
+};
 
 /// Characters of a step's words, by the column.
 const STEP_MAX: usize = 100;
@@ -326,7 +329,11 @@ impl<'a> Draft<'a> {
             // Queued tasks are found by the dispatcher's own index.
             Status::Queued => None,
             Status::InProgress => {
-                let patience = if task.permit_open() { SUBMIT_PATIENCE } else { WORK_PATIENCE };
+                let patience = match task.pending {
+                    _ if task.permit_open() => SUBMIT_PATIENCE,
+                    Some(Pending::Plan { .. }) => PLAN_PATIENCE,
+                    _ => WORK_PATIENCE,
+                };
                 unless_same(waits_for_same && was.last_report == task.last_report, now + patience)
             }
             Status::WaitingHuman => match (&task.pending, task.lease_id) {

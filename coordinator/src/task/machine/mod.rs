@@ -30,6 +30,8 @@ pub use items::{changed, fill_items};
 /// silent: a fill is two pieces of bounded work (filling, reading back), a wait for its files and a picture. A host
 /// that is gone is noticed by its heartbeats, long before.
 pub const WORK_PATIENCE: Duration = Duration::seconds(2 * WORK_SECONDS as i64 + 60);
+/// How long values may take to be planned: our own work, of milliseconds, lost when the database fails meanwhile.
+pub const PLAN_PATIENCE: Duration = Duration::seconds(90);
 /// How long after a permit an outcome may stay away before the person is asked. The agent watches for 30 s.
 pub const SUBMIT_PATIENCE: Duration = Duration::seconds(60);
 /// How long the agent has to close a page before the slot is taken back without its word.

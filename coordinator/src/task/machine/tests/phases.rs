@@ -333,6 +333,7 @@ fn a_fill_may_take_as_long_as_its_agent_gives_it() {
     let mut world = World::queued(Mode::Copilot);
     world.claim().unwrap();
     world.observed(form("", ""));
+    assert_eq!(world.task().wake_at, Some(world.now + PLAN_PATIENCE), "a plan is our own work");
     world.plan(plan(Some("Ada"), Some("Rome")));
     // Filling, then reading back: each ends with a word of the agent when it takes too long.
     let longest = Duration::seconds(2 * i64::from(protocol::wire::WORK_SECONDS));
