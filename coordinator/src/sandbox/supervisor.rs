@@ -1,4 +1,4 @@
-//! Starts an actor per sandbox: at a hello, and at start for each that holds leases.
+//! Starts an actor per sandbox: at a hello, and for each that holds leases and has no session.
 //!
 //! Children: [`super::actor::SandboxActor`]. One that crashes is not restarted from memory: its session is closed, the
 //! agent says hello again within a second, and the new actor reconciles with the rows.
@@ -10,6 +10,7 @@ use protocol::ids::SandboxId;
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use ractor_cluster::RactorMessage;
+use store::shards::shard_of_id;
 use tracing::{error, warn};
 
 use super::actor::{SandboxActor, SandboxArgs, SandboxMsg};
@@ -17,13 +18,14 @@ use crate::core::Core;
 
 /// Spawning is in memory only.
 const ACTIVATE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Before leases are read again when the database did not answer.
-const RECOVER_PAUSE: Duration = Duration::from_secs(1);
+/// Between looks for leases that nobody looks after.
+const RECOVER_EVERY: Duration = Duration::from_secs(2);
 
 #[derive(Debug, RactorMessage)]
 pub enum SandboxesMsg {
     Activate(SandboxId, RpcReplyPort<ActorRef<SandboxMsg>>),
-    /// Sandboxes that hold leases get their actor: if their agents do not come back, the leases end.
+    /// Sandboxes that hold leases and have no session anywhere get their actor, at the owner of the shard their id
+    /// hashes to: if their agents do not come back, the leases end.
     Recover,
 }
 
@@ -50,17 +52,18 @@ impl Actor for SandboxSupervisor {
         let (sandbox, reply) = match message {
             SandboxesMsg::Activate(sandbox, reply) => (sandbox, reply),
             SandboxesMsg::Recover => {
-                match leased(core).await {
+                match left_alone(core).await {
                     Ok(known) => {
-                        for sandbox in known.into_iter().filter(|sandbox| !core.sandboxes.contains_key(sandbox)) {
-                            start(&me, core, sandbox).await?;
+                        let ours = |sandbox: &SandboxId| core.epoch(shard_of_id(sandbox.0)).is_some();
+                        for sandbox in known.into_iter().filter(ours) {
+                            if !core.sandboxes.contains_key(&sandbox) {
+                                start(&me, core, sandbox).await?;
+                            }
                         }
                     }
-                    Err(error) => {
-                        warn!(%error, "leases could not be read; trying again");
-                        me.send_after(RECOVER_PAUSE, || SandboxesMsg::Recover);
-                    }
+                    Err(error) => warn!(%error, "leases could not be read; trying again"),
                 }
+                me.send_after(RECOVER_EVERY, || SandboxesMsg::Recover);
                 return Ok(());
             }
         };
@@ -79,12 +82,12 @@ impl Actor for SandboxSupervisor {
         event: SupervisionEvent,
         core: &mut Arc<Core>,
     ) -> Result<(), ActorProcessingErr> {
-        let gone = match event {
-            SupervisionEvent::ActorTerminated(child, ..) => child.get_id(),
+        let (gone, crashed) = match event {
+            SupervisionEvent::ActorTerminated(child, ..) => (child.get_id(), false),
             SupervisionEvent::ActorFailed(child, error) => {
                 metrics::counter!("valet_actor_restarts_total", "actor" => "sandbox").increment(1);
                 error!(%error, "a sandbox's actor crashed; its agent will say hello again");
-                child.get_id()
+                (child.get_id(), true)
             }
             SupervisionEvent::ActorStarted(_)
             | SupervisionEvent::ProcessGroupChanged(_)
@@ -94,15 +97,17 @@ impl Actor for SandboxSupervisor {
         if let Some(sandbox) = sandbox {
             core.sandboxes.remove(&sandbox);
             // Its leases still count: without an actor nobody would notice that the agent stays away.
-            start(&me, core, sandbox).await?;
+            if crashed {
+                start(&me, core, sandbox).await?;
+            }
         }
         Ok(())
     }
 }
 
-async fn leased(core: &Core) -> Result<Vec<SandboxId>, store::StoreError> {
+async fn left_alone(core: &Core) -> Result<Vec<SandboxId>, store::StoreError> {
     let mut tx = core.store.begin().await?;
-    store::tasks::sandboxes_with_leases(&mut tx).await
+    store::tasks::sandboxes_left_alone(&mut tx).await
 }
 
 async fn start(

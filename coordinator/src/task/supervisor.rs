@@ -14,6 +14,7 @@ use protocol::ids::TaskId;
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use ractor_cluster::RactorMessage;
+use store::tasks::TaskAt;
 use tracing::{error, warn};
 
 use super::actor::{TaskActor, TaskArgs};
@@ -29,7 +30,7 @@ const ACTIVATE_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug, RactorMessage)]
 pub enum TasksMsg {
     /// Start the task's actor unless it runs; replies with it.
-    Activate(TaskId, Option<RpcReplyPort<LiveTask>>),
+    Activate(TaskAt, Option<RpcReplyPort<LiveTask>>),
 }
 
 pub struct TaskSupervisor;
@@ -41,7 +42,7 @@ pub struct TasksArgs {
 
 pub struct TasksState {
     core: Arc<Core>,
-    children: HashMap<ActorId, TaskId>,
+    children: HashMap<ActorId, TaskAt>,
     crashes: HashMap<TaskId, Restarts>,
 }
 
@@ -54,10 +55,10 @@ fn family(task: TaskId) -> usize {
 ///
 /// # Errors
 /// When its supervisor does not answer (it is being restarted itself).
-pub async fn activate(core: &Arc<Core>, task: TaskId) -> Result<LiveTask, TaskError> {
+pub async fn activate(core: &Arc<Core>, at: TaskAt) -> Result<LiveTask, TaskError> {
     let supervisor =
-        core.task_supervisors.get(&family(task)).map(|entry| entry.clone()).ok_or(TaskError::Unanswered)?;
-    match supervisor.call(|reply| TasksMsg::Activate(task, Some(reply)), Some(ACTIVATE_TIMEOUT)).await {
+        core.task_supervisors.get(&family(at.id)).map(|entry| entry.clone()).ok_or(TaskError::Unanswered)?;
+    match supervisor.call(|reply| TasksMsg::Activate(at, Some(reply)), Some(ACTIVATE_TIMEOUT)).await {
         Ok(CallResult::Success(live)) => Ok(live),
         _ => Err(TaskError::Unanswered),
     }
@@ -76,19 +77,19 @@ impl Actor for TaskSupervisor {
     async fn handle(
         &self,
         me: ActorRef<TasksMsg>,
-        TasksMsg::Activate(task, reply): TasksMsg,
+        TasksMsg::Activate(at, reply): TasksMsg,
         state: &mut TasksState,
     ) -> Result<(), ActorProcessingErr> {
-        let live = match state.core.tasks.get(&task).map(|live| live.clone()) {
+        let live = match state.core.tasks.get(&at.id).map(|live| live.clone()) {
             Some(live) => live,
             None => {
                 let depth = Arc::new(AtomicUsize::new(0));
-                let args = TaskArgs { core: Arc::clone(&state.core), id: task, depth: Arc::clone(&depth) };
+                let args = TaskArgs { core: Arc::clone(&state.core), at, depth: Arc::clone(&depth) };
                 // Starting waits for nothing: the row is read once the actor runs.
                 let (actor, _) = TaskActor::spawn_linked(None, TaskActor, args, me.get_cell()).await?;
-                let live = LiveTask { actor, depth };
-                state.children.insert(live.actor.get_id(), task);
-                state.core.tasks.insert(task, live.clone());
+                let live = LiveTask { actor, shard: at.shard, depth };
+                state.children.insert(live.actor.get_id(), at);
+                state.core.tasks.insert(at.id, live.clone());
                 live
             }
         };
@@ -109,14 +110,19 @@ impl Actor for TaskSupervisor {
                 state.forget(child.get_id());
             }
             SupervisionEvent::ActorFailed(child, error) => {
-                let Some(task) = state.forget(child.get_id()) else { return Ok(()) };
+                let Some(at) = state.forget(child.get_id()) else { return Ok(()) };
+                let task = at.id;
+                // Whoever owns it now starts it there.
+                if state.core.epoch(at.shard).is_none() {
+                    return Ok(());
+                }
                 metrics::counter!("valet_actor_restarts_total", "actor" => "task").increment(1);
                 let now = Instant::now();
                 state.crashes.retain(|_, restarts| restarts.recent(now) > 0);
                 match state.crashes.entry(task).or_default().crashed(now) {
                     Some(delay) => {
                         warn!(task.id = %task, %error, ?delay, "task {task} crashed, restarting");
-                        me.send_after(delay, move || TasksMsg::Activate(task, None));
+                        me.send_after(delay, move || TasksMsg::Activate(at, None));
                     }
                     None => error!(task.id = %task, %error, "task {task} keeps crashing, left alone for a minute"),
                 }
@@ -130,9 +136,9 @@ impl Actor for TaskSupervisor {
 }
 
 impl TasksState {
-    fn forget(&mut self, child: ActorId) -> Option<TaskId> {
-        let task = self.children.remove(&child)?;
-        self.core.tasks.remove_if(&task, |_, live| live.actor.get_id() == child);
-        Some(task)
+    fn forget(&mut self, child: ActorId) -> Option<TaskAt> {
+        let at = self.children.remove(&child)?;
+        self.core.tasks.remove_if(&at.id, |_, live| live.actor.get_id() == child);
+        Some(at)
     }
 }

@@ -212,7 +212,7 @@ impl Actor for RouterActor {
         message: RouterMessage,
         seen: &mut Arc<Seen>,
     ) -> Result<(), ActorProcessingErr> {
-        let RouterMessage::Command(bytes, reply) = message;
+        let RouterMessage::Command(bytes, reply) = message else { return Ok(()) };
         let command: Command = codec::decode(&bytes)?;
         // Only answers that a test prepared for what it does itself: uploads and creations are always fine.
         let told = matches!(command.action, Action::TaskCreated { .. } | Action::ParseResume { .. });
