@@ -71,6 +71,12 @@ impl App {
         })
     }
 
+    /// Tasks whose live view somebody has open at this gateway.
+    #[must_use]
+    pub fn watched(&self) -> tokio::sync::watch::Receiver<std::collections::BTreeSet<protocol::ids::TaskId>> {
+        self.viewers.watched()
+    }
+
     /// Tells the coordinator of something that is already durable, without waiting. Should it not hear of it, it
     /// finds it by its own scan, only later.
     pub(crate) fn tell(&self, user: UserId, action: Action) {

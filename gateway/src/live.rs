@@ -3,6 +3,7 @@
 //! The first viewer of a task has the agent asked for frames, the last one has it told to stop. The asking is
 //! repeated when the task moves to another browser.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ use protocol::cluster::Action;
 use protocol::ids::{TaskId, UserId};
 use serde_json::json;
 use store::bus::Frame;
-use tokio::sync::Mutex;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, interval, sleep, timeout};
 use tracing::debug;
 use utoipa_axum::router::OpenApiRouter;
@@ -49,9 +50,15 @@ pub fn routes() -> OpenApiRouter<AppState> {
 pub struct Viewers {
     /// Commands of one task are sent under its lock, so that "off" never overtakes a later "on".
     tasks: DashMap<TaskId, Arc<Mutex<usize>>>,
+    /// Tasks somebody watches here, for those who bring the frames.
+    watched: watch::Sender<BTreeSet<TaskId>>,
 }
 
 impl Viewers {
+    pub(crate) fn watched(&self) -> watch::Receiver<BTreeSet<TaskId>> {
+        self.watched.subscribe()
+    }
+
     fn of(&self, task: TaskId) -> Option<Arc<Mutex<usize>>> {
         if self.tasks.len() >= ALL_VIEWERS_MAX && !self.tasks.contains_key(&task) {
             return None;
@@ -67,7 +74,8 @@ impl Viewers {
         }
         *count += 1;
         if *count == 1 {
-            watch(app, user, task, true).await;
+            self.watched.send_modify(|watched| drop(watched.insert(task)));
+            ask_for(app, user, task, true).await;
         }
         true
     }
@@ -77,7 +85,8 @@ impl Viewers {
         let mut count = count.lock().await;
         *count = count.saturating_sub(1);
         if *count == 0 {
-            watch(app, user, task, false).await;
+            self.watched.send_modify(|watched| drop(watched.remove(&task)));
+            ask_for(app, user, task, false).await;
             // Whoever holds a clone of the lock counts on; only an entry nobody else has is removed.
             drop(count);
             self.tasks
@@ -86,7 +95,7 @@ impl Viewers {
     }
 }
 
-async fn watch(app: &App, user: UserId, task: TaskId, on: bool) {
+async fn ask_for(app: &App, user: UserId, task: TaskId, on: bool) {
     // Without an answer the picture stays still; the next look asks again.
     if let Err(error) = app.coordinator.send(user, Action::Watch { task, on }).await {
         debug!(task.id = %task, on, %error, "asking for live frames failed");
@@ -163,7 +172,7 @@ async fn show(
                 None => return (code::NO_BROWSER, "No browser"),
                 Some(now) if now != lease => {
                     lease = now;
-                    watch(app, caller.user, task, true).await;
+                    ask_for(app, caller.user, task, true).await;
                 }
                 Some(_) => {}
             },

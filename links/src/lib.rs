@@ -9,6 +9,7 @@ mod dial;
 mod tls;
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,7 +56,13 @@ pub struct Config {
     pub endpoint: EndpointConfig,
     /// Whom to dial. One side of a pair does.
     pub peers: watch::Receiver<Vec<Peer>>,
+    /// What is said beside the cluster's messages, which bulk must not hold up.
+    pub beside: Option<Beside>,
 }
+
+/// Has one more stream of a link: the dialling side opens it with each link, the other accepts it. It ends with the
+/// link.
+pub type Beside = Arc<dyn Fn(SendStream, RecvStream) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -89,6 +96,7 @@ struct Shared {
     open: Arc<DashMap<String, Connection>>,
     stop: CancellationToken,
     tasks: TaskTracker,
+    beside: Option<Beside>,
 }
 
 impl Links {
@@ -97,7 +105,7 @@ impl Links {
     /// # Errors
     /// When the address is taken or the identity cannot be used.
     pub async fn start(config: Config) -> Result<Self, Error> {
-        let Config { identity, listen, endpoint, peers } = config;
+        let Config { identity, listen, endpoint, peers, beside } = config;
         let server_config = listen.map(|_| tls::server_config(&identity)).transpose()?;
         let client_config = tls::client_config(&identity)?;
         let address = listen.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into());
@@ -118,6 +126,7 @@ impl Links {
             open: Arc::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            beside,
         };
         if listen.is_some() {
             shared.tasks.spawn(accept(endpoint.clone(), shared.clone()));
@@ -194,6 +203,7 @@ async fn hold(connection: Connection, send: SendStream, recv: RecvStream, name: 
     metrics::gauge!("valet_links").increment(1);
     let why = tokio::select! {
         why = connection.closed() => why,
+        why = beside(&connection, served, of.beside.as_ref()) => why,
         () = of.stop.cancelled() => {
             connection.close(VarInt::from_u32(close::GOING_DOWN), b"going down");
             quinn::ConnectionError::LocallyClosed
@@ -204,6 +214,18 @@ async fn hold(connection: Connection, send: SendStream, recv: RecvStream, name: 
     if !of.stop.is_cancelled() {
         warn!(peer = %name, %why, "the link with {name} is over");
     }
+}
+
+/// Runs the stream beside; resolves when the link is over.
+async fn beside(connection: &Connection, served: bool, beside: Option<&Beside>) -> quinn::ConnectionError {
+    if let Some(beside) = beside {
+        let opened = if served { connection.accept_bi().await } else { connection.open_bi().await };
+        match opened {
+            Ok((send, recv)) => beside(send, recv).await,
+            Err(why) => return why,
+        }
+    }
+    connection.closed().await
 }
 
 /// Closes the connection when the library let go of the last half of its stream: it refused the peer, or its session

@@ -15,8 +15,8 @@ use store::Store;
 use store::agents::{self, NewSandbox, SessionFacts};
 use store::bus::Bus;
 use store::files::Files;
-use store::shards::{self, Held};
-use store::tasks::{self, Adopted, Task, TaskAt};
+use store::shards;
+use store::tasks::{self, Task, TaskAt};
 use tokio::sync::mpsc;
 
 use crate::cluster::owner;
@@ -35,7 +35,6 @@ const A_LONG_LIFE: Duration = Duration::from_secs(3_600);
 pub struct Node {
     pub core: Arc<Core>,
     pub tasks: Tasks,
-    pub held: Vec<Held>,
     supervisors: Vec<ActorRef<TasksMsg>>,
     told: mpsc::UnboundedReceiver<SandboxMsg>,
 }
@@ -87,7 +86,6 @@ impl Node {
         let settings = Settings { allowed_private_hosts: Vec::new(), resume_child: PathBuf::new() };
         let core = Core::new(node, store, files, Bus::new(), settings, Seal::new(&[7; 32]));
         owner::begin(&core, "127.0.0.1:1").await.unwrap();
-        let held = Vec::clone(&core.held.borrow());
         let mut supervisors = Vec::new();
         for family in 0..FAMILIES {
             let args = TasksArgs { core: Arc::clone(&core), family };
@@ -96,7 +94,7 @@ impl Node {
         let (notes, told) = mpsc::unbounded_channel();
         let (recorder, _) = Actor::spawn(None, Recorder, notes).await.unwrap();
         core.sandboxes.insert(sandbox, recorder);
-        let node = Self { tasks: Tasks::new(Arc::clone(&core)), core, held, supervisors, told };
+        let node = Self { tasks: Tasks::new(Arc::clone(&core)), core, supervisors, told };
         node.stand();
         node
     }
@@ -109,12 +107,8 @@ impl Node {
     }
 
     pub async fn row(&self, task: TaskId) -> Task {
-        // In a transaction that is not committed: reading must not throw the actor out.
         let mut tx = self.core.store.begin().await.unwrap();
-        match tasks::adopt(&mut tx, &self.held, task).await.unwrap() {
-            Adopted::Task(task, _) => *task,
-            other => panic!("{other:?}"),
-        }
+        tasks::read(&mut tx, task).await.unwrap().expect("the task is there")
     }
 
     pub async fn input(&self, task: TaskId, input: Input) -> Result<(), TaskError> {

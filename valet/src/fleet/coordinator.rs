@@ -13,7 +13,7 @@ use store::bus::Bus;
 use tokio::sync::watch;
 use tracing::info;
 
-use super::identity;
+use super::{frames, identity};
 use crate::config::Config;
 use crate::datadir::{self, DataDir};
 use crate::keys::Keys;
@@ -75,6 +75,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         listen: Some(args.links),
         endpoint: secrets.endpoint_config(),
         peers: known,
+        beside: Some(frames::serve(bus.clone())),
     })
     .await
     .with_context(|| format!("no links can be made (--links {})", args.links))?;

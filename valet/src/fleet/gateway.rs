@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::identity;
+use super::{frames, identity};
 use crate::config::Config;
 use crate::datadir::{self, DataDir};
 use crate::{keys, log, stop};
@@ -58,19 +58,20 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let files = super::files(&config, &data)?;
     let bus = Bus::connect(config.redis_url.get()).context("REDIS_URL is not valid")?;
 
+    let options = crate::up::gateway_options(&config, secrets, config.allowed_private_hosts());
+    let app = gateway::App::new(store.clone(), files, bus.clone(), options);
     let (peers, known) = watch::channel(Vec::new());
     let links = Links::start(links::Config {
         identity: identity::read(&args.identity)?,
         listen: None,
         endpoint: Default::default(),
         peers: known,
+        beside: Some(frames::ask(bus, app.watched())),
     })
     .await
     .context("no links can be made")?;
     let following = tokio::spawn(follow(store.clone(), peers));
 
-    let options = crate::up::gateway_options(&config, secrets, config.allowed_private_hosts());
-    let app = gateway::App::new(store.clone(), files, bus, options);
     if let Some(file) = &args.ready_file {
         datadir::write_secret(file, &serde_json::to_vec(&Ready { http: format!("http://{address}") })?)?;
     }

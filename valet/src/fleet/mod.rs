@@ -6,6 +6,7 @@
 
 pub mod admin;
 pub mod coordinator;
+mod frames;
 pub mod gateway;
 mod identity;
 
