@@ -5,3 +5,4 @@ mod cli;
 mod kills;
 mod main_job;
 mod own_words;
+mod standin;
