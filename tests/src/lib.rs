@@ -6,6 +6,8 @@
 //! person of a folder of forms to measure on.
 
 pub mod ats;
+pub mod chaos;
+pub mod faults;
 pub mod person;
 pub mod practice;
 pub mod process;

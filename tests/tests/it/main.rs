@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod cli;
+mod faults;
 mod kills;
 mod main_job;
 mod own_words;
