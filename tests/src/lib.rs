@@ -8,10 +8,12 @@
 pub mod ats;
 pub mod chaos;
 pub mod faults;
+pub mod fleet;
 pub mod person;
 pub mod practice;
 pub mod process;
 pub mod resume;
+pub mod silence;
 pub mod valet;
 
 pub use person::Person;

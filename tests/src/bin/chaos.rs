@@ -60,9 +60,11 @@ async fn main() -> anyhow::Result<ExitCode> {
         rest: Duration::from_secs(asked.rest),
         keep: asked.keep,
     };
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let verdict = tokio::select! {
         verdict = run(options) => verdict?,
         _ = tokio::signal::ctrl_c() => anyhow::bail!("stopped by hand"),
+        _ = terminate.recv() => anyhow::bail!("told to stop"),
     };
     for detail in &verdict.details {
         eprintln!("{detail}");

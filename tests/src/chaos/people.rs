@@ -24,11 +24,13 @@ const SET_UP: Duration = Duration::from_secs(120);
 /// One request under fire: an outage lasts seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a person looks for questions.
-const LOOK: Duration = Duration::from_millis(250);
+const LOOK: Duration = Duration::from_millis(700);
 /// A person looks into their mail this long after they were asked; what is still under way then is told another time.
 const MAIL: Duration = Duration::from_secs(4);
 /// Applications under way at a time, so that strikes meet work and work meets strikes.
-const UNDER_WAY: usize = 40;
+const UNDER_WAY: usize = 30;
+/// How often it is seen whether there is room for another.
+const PACE: Duration = Duration::from_millis(50);
 /// Failed applications are asked for again so often, as a person would.
 const RETRIES: u32 = 3;
 
@@ -153,8 +155,8 @@ impl Crowd {
                 if room && (ahead < 0.15 || record.under_way(self.tasks()) < UNDER_WAY / 4) {
                     break;
                 }
-                let _ = tokio::time::timeout(LOOK, struck.changed()).await;
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                let _ = tokio::time::timeout(PACE, struck.changed()).await;
+                tokio::time::sleep(PACE).await;
             }
             self.ask(number, index, autopilot).await;
         }

@@ -13,8 +13,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::fleet::Fleet;
 use super::people::Asked;
 
-/// Phases last for milliseconds; a look takes about one.
-const LOOK: Duration = Duration::from_millis(4);
+/// Phases last for milliseconds; more looks would be felt by the database.
+const LOOK: Duration = Duration::from_millis(8);
 /// A database that hangs is asked anew.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// At rest means that nothing has changed for so long.

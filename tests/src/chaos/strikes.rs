@@ -14,7 +14,7 @@ use super::{Options, Rng};
 use crate::faults::{Cut, Faults};
 
 /// How long a phase is waited for before the strike falls anyway.
-const AIM: Duration = Duration::from_secs(4);
+const AIM: Duration = Duration::from_secs(2);
 /// Between two kills.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(150), Duration::from_millis(900));
 /// How long a process is stopped, a way cut or bad.
@@ -84,15 +84,16 @@ impl Striker {
     async fn run(mut self, kills: u32, tell: watch::Sender<f64>) -> Struck {
         let mut kinds: Vec<&'static str> = self.fleet.parts().iter().map(|part| part.kind()).collect();
         kinds.dedup();
-        let mut aims: Vec<(&'static str, &'static str)> = Vec::new();
+        let mut aims: Vec<(&'static str, &'static str)> =
+            kinds.iter().flat_map(|kind| PHASES.map(|phase| (*kind, phase))).collect();
         // Nothing is struck before there is work.
         let _ = tokio::time::timeout(Duration::from_secs(30), self.tasks.wait_for(|tasks| !tasks.is_empty())).await;
         for number in 0..kills {
-            if aims.is_empty() {
-                aims = kinds.iter().flat_map(|kind| PHASES.map(|phase| (*kind, phase))).collect();
-                self.rng.shuffle(&mut aims);
-            }
-            let Some((kind, phase)) = aims.pop() else { break };
+            // What was hit least comes first, in an order of the seed's.
+            self.rng.shuffle(&mut aims);
+            let hits = &self.struck.hits;
+            let least = aims.iter().min_by_key(|(kind, phase)| hits.get(&(*kind, (*phase).to_owned())).unwrap_or(&0));
+            let Some((kind, phase)) = least.copied() else { break };
             self.kill(kind, phase).await;
             if number % BESIDE == BESIDE - 1 {
                 self.beside();
@@ -122,11 +123,12 @@ impl Striker {
         };
         let seen = tokio::time::timeout(AIM, self.tasks.wait_for(|tasks| wanted(tasks).is_some())).await;
         let aimed = seen.ok().and_then(|tasks| tasks.ok().and_then(|tasks| wanted(&tasks)));
-        // Nobody came into that phase: whatever there is.
+        // Nobody came into that phase: of those that somebody is in, the one this kind was hit in least.
         let (sandbox, phase) = aimed.unwrap_or_else(|| {
             let tasks = self.tasks.borrow();
-            let any = tasks.values().find(|now| now.phase.is_some());
-            any.map_or((None, "none".to_owned()), |now| (now.sandbox, now.phase.clone().unwrap_or_default()))
+            let hits = |phase: &String| self.struck.hits.get(&(kind, phase.clone())).copied().unwrap_or_default();
+            let there = tasks.values().filter_map(|now| now.phase.clone().map(|phase| (now.sandbox, phase)));
+            there.min_by_key(|(_, phase)| hits(phase)).unwrap_or((None, "none".to_owned()))
         });
         let Some(part) = self.part(kind, sandbox) else { return };
         let deadline = Instant::now() + AIM;

@@ -12,8 +12,8 @@ const NOTHING: Duration = Duration::from_millis(100);
 
 /// Sends back every datagram it gets.
 async fn echo_udp() -> std::net::SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let address = socket.local_addr().unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("loopback works");
+    let address = socket.local_addr().expect("loopback works");
     tokio::spawn(async move {
         let mut buffer = [0; 2048];
         while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
@@ -24,8 +24,8 @@ async fn echo_udp() -> std::net::SocketAddr {
 }
 
 async fn echo_tcp() -> std::net::SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback works");
+    let address = listener.local_addr().expect("loopback works");
     tokio::spawn(async move {
         while let Ok((mut socket, _)) = listener.accept().await {
             tokio::spawn(async move {
@@ -39,19 +39,21 @@ async fn echo_tcp() -> std::net::SocketAddr {
 
 /// Sends numbers one by one and says which came back, in the order they came.
 async fn returned(seed: u64, faults: Faults, numbers: u16) -> Vec<u16> {
-    let proxy = UdpProxy::start(seed, echo_udp().await).await.unwrap();
+    let proxy = UdpProxy::start(seed, echo_udp().await).await.expect("loopback works");
     proxy.control().set(faults);
-    let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    client.connect(proxy.address()).await.unwrap();
+    let client = UdpSocket::bind("127.0.0.1:0").await.expect("loopback works");
+    client.connect(proxy.address()).await.expect("loopback works");
     let mut came = Vec::new();
     let mut buffer = [0; 16];
     for number in 0..numbers {
-        client.send(&number.to_be_bytes()).await.unwrap();
+        client.send(&number.to_be_bytes()).await.expect("loopback works");
         // Either it comes back or it is counted as lost, however long the machine takes to say so.
         let decided = async {
             loop {
                 if let Ok(length) = tokio::time::timeout(Duration::from_millis(2), client.recv(&mut buffer)).await {
-                    return came.push(u16::from_be_bytes(buffer[..length.unwrap()].try_into().unwrap()));
+                    return came.push(u16::from_be_bytes(
+                        buffer[..length.expect("loopback works")].try_into().expect("loopback works"),
+                    ));
                 }
                 if proxy.control().counts().lost + came.len() as u64 > u64::from(number) {
                     return;
