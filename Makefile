@@ -3,7 +3,7 @@
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 DATA ?= .valet
 
-.PHONY: up setup ui release test test-full check bench bench-forms bench-resumes sqlx
+.PHONY: up setup ui release test test-full check bench bench-forms bench-resumes chaos sqlx
 
 ## Installs what is missing, builds everything and starts it. Ctrl-C stops it.
 up: setup ui release
@@ -31,6 +31,10 @@ test:
 ## What is too long for `make test`: the rest of the kills (every process in every phase), and sites that never answer.
 test-full: test
 	scripts/with-postgres cargo nextest run --workspace --locked --run-ignored ignored-only --no-fail-fast
+
+## A fleet under kills, stops and cuts, and proof that nothing was lost or sent twice: KILLS=200 SEED=1 TASKS=300.
+chaos: setup ui release
+	@KILLS=$(or $(KILLS),200) SEED=$(or $(SEED),1) TASKS=$(or $(TASKS),300) $(TARGET_DIR)/release/chaos
 
 ## Figures, a line each.
 bench: setup ui release

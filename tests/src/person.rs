@@ -184,7 +184,7 @@ impl Person {
 }
 
 /// What a person might answer to a question of this kind.
-fn some_answer(field: &Json) -> String {
+pub(crate) fn some_answer(field: &Json) -> String {
     let options: Vec<&str> =
         field["options"].as_array().into_iter().flatten().filter_map(|option| option["label"].as_str()).collect();
     let meant = options.iter().find(|label| {

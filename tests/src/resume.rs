@@ -28,8 +28,15 @@ const LINES: &[&str] = &[
 /// One page of text, in a built-in font.
 #[must_use]
 pub fn pdf() -> Vec<u8> {
+    pdf_of("robin.example@example.com")
+}
+
+/// The same person under another address.
+#[must_use]
+pub fn pdf_of(email: &str) -> Vec<u8> {
     let mut text = String::from("BT /F1 11 Tf 54 760 Td 15 TL\n");
     for line in LINES {
+        let line = line.replace("robin.example@example.com", email);
         let escaped = line.replace('\\', "\\\\").replace('(', "\\(").replace(')', "\\)");
         text.push_str(&format!("({escaped}) Tj T*\n"));
     }

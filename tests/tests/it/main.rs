@@ -1,7 +1,11 @@
 //! The whole system, as its users meet it. Each test has a system of its own.
 
 mod bad_input;
+mod chaos;
 mod cli;
+mod faults;
 mod kills;
 mod main_job;
 mod own_words;
+mod silence;
+mod standin;

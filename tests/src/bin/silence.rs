@@ -1,0 +1,29 @@
+//! How silences are told from pauses: many agents that stall for 8 s on a way that loses a fifth, and as many that are
+//! silent for 12 s. A line for each.
+
+#![expect(clippy::print_stdout, reason = "figures are this program's result")]
+
+use clap::Parser;
+use system_tests::silence::{SILENCE, STALL, Silences};
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Agents, each with a job.
+    #[arg(long, env = "AGENTS", default_value_t = 200)]
+    agents: usize,
+    #[arg(long, env = "SEED", default_value_t = 1)]
+    seed: u64,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let Arguments { agents, seed } = Arguments::parse();
+    let silences = Silences::start(agents, seed).await?;
+    let stalls = silences.silent_for(STALL).await?;
+    println!("stalls of {} s with 20 % loss: {} of {} lost", STALL.as_secs(), stalls.lost, stalls.leases);
+    let silent = silences.silent_for(SILENCE).await?;
+    println!("silences of {} s: {} of {} lost", SILENCE.as_secs(), silent.lost, silent.leases);
+    silences.stop().await;
+    Ok(())
+}

@@ -1,0 +1,365 @@
+//! The programs of the fleet, each kept running, with fault proxies between them.
+//!
+//! ```text
+//! people ── TCP proxy ──> gateway ── TCP proxies ──> Postgres, Redis
+//! agents ── UDP proxies (one per agent) ──> coordinator ── the same TCP proxies
+//! browsers ──> practice employer (never struck: it is what the truth is read from)
+//! ```
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use serde_json::{Value as Json, json};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::process::Command;
+
+use super::Options;
+use super::keeper::{Keeper, Pid};
+use crate::faults::{Control, TcpProxy, UdpProxy, Upstream};
+use crate::practice::{Practice, free_port};
+use crate::process;
+use crate::valet::{Ready, program};
+
+/// For one program to serve, on a busy machine.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+/// Pages at a time of one agent.
+const CAPACITY: u16 = 4;
+
+/// One thing that can be struck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// `valet up`: coordinator and gateway in one.
+    Valet,
+    Coordinator(usize),
+    Gateway(usize),
+    Postgres,
+    Redis,
+    Agent(usize),
+    /// The browser of an agent.
+    Browser(usize),
+}
+
+impl Part {
+    /// The kind, without which one of them.
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Valet => "valet",
+            Self::Coordinator(_) => "coordinator",
+            Self::Gateway(_) => "gateway",
+            Self::Postgres => "postgres",
+            Self::Redis => "redis",
+            Self::Agent(_) => "agent",
+            Self::Browser(_) => "browser",
+        }
+    }
+}
+
+pub struct Fleet {
+    dir: tempfile::TempDir,
+    pub practice: Practice,
+    keepers: BTreeMap<Part, Keeper>,
+    tcp: BTreeMap<Part, TcpProxy>,
+    udp: Vec<UdpProxy>,
+    /// The agents' sandboxes, in their order.
+    pub sandboxes: Vec<uuid::Uuid>,
+    pub admin: Ready,
+    /// The database itself, past the proxy.
+    pub database: sqlx::PgPool,
+}
+
+fn command(name: &str) -> Command {
+    Command::new(program(name))
+}
+
+fn local(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+impl Fleet {
+    /// Starts everything and waits until it serves.
+    ///
+    /// # Errors
+    /// When something does not start.
+    pub async fn start(options: &Options) -> anyhow::Result<Self> {
+        if options.coordinators + options.gateways > 0 {
+            bail!("separate coordinators and gateways are not there yet: run with COORDINATORS=0");
+        }
+        let dir = tempfile::Builder::new().prefix("valet-chaos-").tempdir()?;
+        // The database's own user must be able to enter.
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o711))?;
+        let root = dir.path().to_owned();
+        let practice = Practice::start(&root).await;
+        let mut keepers = BTreeMap::new();
+        let (postgres, redis) = (free_port(), free_port());
+        keepers.insert(Part::Postgres, postgres_keeper(&root, postgres).await?);
+        keepers.insert(Part::Redis, redis_keeper(&root, redis)?);
+        let direct = PgConnectOptions::new().host("127.0.0.1").port(postgres).username("postgres").database("postgres");
+        let database =
+            PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(2)).connect_lazy_with(direct);
+        wait("Postgres", async || sqlx::query("SELECT 1").execute(&database).await.is_ok()).await?;
+
+        let mut tcp = BTreeMap::new();
+        for (part, port) in [(Part::Postgres, postgres), (Part::Redis, redis)] {
+            tcp.insert(part, TcpProxy::start(options.seed ^ u64::from(port), Upstream::Tcp(local(port))).await?);
+        }
+        let (http, quic) = (free_port(), free_port());
+        let up = Up {
+            root: root.clone(),
+            practice: practice.address.clone(),
+            database: format!("postgres://postgres@{}/postgres?sslmode=disable", tcp[&Part::Postgres].address()),
+            redis: format!("redis://{}", tcp[&Part::Redis].address()),
+            addresses: [http, quic, free_port()].map(local),
+        };
+        let ready_file = root.join("ready.json");
+        keepers.insert(Part::Valet, Keeper::start(root.join("valet.log"), libc::SIGINT, move || up.command()));
+        wait("valet", async || ready_file.exists()).await.with_context(|| tail(&root.join("valet.log")))?;
+        let admin: Ready = serde_json::from_slice(&std::fs::read(&ready_file)?)?;
+        tcp.insert(Part::Valet, TcpProxy::start(options.seed, Upstream::Tcp(local(http))).await?);
+
+        let mut fleet = Self { dir, practice, keepers, tcp, udp: Vec::new(), sandboxes: Vec::new(), admin, database };
+        for index in 0..options.standins + options.chromium {
+            fleet.add_agent(options, index, local(quic)).await?;
+        }
+        let connected = "SELECT count(*) FROM sandboxes WHERE connected";
+        wait("every agent", async || {
+            let count: Result<i64, _> = sqlx::query_scalar(connected).fetch_one(&fleet.database).await;
+            count.is_ok_and(|count| usize::try_from(count).unwrap_or_default() == fleet.sandboxes.len())
+        })
+        .await?;
+        Ok(fleet)
+    }
+
+    async fn add_agent(&mut self, options: &Options, index: usize, coordinator: SocketAddr) -> anyhow::Result<()> {
+        let proxy = UdpProxy::start(options.seed ^ (index as u64 + 1), coordinator).await?;
+        let (token, sandbox) = self.enrolment(index).await?;
+        let root = self.folder().to_owned();
+        let data = root.join(format!("agent-{index}"));
+        let standin = (index < options.standins).then(|| program("standin-browser"));
+        let (address, practice) = (proxy.address(), self.practice.address.clone());
+        let log = root.join(format!("agent-{index}.log"));
+        let keeper = Keeper::start(log, libc::SIGTERM, move || {
+            let mut agent = command("valet-agent");
+            agent.args(["--coordinator", &address.to_string(), "--capacity", &CAPACITY.to_string()]);
+            agent.args(["--allow-private", &practice]).arg("--data-dir").arg(&data);
+            if let Some(standin) = &standin {
+                agent.arg("--chromium").arg(standin);
+            }
+            if !data.join("identity").exists() {
+                agent.args(["--enrol-token", &token]).arg("--ca").arg(root.join("ca.pem"));
+            }
+            agent
+        });
+        self.keepers.insert(Part::Agent(index), keeper);
+        self.udp.push(proxy);
+        self.sandboxes.push(sandbox);
+        Ok(())
+    }
+
+    /// A one-time token for a new browser host, as an administrator makes it.
+    async fn enrolment(&self, index: usize) -> anyhow::Result<(String, uuid::Uuid)> {
+        let authority: Json = serde_json::from_slice(&std::fs::read(self.folder().join("data/authority.json"))?)?;
+        let certificate = authority["certificate"].as_str().context("the authority has no certificate")?;
+        std::fs::write(self.folder().join("ca.pem"), certificate)?;
+        let http = reqwest::Client::new();
+        let base = format!("{}/api/v1", self.admin.http);
+        let login = json!({ "email": self.admin.email, "password": self.admin.password });
+        let answer: Json = http.post(format!("{base}/auth/login")).json(&login).send().await?.json().await?;
+        let access = answer["accessToken"].as_str().context("the administrator cannot sign in")?;
+        let asked = json!({ "name": format!("host {index}"), "capacity": CAPACITY });
+        let url = format!("{base}/admin/enrolment-tokens");
+        let made: Json = http.post(url).bearer_auth(access).json(&asked).send().await?.json().await?;
+        let token = made["token"].as_str().with_context(|| format!("no enrolment token: {made}"))?;
+        Ok((token.to_owned(), made["sandboxId"].as_str().unwrap_or_default().parse()?))
+    }
+
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Where people reach the gateways, through proxies.
+    #[must_use]
+    pub fn doors(&self) -> Vec<String> {
+        let doors = self.tcp.iter().filter(|(part, _)| matches!(part, Part::Valet | Part::Gateway(_)));
+        doors.map(|(_, proxy)| format!("http://{}", proxy.address())).collect()
+    }
+
+    /// Everything there is to strike.
+    #[must_use]
+    pub fn parts(&self) -> Vec<Part> {
+        let browsers = (0..self.sandboxes.len()).map(Part::Browser);
+        self.keepers.keys().copied().chain(browsers).collect()
+    }
+
+    /// The process of a part, when it runs.
+    #[must_use]
+    pub fn pid(&self, part: Part) -> Option<Pid> {
+        match part {
+            Part::Browser(index) => self.browsers(index).first().and_then(|browser| Pid::of(browser.pid)),
+            part => self.keepers.get(&part)?.pid(),
+        }
+    }
+
+    /// The first processes of an agent's browsers: one, but for orphans.
+    #[must_use]
+    pub fn browsers(&self, agent: usize) -> Vec<process::Process> {
+        let folder = format!("--user-data-dir={}", self.folder().join(format!("agent-{agent}/")).display());
+        let first = |process: &process::Process| {
+            process.command.contains("--remote-debugging-port") && !process.command.contains("--type=")
+        };
+        process::naming(&folder).into_iter().filter(first).collect()
+    }
+
+    /// Folders of browsers that an agent has, whether or not a browser uses them.
+    #[must_use]
+    pub fn profiles(&self, agent: usize) -> Vec<PathBuf> {
+        let folder = self.folder().join(format!("agent-{agent}/browsers"));
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+    }
+
+    /// The proxy that a part can be cut off by.
+    #[must_use]
+    pub fn way(&self, part: Part) -> Option<&Control> {
+        match part {
+            Part::Agent(index) => self.udp.get(index).map(UdpProxy::control),
+            part => self.tcp.get(&part).map(TcpProxy::control),
+        }
+    }
+
+    /// Ends everything, the outer parts first; returns what ran on although it should not.
+    pub async fn stop(mut self, keep: bool) -> Vec<process::Process> {
+        let folder = self.folder().display().to_string();
+        for proxy in self.tcp.values() {
+            proxy.control().heal();
+        }
+        let order = |part: &Part| match part {
+            Part::Agent(_) | Part::Browser(_) => 0,
+            Part::Valet | Part::Coordinator(_) | Part::Gateway(_) => 1,
+            Part::Postgres | Part::Redis => 2,
+        };
+        for stage in 0..3 {
+            let now: Vec<Part> = self.keepers.keys().copied().filter(|part| order(part) == stage).collect();
+            let stopping = now.iter().filter_map(|part| self.keepers.remove(part).map(Keeper::stop));
+            futures::future::join_all(stopping).await;
+        }
+        self.database.close().await;
+        drop(self.practice);
+        let left: Vec<process::Process> =
+            process::naming(&folder).into_iter().filter(|process| !process.command.contains("practice")).collect();
+        for process in &left {
+            process::signal(process.pid, libc::SIGKILL);
+        }
+        if keep {
+            tracing::info!(folder = %self.dir.keep().display(), "the logs are kept");
+        }
+        left
+    }
+}
+
+/// `valet up`, without an agent of its own.
+struct Up {
+    root: PathBuf,
+    practice: String,
+    database: String,
+    redis: String,
+    addresses: [SocketAddr; 3],
+}
+
+impl Up {
+    fn command(&self) -> Command {
+        let [http, quic, practice] = self.addresses.map(|address| address.to_string());
+        let mut valet = command("valet");
+        valet.args(["up", "--no-agent", "--http", &http, "--quic", &quic, "--practice", &practice]);
+        valet.arg("--data-dir").arg(self.root.join("data")).arg("--ready-file").arg(self.root.join("ready.json"));
+        valet.env("DATABASE_URL", &self.database).env("REDIS_URL", &self.redis);
+        valet.env("ALLOWED_PRIVATE_HOSTS", &self.practice);
+        for limit in ["RATE_LIMIT_PER_MINUTE", "TASKS_PER_HOUR", "RESUMES_PER_HOUR"] {
+            valet.env(limit, "1000000");
+        }
+        valet
+    }
+}
+
+/// The last lines of a log.
+fn tail(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}
+
+async fn wait(what: &str, mut ready: impl AsyncFnMut() -> bool) -> anyhow::Result<()> {
+    let deadline = Instant::now() + START_PATIENCE;
+    while !ready().await {
+        if Instant::now() >= deadline {
+            bail!("{what} does not serve within {START_PATIENCE:?}");
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+/// Whom Postgres runs as when we are root, which it refuses to be.
+fn database_owner() -> Option<(u32, u32)> {
+    // SAFETY: geteuid takes nothing and cannot fail.
+    if unsafe { libc::geteuid() } != 0 {
+        return None;
+    }
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    let line = users.lines().find(|line| line.starts_with("postgres:"))?;
+    let mut fields = line.split(':').skip(2);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+async fn postgres_keeper(root: &Path, port: u16) -> anyhow::Result<Keeper> {
+    let versions =
+        std::fs::read_dir("/usr/lib/postgresql").context("no PostgreSQL server: 'make setup' installs it")?;
+    let mut versions: Vec<PathBuf> = versions.flatten().map(|entry| entry.path().join("bin")).collect();
+    versions.sort();
+    let bin = versions.pop().context("no PostgreSQL server: 'make setup' installs it")?;
+    let home = root.join("postgres");
+    std::fs::create_dir(&home)?;
+    let owner = database_owner();
+    if let Some((user, group)) = owner {
+        std::os::unix::fs::chown(&home, Some(user), Some(group))?;
+    }
+    let run = move |name: &str| {
+        let mut command = Command::new(bin.join(name));
+        if let Some((user, group)) = owner {
+            command.uid(user).gid(group);
+        }
+        command.current_dir("/").env("LC_ALL", "C.UTF-8").env_remove("PGDATA");
+        command
+    };
+    let cluster = home.join("cluster");
+    let made = run("initdb")
+        .arg("-D")
+        .arg(&cluster)
+        .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-instructions"])
+        .output()
+        .await?;
+    if !made.status.success() {
+        bail!("initdb failed: {}", String::from_utf8_lossy(&made.stderr));
+    }
+    Ok(Keeper::start(root.join("postgres.log"), libc::SIGINT, move || {
+        let mut postgres = run("postgres");
+        postgres.arg("-D").arg(&cluster).arg("-k").arg(&home).args(["-p", &port.to_string()]);
+        postgres.args(["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=100", "-c", "fsync=on"]);
+        postgres
+    }))
+}
+
+fn redis_keeper(root: &Path, port: u16) -> anyhow::Result<Keeper> {
+    let home = root.join("redis");
+    std::fs::create_dir(&home)?;
+    Ok(Keeper::start(root.join("redis.log"), libc::SIGTERM, move || {
+        let mut redis = Command::new("redis-server");
+        redis.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no", "--dir"]);
+        redis.arg(&home);
+        redis
+    }))
+}

@@ -1,0 +1,145 @@
+//! Agents that stall and agents that fall silent, many at once, over a lossy way each: who keeps its lease and who
+//! loses it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use futures::future::try_join_all;
+use reqwest::Method;
+use serde_json::json;
+use sqlx::Row as _;
+use tokio::time::{Instant, sleep};
+
+use crate::chaos::client::Client;
+use crate::faults::{Cut, Faults, UdpProxy};
+use crate::fleet::{Employer, Light, authority_fingerprint, places, raise_file_limit};
+use crate::valet::{Options, Valet};
+
+/// A pause that must be survived, and a silence that must not.
+pub const STALL: Duration = Duration::from_secs(8);
+pub const SILENCE: Duration = Duration::from_secs(12);
+/// Loss on the way before, between and after.
+const LOSS: f64 = 0.2;
+/// Jobs one person may have running.
+const RUNNING_PER_USER: usize = 3;
+/// A lease that is lost is given up within this of the silence's end; one that is kept is still there.
+const AFTER: Duration = Duration::from_secs(4);
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What came of it: how many leases there were and how many were lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    pub leases: usize,
+    pub lost: usize,
+}
+
+/// Agents that hold a lease each, behind a proxy each.
+pub struct Silences {
+    valet: Valet,
+    database: sqlx::PgPool,
+    lights: Vec<(Light, UdpProxy)>,
+    _folder: tempfile::TempDir,
+}
+
+type Leases = BTreeMap<uuid::Uuid, Option<uuid::Uuid>>;
+
+impl Silences {
+    /// Starts a system with `count` light agents and gives each of them a job that stays under way.
+    ///
+    /// # Errors
+    /// When they do not all come to hold a lease.
+    pub async fn start(count: usize, seed: u64) -> anyhow::Result<Self> {
+        raise_file_limit();
+        // The jobs are never opened, but their addresses must be allowed to be.
+        let valet = Valet::start_with(Options { no_agent: true, ..Options::default() }).await;
+        let database = valet.database().await;
+        let folder = tempfile::tempdir()?;
+        let employer = Employer::new(3);
+        employer.hold(true);
+        let places = places(&database, &authority_fingerprint(&valet.data_dir())?, count, 1).await?;
+        let mut lights = Vec::with_capacity(count);
+        for (index, place) in places.iter().enumerate() {
+            let proxy = UdpProxy::start(seed.wrapping_add(index as u64), valet.ready.quic.parse()?).await?;
+            let light = Light::start(place, vec![proxy.address().to_string()], folder.path(), 1, &employer)?;
+            lights.push((light, proxy));
+        }
+        let silences = Self { valet, database, lights, _folder: folder };
+        silences.until("every agent is connected", "SELECT count(*) FROM sandboxes WHERE connected", count).await?;
+        silences.give_jobs(count).await?;
+        let leased = "SELECT count(*) FROM tasks WHERE lease_id IS NOT NULL AND phase = 'navigating'";
+        silences.until("every agent has a job", leased, count).await?;
+        Ok(silences)
+    }
+
+    async fn give_jobs(&self, count: usize) -> anyhow::Result<()> {
+        let users = (0..count.div_ceil(RUNNING_PER_USER)).map(|index| async move {
+            let doors = vec![self.valet.ready.http.clone()];
+            let client = Client::register(doors, format!("patient.{index}@example.com")).await?;
+            let resume = client.upload(crate::resume::pdf(), PATIENCE).await?;
+            for number in 0..RUNNING_PER_USER.min(count - index * RUNNING_PER_USER) {
+                let url = self.valet.job(&format!("/greenhouse/platform-engineer?patient={index}-{number}"));
+                let body = json!({ "jobUrl": url, "resumeId": resume, "mode": "copilot" });
+                let key = format!("{index}-{number}");
+                let (status, body) = client.insist(Method::POST, "/tasks", Some(&body), Some(&key), PATIENCE).await?;
+                if !status.is_success() {
+                    bail!("a task was refused: {status} {body}");
+                }
+            }
+            anyhow::Ok(())
+        });
+        try_join_all(users).await.map(|_| ())
+    }
+
+    async fn until(&self, what: &str, query: &'static str, wanted: usize) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let count: i64 = sqlx::query_scalar(query).fetch_one(&self.database).await?;
+            if usize::try_from(count).is_ok_and(|count| count >= wanted) {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                bail!("{what}: {count} of {wanted} after {PATIENCE:?}");
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn leases(&self) -> anyhow::Result<Leases> {
+        let rows = sqlx::query("SELECT id, lease_id FROM tasks").fetch_all(&self.database).await;
+        Ok(rows.context("reading the leases")?.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// Makes every agent silent for a while, on a way that loses a fifth of what passes, and counts the leases that
+    /// are not the same afterwards.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn silent_for(&self, lasts: Duration) -> anyhow::Result<Outcome> {
+        for (_, proxy) in &self.lights {
+            proxy.control().set(Faults { loss: LOSS, ..Faults::default() });
+        }
+        // Some heartbeats over the lossy way first, so that the silence begins anywhere between two.
+        sleep(Duration::from_secs(2)).await;
+        let before = self.leases().await?;
+        let stalled = self.lights.iter().map(|(_, proxy)| async {
+            proxy.control().cut(Cut::Silent);
+            sleep(lasts).await;
+            proxy.control().heal();
+        });
+        futures::future::join_all(stalled).await;
+        sleep(AFTER).await;
+        let after = self.leases().await?;
+        let held = before.iter().filter(|(_, lease)| lease.is_some());
+        let lost = held.clone().filter(|(task, lease)| after.get(task) != Some(lease)).count();
+        for (_, proxy) in &self.lights {
+            proxy.control().set(Faults::default());
+        }
+        Ok(Outcome { leases: held.count(), lost })
+    }
+
+    /// Ends the agents, then the system.
+    pub async fn stop(self) {
+        futures::future::join_all(self.lights.into_iter().map(|(light, _)| light.stop())).await;
+    }
+}

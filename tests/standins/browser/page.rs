@@ -1,0 +1,437 @@
+//! One tab: what it shows, how it gets somewhere, and what a person's hands do to it.
+
+use std::cell::{Ref, RefCell, RefMut};
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+use tokio::sync::mpsc::UnboundedSender;
+use url::Url;
+
+use super::events::{self, Exchange};
+use super::form::{Control, Document, Kind, Popup, Target};
+use super::net;
+
+/// The name of the agent's world beside a page.
+pub const WORLD: &str = "valet";
+/// Redirects that are followed, as in Chromium.
+const REDIRECTS_MAX: usize = 20;
+/// The pause after a key before a text box asks for suggestions; the page's own script says so.
+const SUGGEST: Duration = Duration::from_millis(150);
+
+/// One attachment of a client to the page.
+struct Session {
+    id: String,
+    out: UnboundedSender<String>,
+    /// Domains that were enabled: their events are sent.
+    domains: Vec<&'static str>,
+    /// A script of the agent's world for new documents, and whether it is the form engine.
+    scripts: Vec<bool>,
+}
+
+struct Inside {
+    document: Document,
+    sessions: Vec<Session>,
+    counter: u64,
+    /// What the left button was pressed on.
+    pressed: Target,
+    /// A later navigation makes an earlier one's answer stale.
+    navigations: u64,
+}
+
+pub struct Page {
+    pub id: String,
+    pub context: String,
+    proxy: Option<String>,
+    inside: RefCell<Inside>,
+}
+
+/// Why an address could not be opened, in Chromium's words.
+pub type Failure = &'static str;
+
+impl Page {
+    pub fn new(id: String, context: String, proxy: Option<String>) -> Rc<Self> {
+        let inside = Inside {
+            document: Document::blank("about:blank", format!("{id}L0")),
+            sessions: Vec::new(),
+            counter: 0,
+            pressed: Target::Nothing,
+            navigations: 0,
+        };
+        Rc::new(Self { id, context, proxy, inside: RefCell::new(inside) })
+    }
+
+    pub fn document(&self) -> Ref<'_, Document> {
+        Ref::map(self.inside.borrow(), |inside| &inside.document)
+    }
+
+    pub fn document_mut(&self) -> RefMut<'_, Document> {
+        RefMut::map(self.inside.borrow_mut(), |inside| &mut inside.document)
+    }
+
+    pub fn attach(&self, id: String, out: UnboundedSender<String>) {
+        let session = Session { id, out, domains: Vec::new(), scripts: Vec::new() };
+        self.inside.borrow_mut().sessions.push(session);
+    }
+
+    pub fn detach(&self, id: &str) {
+        self.inside.borrow_mut().sessions.retain(|session| session.id != id);
+    }
+
+    /// Sends an event to every session that listens to its domain.
+    fn tell(&self, event: (&str, Json)) {
+        let (method, params) = event;
+        let domain = method.split('.').next().unwrap_or_default();
+        for session in &self.inside.borrow().sessions {
+            if session.domains.contains(&domain) {
+                // A client that is gone is noticed where it is read.
+                let _ =
+                    session.out.send(json!({"sessionId": session.id, "method": method, "params": params}).to_string());
+            }
+        }
+    }
+
+    /// Begins to send a domain's events; the present script contexts are told at once.
+    pub fn enable(&self, session: &str, domain: &'static str) {
+        if let Some(session) = self.inside.borrow_mut().sessions.iter_mut().find(|known| known.id == session) {
+            session.domains.push(domain);
+        }
+        if domain == "Runtime" {
+            let isolated = self.document().isolated;
+            self.tell_context(false);
+            if isolated {
+                self.tell_context(true);
+            }
+        }
+    }
+
+    /// The id of a script context of the present document.
+    pub fn unique(&self, isolated: bool) -> String {
+        format!("{}.{}", self.document().loader, u8::from(isolated))
+    }
+
+    fn tell_context(&self, isolated: bool) {
+        let number = self.document().loader.bytes().fold(0_i64, |sum, byte| (sum * 31 + i64::from(byte)) % 1_000_003);
+        self.tell(events::context(&self.id, number * 2 + i64::from(isolated), &self.unique(isolated), isolated));
+    }
+
+    /// Makes the agent's world in the present document.
+    pub fn isolate(&self) {
+        if !std::mem::replace(&mut self.document_mut().isolated, true) {
+            self.tell_context(true);
+        }
+    }
+
+    /// Adds a script for new documents and, as asked, runs it in the one that is there.
+    pub fn add_script(&self, session: &str, world: &str, source: &str) {
+        if world != WORLD {
+            // The page's own world has no scripts here: what they would do, the form model does.
+            return;
+        }
+        let engine = source.contains("globalThis.__valet");
+        if let Some(session) = self.inside.borrow_mut().sessions.iter_mut().find(|known| known.id == session) {
+            session.scripts.push(engine);
+        }
+        self.isolate();
+        self.document_mut().engine |= engine;
+    }
+
+    fn next_id(&self) -> String {
+        let mut inside = self.inside.borrow_mut();
+        inside.counter += 1;
+        format!("{}L{}", self.id, inside.counter)
+    }
+
+    /// Puts a new document in place of the old one and tells of it.
+    fn commit(&self, mut document: Document) {
+        let scripts: Vec<bool> = self.inside.borrow().sessions.iter().flat_map(|s| s.scripts.iter().copied()).collect();
+        document.isolated = !scripts.is_empty();
+        document.engine = scripts.contains(&true);
+        let (loader, url, isolated) = (document.loader.clone(), document.url.clone(), document.isolated);
+        *self.document_mut() = document;
+        self.tell(("Runtime.executionContextsCleared", json!({})));
+        self.tell(events::navigated(&self.id, &loader, &url));
+        self.tell_context(false);
+        if isolated {
+            self.tell_context(true);
+        }
+        for name in ["init", "DOMContentLoaded", "load"] {
+            self.tell(events::lifecycle(&self.id, &loader, name));
+        }
+    }
+
+    /// Opens an address, or posts to it, following redirects. The answer is the new document's loader.
+    pub async fn navigate(&self, url: Url, post: Option<(String, Vec<u8>)>) -> Result<String, Failure> {
+        let loader = self.next_id();
+        let number = {
+            let mut inside = self.inside.borrow_mut();
+            inside.navigations += 1;
+            inside.navigations
+        };
+        if url.scheme() == "about" {
+            self.commit(Document::blank(url.as_str(), loader.clone()));
+            return Ok(loader);
+        }
+        let exchange = Exchange { id: &loader, loader: &loader, frame: &self.id, kind: "Document" };
+        let fetched = self.fetch(&exchange, url, post).await;
+        if self.inside.borrow().navigations != number {
+            return Err("net::ERR_ABORTED");
+        }
+        match fetched {
+            Ok((_, answer)) if answer.status >= 400 && answer.body.is_empty() => {
+                self.commit(Document::blank("chrome-error://chromewebdata/", loader.clone()));
+                Err("net::ERR_HTTP_RESPONSE_CODE_FAILURE")
+            }
+            Ok((url, answer)) => {
+                self.commit(Document::parse(&url, loader.clone(), &answer.body));
+                Ok(loader)
+            }
+            Err(error) => {
+                self.commit(Document::blank("chrome-error://chromewebdata/", self.next_id()));
+                Err(error)
+            }
+        }
+    }
+
+    async fn fetch(
+        &self,
+        exchange: &Exchange<'_>,
+        mut url: Url,
+        mut post: Option<(String, Vec<u8>)>,
+    ) -> Result<(Url, net::Response), Failure> {
+        let mut redirected: Option<(String, u16)> = None;
+        for _ in 0..=REDIRECTS_MAX {
+            let method = if post.is_some() { "POST" } else { "GET" };
+            let from = redirected.as_ref().map(|(from, status)| (from.as_str(), *status));
+            self.tell(exchange.will_be_sent(method, url.as_str(), from));
+            let body = post.as_ref().map(|(kind, bytes)| (kind.as_str(), bytes.as_slice()));
+            let answer = match net::exchange(self.proxy.as_deref(), method, &url, body).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    let name = net::error_name(&error);
+                    self.tell(exchange.failed(name));
+                    return Err(name);
+                }
+            };
+            let next = answer.location.as_deref().filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308));
+            let Some(next) = next.and_then(|location| url.join(location).ok()) else {
+                self.tell(exchange.received(url.as_str(), answer.status));
+                return Ok((url, answer));
+            };
+            redirected = Some((url.to_string(), answer.status));
+            if answer.status <= 303 {
+                post = None;
+            }
+            url = next;
+        }
+        self.tell(exchange.failed("net::ERR_TOO_MANY_REDIRECTS"));
+        Err("net::ERR_TOO_MANY_REDIRECTS")
+    }
+
+    /// The mouse button goes down.
+    pub fn press(self: &Rc<Self>, x: f64, y: f64) {
+        let target = self.document().at(x, y);
+        self.inside.borrow_mut().pressed = target;
+        let mut document = self.document_mut();
+        match target {
+            // Suggestions take the press itself, before the box loses the focus.
+            Target::Suggestion(line) => {
+                let Some(popup) = document.popup.take() else { return };
+                let label = popup.labels.get(line).cloned().unwrap_or_default();
+                if let Some(field) = document.field_mut(popup.field) {
+                    field.write(&label, true);
+                }
+            }
+            Target::Field(at) if document.fields().get(at).is_some_and(|field| field.kind.is_text()) => {
+                document.focus_on(at, false);
+            }
+            _ => document.leave(),
+        }
+    }
+
+    /// The mouse button goes up: a click, when it is still where it was pressed.
+    pub fn release(self: &Rc<Self>, x: f64, y: f64) {
+        let target = self.document().at(x, y);
+        if target == self.inside.borrow().pressed {
+            self.click(target);
+        }
+    }
+
+    /// What a click does, made by a mouse or by a script.
+    pub fn click(self: &Rc<Self>, target: Target) {
+        match target {
+            Target::Choice(at, choice) => {
+                let mut document = self.document_mut();
+                let Some(field) = document.field_mut(at) else { return };
+                let radio = field.kind == Kind::Radio;
+                for (other, option) in field.choices.iter_mut().enumerate() {
+                    if other == choice {
+                        option.on = radio || !option.on;
+                    } else if radio {
+                        option.on = false;
+                    }
+                }
+            }
+            Target::Submit => {
+                let may = {
+                    let mut document = self.document_mut();
+                    document.can_send() && (!document.engine || document.gate.click())
+                };
+                if may {
+                    self.submit();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The form's submit event and, if the guard lets it, what follows.
+    pub fn submit(self: &Rc<Self>) {
+        let sending = {
+            let mut document = self.document_mut();
+            if document.engine && !document.gate.submit() {
+                return;
+            }
+            let Some(form) = &mut document.form else { return };
+            form.sent = true;
+            let boundary = format!("----valet{}", uuid::Uuid::new_v4().simple());
+            form.body(&boundary).map(|body| (form.action.clone(), boundary, body))
+        };
+        // A file that cannot be read any more: a browser fails the navigation, and nothing is sent.
+        let Ok((action, boundary, body)) = sending else { return };
+        let page = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            let kind = format!("multipart/form-data; boundary={boundary}");
+            let _ = page.navigate(action, Some((kind, body))).await;
+        });
+    }
+
+    /// Text arrives at the focused box.
+    pub fn insert(self: &Rc<Self>, text: &str) {
+        let (at, asks) = {
+            let mut document = self.document_mut();
+            let Some(at) = document.focus else { return };
+            let replace = std::mem::take(&mut document.selected);
+            let Some(field) = document.field_mut(at) else { return };
+            field.write(text, replace);
+            (at, field.kind == Kind::Combobox)
+        };
+        if asks {
+            self.suggest(at);
+        }
+    }
+
+    /// A key that does something rather than write something.
+    pub fn key(self: &Rc<Self>, name: &str) {
+        let mut document = self.document_mut();
+        let Some(at) = document.focus else { return };
+        match name {
+            "Backspace" => {
+                let whole = std::mem::take(&mut document.selected);
+                let Some(field) = document.field_mut(at) else { return };
+                if whole {
+                    field.text.clear();
+                } else {
+                    field.text.pop();
+                }
+                let asks = field.kind == Kind::Combobox;
+                drop(document);
+                if asks {
+                    self.suggest(at);
+                }
+            }
+            "Escape" => document.popup = None,
+            "Tab" => document.leave(),
+            // In a line of text, Enter sends the form it is in.
+            "Enter" if document.fields().get(at).is_some_and(|field| field.kind != Kind::Textarea) => {
+                drop(document);
+                self.submit();
+            }
+            _ => {}
+        }
+    }
+
+    /// The page's own script: asks for suggestions a moment after the last key, and shows them.
+    fn suggest(self: &Rc<Self>, at: usize) {
+        let (number, loader) = {
+            let mut document = self.document_mut();
+            document.searches += 1;
+            (document.searches, document.loader.clone())
+        };
+        let page = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(SUGGEST).await;
+            let asked = {
+                let mut document = page.document_mut();
+                if document.loader != loader || document.searches != number {
+                    return;
+                }
+                let Some(form) = &document.form else { return };
+                let (Some(path), Some(field)) = (&form.suggestions, form.fields.get(at)) else { return };
+                if field.text.trim().chars().count() < 2 {
+                    document.popup = None;
+                    return;
+                }
+                let text: String = url::form_urlencoded::byte_serialize(field.text.as_bytes()).collect();
+                form.action.join(&format!("{path}{text}")).map(|url| (url, field.text.clone()))
+            };
+            let Ok((url, text)) = asked else { return };
+            let id = page.next_id();
+            let exchange = Exchange { id: &id, loader: &loader, frame: &page.id, kind: "Fetch" };
+            let answer = page.fetch(&exchange, url, None).await;
+            let labels: Vec<String> =
+                answer.ok().and_then(|(_, answer)| serde_json::from_slice(&answer.body).ok()).unwrap_or_default();
+            let mut document = page.document_mut();
+            let same = document.fields().get(at).is_some_and(|field| field.text == text);
+            if document.loader == loader && same && document.focus == Some(at) {
+                document.popup = (!labels.is_empty()).then_some(Popup { field: at, labels });
+            }
+        });
+    }
+}
+
+impl super::form::Form {
+    /// What the form sends, as `multipart/form-data`.
+    fn body(&self, boundary: &str) -> std::io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        let quoted = |text: &str| text.replace('"', "%22").replace(['\r', '\n'], "%0A");
+        let mut part = |name: &str, file: Option<&str>, bytes: &[u8]| {
+            let name = quoted(name);
+            body.extend_from_slice(
+                format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"").as_bytes(),
+            );
+            if let Some(file) = file {
+                let kind = if file.ends_with(".pdf") { "application/pdf" } else { "application/octet-stream" };
+                body.extend_from_slice(format!("; filename=\"{}\"\r\nContent-Type: {kind}", quoted(file)).as_bytes());
+            }
+            body.extend_from_slice(b"\r\n\r\n");
+            body.extend_from_slice(bytes);
+            body.extend_from_slice(b"\r\n");
+        };
+        for control in &self.controls {
+            let field = match control {
+                Control::Fixed(name, value) => {
+                    part(name, None, value.as_bytes());
+                    continue;
+                }
+                Control::Field(at) => &self.fields[*at],
+            };
+            match (field.kind, &field.file) {
+                (Kind::File, Some(file)) => part(&field.name, Some(&file.name), &std::fs::read(&file.path)?),
+                (Kind::File, None) => part(&field.name, Some(""), b""),
+                (Kind::Select, _) => {
+                    let chosen = field.choices.iter().find(|choice| choice.on);
+                    part(&field.name, None, chosen.map_or("", |choice| &choice.value).as_bytes());
+                }
+                (Kind::Checkbox | Kind::CheckboxGroup | Kind::Radio, _) => {
+                    for choice in field.choices.iter().filter(|choice| choice.on) {
+                        part(&field.name, None, choice.value.as_bytes());
+                    }
+                }
+                _ => part(&field.name, None, field.text.replace("\r\n", "\n").replace('\n', "\r\n").as_bytes()),
+            }
+        }
+        body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+        Ok(body)
+    }
+}

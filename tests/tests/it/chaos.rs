@@ -1,0 +1,21 @@
+//! A small run of the chaos test; `make chaos` is the large one.
+
+use std::time::Duration;
+
+use system_tests::chaos::{Options, run};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes a minute or two: make test-full"]
+async fn a_small_fleet_under_fire_loses_nothing_and_sends_nothing_twice() {
+    let options = Options {
+        kills: 6,
+        tasks: 12,
+        users: 3,
+        standins: 2,
+        chromium: 0,
+        rest: Duration::from_secs(150),
+        ..Options::default()
+    };
+    let verdict = run(options).await.expect("the fleet starts");
+    assert!(verdict.sound() && verdict.enough(), "{verdict}\n{}", verdict.details.join("\n"));
+}
