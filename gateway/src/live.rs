@@ -74,7 +74,9 @@ impl Viewers {
         }
         *count += 1;
         if *count == 1 {
-            self.watched.send_modify(|watched| drop(watched.insert(task)));
+            self.watched.send_modify(|watched| {
+                watched.insert(task);
+            });
             ask_for(app, user, task, true).await;
         }
         true
@@ -85,7 +87,9 @@ impl Viewers {
         let mut count = count.lock().await;
         *count = count.saturating_sub(1);
         if *count == 0 {
-            self.watched.send_modify(|watched| drop(watched.remove(&task)));
+            self.watched.send_modify(|watched| {
+                watched.remove(&task);
+            });
             ask_for(app, user, task, false).await;
             // Whoever holds a clone of the lock counts on; only an entry nobody else has is removed.
             drop(count);

@@ -29,9 +29,9 @@ struct Arguments {
     #[arg(long, env = "CHROMIUMS", default_value_t = 1)]
     chromium: usize,
     /// Coordinators of their own; 0 runs `valet up`.
-    #[arg(long, env = "COORDINATORS", default_value_t = 0)]
+    #[arg(long, env = "COORDINATORS", default_value_t = 2)]
     coordinators: usize,
-    #[arg(long, env = "GATEWAYS", default_value_t = 0)]
+    #[arg(long, env = "GATEWAYS", default_value_t = 2)]
     gateways: usize,
     /// Seconds after the last strike until everything must rest.
     #[arg(long, env = "REST", default_value_t = 240)]

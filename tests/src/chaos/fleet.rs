@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! people ── TCP proxy ──> gateway ── TCP proxies ──> Postgres, Redis
-//! agents ── UDP proxies (one per agent) ──> coordinator ── the same TCP proxies
+//! agents ── UDP proxies (one per agent and coordinator) ──> coordinator ── the same TCP proxies
+//! gateways, coordinators ── UDP proxy (one per coordinator) ──> coordinator
 //! browsers ──> practice employer (never struck: it is what the truth is read from)
 //! ```
 
@@ -13,7 +14,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value as Json, json};
+use sha2::Digest as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::process::Command;
 
@@ -64,10 +68,14 @@ pub struct Fleet {
     pub practice: Practice,
     keepers: BTreeMap<Part, Keeper>,
     tcp: BTreeMap<Part, TcpProxy>,
-    udp: Vec<UdpProxy>,
+    udp: BTreeMap<Part, Vec<UdpProxy>>,
+    /// Where agents connect: each coordinator.
+    quic: Vec<SocketAddr>,
     /// The agents' sandboxes, in their order.
     pub sandboxes: Vec<uuid::Uuid>,
-    pub admin: Ready,
+    /// Of `valet up`.
+    admin: Option<Ready>,
+    settings: Settings,
     /// The database itself, past the proxy.
     pub database: sqlx::PgPool,
 }
@@ -86,9 +94,6 @@ impl Fleet {
     /// # Errors
     /// When something does not start.
     pub async fn start(options: &Options) -> anyhow::Result<Self> {
-        if options.coordinators + options.gateways > 0 {
-            bail!("separate coordinators and gateways are not there yet: run with COORDINATORS=0");
-        }
         let dir = tempfile::Builder::new().prefix("valet-chaos-").tempdir()?;
         // The database's own user must be able to enter.
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o711))?;
@@ -107,23 +112,31 @@ impl Fleet {
         for (part, port) in [(Part::Postgres, postgres), (Part::Redis, redis)] {
             tcp.insert(part, TcpProxy::start(options.seed ^ u64::from(port), Upstream::Tcp(local(port))).await?);
         }
-        let (http, quic) = (free_port(), free_port());
-        let up = Up {
+        let settings = Settings {
             root: root.clone(),
             practice: practice.address.clone(),
             database: format!("postgres://postgres@{}/postgres?sslmode=disable", tcp[&Part::Postgres].address()),
             redis: format!("redis://{}", tcp[&Part::Redis].address()),
-            addresses: [http, quic, free_port()].map(local),
         };
-        let ready_file = root.join("ready.json");
-        keepers.insert(Part::Valet, Keeper::start(root.join("valet.log"), libc::SIGINT, move || up.command()));
-        wait("valet", async || ready_file.exists()).await.with_context(|| tail(&root.join("valet.log")))?;
-        let admin: Ready = serde_json::from_slice(&std::fs::read(&ready_file)?)?;
-        tcp.insert(Part::Valet, TcpProxy::start(options.seed, Upstream::Tcp(local(http))).await?);
-
-        let mut fleet = Self { dir, practice, keepers, tcp, udp: Vec::new(), sandboxes: Vec::new(), admin, database };
+        let mut fleet = Self {
+            dir,
+            practice,
+            keepers,
+            tcp,
+            udp: BTreeMap::new(),
+            quic: Vec::new(),
+            sandboxes: Vec::new(),
+            admin: None,
+            settings,
+            database,
+        };
+        if options.coordinators == 0 {
+            fleet.add_valet(options).await?;
+        } else {
+            fleet.add_nodes(options).await?;
+        }
         for index in 0..options.standins + options.chromium {
-            fleet.add_agent(options, index, local(quic)).await?;
+            fleet.add_agent(options, index).await?;
         }
         let connected = "SELECT count(*) FROM sandboxes WHERE connected";
         wait("every agent", async || {
@@ -134,47 +147,115 @@ impl Fleet {
         Ok(fleet)
     }
 
-    async fn add_agent(&mut self, options: &Options, index: usize, coordinator: SocketAddr) -> anyhow::Result<()> {
-        let proxy = UdpProxy::start(options.seed ^ (index as u64 + 1), coordinator).await?;
+    async fn add_valet(&mut self, options: &Options) -> anyhow::Result<()> {
+        let (http, quic) = (free_port(), free_port());
+        let (settings, addresses) = (self.settings.clone(), [http, quic, free_port()].map(local));
+        let log = self.folder().join("valet.log");
+        let ready_file = self.folder().join("ready.json");
+        let keeper = Keeper::start(log.clone(), libc::SIGINT, move || settings.up(addresses));
+        self.keepers.insert(Part::Valet, keeper);
+        wait("valet", async || ready_file.exists()).await.with_context(|| tail(&log))?;
+        self.admin = Some(serde_json::from_slice(&std::fs::read(&ready_file)?)?);
+        self.tcp.insert(Part::Valet, TcpProxy::start(options.seed, Upstream::Tcp(local(http))).await?);
+        self.quic = vec![local(quic)];
+        Ok(())
+    }
+
+    /// Coordinators and gateways as processes of their own.
+    async fn add_nodes(&mut self, options: &Options) -> anyhow::Result<()> {
+        let keys = self.folder().join("keys");
+        self.settings.once(&["migrate"]).await?;
+        self.settings.once(&["admin", "keys", "--out", &keys.display().to_string()]).await?;
+        for index in 0..options.coordinators {
+            let part = Part::Coordinator(index);
+            let (quic, links) = (local(free_port()), local(free_port()));
+            let way = UdpProxy::start(options.seed ^ (1_000 + index as u64), links).await?;
+            let (settings, advertise) = (self.settings.clone(), way.address());
+            let log = self.folder().join(format!("coordinator-{index}.log"));
+            let ready = self.folder().join(format!("coordinator-{index}.json"));
+            let keeper =
+                Keeper::start(log.clone(), libc::SIGTERM, move || settings.coordinator(index, quic, links, advertise));
+            self.keepers.insert(part, keeper);
+            self.udp.insert(part, vec![way]);
+            self.quic.push(quic);
+            wait("a coordinator", async || ready.exists()).await.with_context(|| tail(&log))?;
+        }
+        for index in 0..options.gateways.max(1) {
+            let part = Part::Gateway(index);
+            let identity = self.folder().join(format!("gateway-{index}.identity")).display().to_string();
+            let (name, keys) = (format!("gateway-{index}"), keys.display().to_string());
+            self.settings.once(&["admin", "gateway", "--keys", &keys, "--name", &name, "--out", &identity]).await?;
+            let (settings, http) = (self.settings.clone(), local(free_port()));
+            let log = self.folder().join(format!("gateway-{index}.log"));
+            let ready = self.folder().join(format!("gateway-{index}.json"));
+            let keeper = Keeper::start(log.clone(), libc::SIGTERM, move || settings.gateway(index, http));
+            self.keepers.insert(part, keeper);
+            self.tcp.insert(part, TcpProxy::start(options.seed ^ (index as u64), Upstream::Tcp(http)).await?);
+            wait("a gateway", async || ready.exists()).await.with_context(|| tail(&log))?;
+        }
+        Ok(())
+    }
+
+    async fn add_agent(&mut self, options: &Options, index: usize) -> anyhow::Result<()> {
+        let mut ways = Vec::new();
+        for (at, coordinator) in self.quic.iter().enumerate() {
+            ways.push(UdpProxy::start(options.seed ^ ((at as u64) << 32) ^ (index as u64 + 1), *coordinator).await?);
+        }
         let (token, sandbox) = self.enrolment(index).await?;
         let root = self.folder().to_owned();
         let data = root.join(format!("agent-{index}"));
         let standin = (index < options.standins).then(|| program("standin-browser"));
-        let (address, practice) = (proxy.address(), self.practice.address.clone());
+        let practice = self.practice.address.clone();
+        // Each agent knows every coordinator, and begins with another one.
+        let mut addresses: Vec<String> = ways.iter().map(|way| way.address().to_string()).collect();
+        let first = index % addresses.len();
+        addresses.rotate_left(first);
         let log = root.join(format!("agent-{index}.log"));
         let keeper = Keeper::start(log, libc::SIGTERM, move || {
             let mut agent = command("valet-agent");
-            agent.args(["--coordinator", &address.to_string(), "--capacity", &CAPACITY.to_string()]);
+            agent.args(addresses.iter().flat_map(|address| ["--coordinator", address]));
+            agent.args(["--capacity", &CAPACITY.to_string()]);
             agent.args(["--allow-private", &practice]).arg("--data-dir").arg(&data);
             if let Some(standin) = &standin {
                 agent.arg("--chromium").arg(standin);
             }
             if !data.join("identity").exists() {
-                agent.args(["--enrol-token", &token]).arg("--ca").arg(root.join("ca.pem"));
+                agent.args(["--enrol-token", &token]);
             }
             agent
         });
         self.keepers.insert(Part::Agent(index), keeper);
-        self.udp.push(proxy);
+        self.udp.insert(Part::Agent(index), ways);
         self.sandboxes.push(sandbox);
         Ok(())
     }
 
     /// A one-time token for a new browser host, as an administrator makes it.
     async fn enrolment(&self, index: usize) -> anyhow::Result<(String, uuid::Uuid)> {
+        let Some(admin) = &self.admin else {
+            let (keys, name) = (self.folder().join("keys").display().to_string(), format!("host {index}"));
+            let capacity = CAPACITY.to_string();
+            let host = ["admin", "host", "--keys", &keys, "--name", &name, "--capacity", &capacity];
+            let token = self.settings.once(&host).await?;
+            let sandbox = sqlx::query_scalar("SELECT id FROM sandboxes WHERE instance_id = $1")
+                .bind(&name)
+                .fetch_one(&self.database)
+                .await?;
+            return Ok((token, sandbox));
+        };
         let authority: Json = serde_json::from_slice(&std::fs::read(self.folder().join("data/authority.json"))?)?;
         let certificate = authority["certificate"].as_str().context("the authority has no certificate")?;
-        std::fs::write(self.folder().join("ca.pem"), certificate)?;
         let http = reqwest::Client::new();
-        let base = format!("{}/api/v1", self.admin.http);
-        let login = json!({ "email": self.admin.email, "password": self.admin.password });
+        let base = format!("{}/api/v1", admin.http);
+        let login = json!({ "email": admin.email, "password": admin.password });
         let answer: Json = http.post(format!("{base}/auth/login")).json(&login).send().await?.json().await?;
         let access = answer["accessToken"].as_str().context("the administrator cannot sign in")?;
         let asked = json!({ "name": format!("host {index}"), "capacity": CAPACITY });
         let url = format!("{base}/admin/enrolment-tokens");
         let made: Json = http.post(url).bearer_auth(access).json(&asked).send().await?.json().await?;
         let token = made["token"].as_str().with_context(|| format!("no enrolment token: {made}"))?;
-        Ok((token.to_owned(), made["sandboxId"].as_str().unwrap_or_default().parse()?))
+        let token = format!("{token}.{}", fingerprint(certificate)?);
+        Ok((token, made["sandboxId"].as_str().unwrap_or_default().parse()?))
     }
 
     #[must_use]
@@ -222,13 +303,11 @@ impl Fleet {
         std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
     }
 
-    /// The proxy that a part can be cut off by.
+    /// The proxies that a part can be cut off by.
     #[must_use]
-    pub fn way(&self, part: Part) -> Option<&Control> {
-        match part {
-            Part::Agent(index) => self.udp.get(index).map(UdpProxy::control),
-            part => self.tcp.get(&part).map(TcpProxy::control),
-        }
+    pub fn ways(&self, part: Part) -> Vec<Control> {
+        let udp = self.udp.get(&part).into_iter().flatten().map(UdpProxy::control);
+        udp.chain(self.tcp.get(&part).map(TcpProxy::control)).cloned().collect()
     }
 
     /// Ends everything, the outer parts first; returns what ran on although it should not.
@@ -261,28 +340,70 @@ impl Fleet {
     }
 }
 
-/// `valet up`, without an agent of its own.
-struct Up {
+/// What every `valet` process is told.
+#[derive(Debug, Clone)]
+struct Settings {
     root: PathBuf,
     practice: String,
     database: String,
     redis: String,
-    addresses: [SocketAddr; 3],
 }
 
-impl Up {
-    fn command(&self) -> Command {
-        let [http, quic, practice] = self.addresses.map(|address| address.to_string());
+impl Settings {
+    fn valet(&self) -> Command {
         let mut valet = command("valet");
-        valet.args(["up", "--no-agent", "--http", &http, "--quic", &quic, "--practice", &practice]);
-        valet.arg("--data-dir").arg(self.root.join("data")).arg("--ready-file").arg(self.root.join("ready.json"));
         valet.env("DATABASE_URL", &self.database).env("REDIS_URL", &self.redis);
-        valet.env("ALLOWED_PRIVATE_HOSTS", &self.practice);
+        valet.env("ALLOWED_PRIVATE_HOSTS", &self.practice).env("FILES_DIR", self.root.join("files"));
+        valet
+            .env("JWT_SECRET", "a secret of the chaos test, 32 letters")
+            .env("JWT_REFRESH_SECRET", "another secret of the chaos test, 32");
         for limit in ["RATE_LIMIT_PER_MINUTE", "TASKS_PER_HOUR", "RESUMES_PER_HOUR"] {
             valet.env(limit, "1000000");
         }
         valet
     }
+
+    /// Runs a command of `valet` to its end; what it printed.
+    async fn once(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let done = self.valet().args(arguments).output().await?;
+        if !done.status.success() {
+            bail!("valet {} failed: {}", arguments.join(" "), String::from_utf8_lossy(&done.stderr));
+        }
+        Ok(String::from_utf8(done.stdout)?.trim().to_owned())
+    }
+
+    /// `valet up`, without an agent of its own.
+    fn up(&self, addresses: [SocketAddr; 3]) -> Command {
+        let [http, quic, practice] = addresses.map(|address| address.to_string());
+        let mut valet = self.valet();
+        valet.args(["up", "--no-agent", "--http", &http, "--quic", &quic, "--practice", &practice]);
+        valet.arg("--data-dir").arg(self.root.join("data")).arg("--ready-file").arg(self.root.join("ready.json"));
+        valet
+    }
+
+    fn coordinator(&self, index: usize, quic: SocketAddr, links: SocketAddr, advertise: SocketAddr) -> Command {
+        let mut valet = self.valet();
+        valet.args(["coordinator", "--quic", &quic.to_string(), "--links", &links.to_string()]);
+        valet.args(["--advertise", &advertise.to_string()]).arg("--keys").arg(self.root.join("keys"));
+        valet.arg("--data-dir").arg(self.root.join(format!("coordinator-{index}")));
+        valet.arg("--ready-file").arg(self.root.join(format!("coordinator-{index}.json")));
+        valet
+    }
+
+    fn gateway(&self, index: usize, http: SocketAddr) -> Command {
+        let mut valet = self.valet();
+        valet.args(["gateway", "--http", &http.to_string()]);
+        valet.arg("--identity").arg(self.root.join(format!("gateway-{index}.identity")));
+        valet.arg("--data-dir").arg(self.root.join(format!("gateway-{index}")));
+        valet.arg("--ready-file").arg(self.root.join(format!("gateway-{index}.json")));
+        valet
+    }
+}
+
+/// SHA-256 of a certificate, as the second half of an enrolment token.
+fn fingerprint(pem: &str) -> anyhow::Result<String> {
+    let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| anyhow::anyhow!("not a certificate"))?;
+    Ok(hex::encode(sha2::Sha256::digest(&der)))
 }
 
 /// The last lines of a log.

@@ -50,8 +50,8 @@ impl Default for Options {
             users: 20,
             standins: 3,
             chromium: 1,
-            coordinators: 0,
-            gateways: 0,
+            coordinators: 2,
+            gateways: 2,
             rest: Duration::from_secs(240),
             keep: false,
         }

@@ -165,7 +165,10 @@ impl Striker {
             return;
         }
         let part = if let Part::Browser(at) = part { Part::Agent(at) } else { part };
-        let Some(way) = fleet.way(part).cloned() else { return };
+        let ways = fleet.ways(part);
+        if ways.is_empty() {
+            return;
+        }
         self.struck.cuts += 1;
         let (cut, faults, lasts) = match how {
             1 => (Cut::Silent, Faults::default(), self.rng.between(CUT.0, CUT.1)),
@@ -178,12 +181,16 @@ impl Striker {
             }
         };
         tracing::info!(?part, ?cut, ?lasts, "way spoiled");
-        way.set(faults);
-        way.cut(cut);
+        for way in &ways {
+            way.set(faults);
+            way.cut(cut);
+        }
         self.beside.spawn(async move {
             sleep(lasts).await;
-            way.heal();
-            way.set(Faults::default());
+            for way in &ways {
+                way.heal();
+                way.set(Faults::default());
+            }
         });
     }
 }
