@@ -1,12 +1,10 @@
 //! What every actor of this coordinator shares: the journal, the registries of live actors and the settings.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use dashmap::DashMap;
 use protocol::ids::{LeaseId, NodeId, SandboxId, TaskId};
-use ractor::ActorRef;
 use store::Store;
 use store::bus::Bus;
 use store::files::Files;
@@ -14,9 +12,11 @@ use store::shards::Held;
 use store::tasks::Task;
 use tokio::sync::{Notify, watch};
 
+use crate::inspect::Inspect;
 use crate::journal::Journal;
 use crate::sandbox::actor::SandboxMsg;
 use crate::sandbox::supervisor::SandboxesMsg;
+use crate::supervise::Live;
 use crate::task::actor::TaskMsg;
 use crate::task::supervisor::TasksMsg;
 
@@ -29,19 +29,8 @@ pub struct Settings {
     pub resume_child: PathBuf,
 }
 
-/// A task's actor with the messages it has not handled yet: ractor's own mailbox has neither bound nor depth.
-#[derive(Debug, Clone)]
-pub struct LiveTask {
-    pub actor: ActorRef<TaskMsg>,
-    pub depth: Arc<AtomicUsize>,
-}
-
-impl LiveTask {
-    #[must_use]
-    pub fn depth(&self) -> usize {
-        self.depth.load(Ordering::Relaxed)
-    }
-}
+pub type LiveTask = Live<TaskMsg>;
+pub type LiveSandbox = Live<SandboxMsg>;
 
 /// Shared by all actors of the node.
 #[derive(Debug)]
@@ -57,13 +46,15 @@ pub struct Core {
     pub tasks: DashMap<TaskId, LiveTask>,
     /// Which task a lease belongs to, for reports on the way in.
     pub leases: DashMap<LeaseId, Leaseholder>,
-    pub sandboxes: DashMap<SandboxId, ActorRef<SandboxMsg>>,
+    pub sandboxes: DashMap<SandboxId, LiveSandbox>,
     /// Rung when a task began to wait for a place or a place became free.
     pub dispatch: Notify,
     /// The tasks' supervisors, set once they run; a task belongs to the one its id hashes to.
-    pub task_supervisors: DashMap<usize, ActorRef<TasksMsg>>,
+    pub task_supervisors: DashMap<usize, Live<TasksMsg>>,
     /// The sandboxes' supervisor of the moment; replaced when it is restarted.
-    pub sandbox_supervisor: RwLock<Option<ActorRef<SandboxesMsg>>>,
+    pub sandbox_supervisor: RwLock<Option<Live<SandboxesMsg>>>,
+    /// The live actor tree.
+    pub inspect: Arc<Inspect>,
 }
 
 /// Whom a lease concerns: a report under it counts only from that sandbox.
@@ -89,11 +80,11 @@ impl Core {
 
     /// The sandboxes' supervisor, looked up on every use: a restarted one is a new actor.
     #[must_use]
-    pub fn sandbox_supervisor(&self) -> Option<ActorRef<SandboxesMsg>> {
+    pub fn sandbox_supervisor(&self) -> Option<Live<SandboxesMsg>> {
         self.sandbox_supervisor.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub fn set_sandbox_supervisor(&self, actor: ActorRef<SandboxesMsg>) {
+    pub fn set_sandbox_supervisor(&self, actor: Live<SandboxesMsg>) {
         *self.sandbox_supervisor.write().unwrap_or_else(PoisonError::into_inner) = Some(actor);
     }
 }

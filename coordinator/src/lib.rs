@@ -7,6 +7,7 @@
 pub mod answers;
 mod core;
 mod dispatch;
+mod inspect;
 mod jobs;
 mod journal;
 pub mod listener;

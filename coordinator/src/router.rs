@@ -7,13 +7,16 @@ use std::sync::Arc;
 
 use protocol::cluster::{Action, Answer, Command, Done, ROUTERS, RejectCode, Rejected, RouterMessage};
 use protocol::ids::TaskId;
+use protocol::inspect::{self, Ask, Reply, Request};
 use protocol::wire::codec;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::sync::Semaphore;
 use tracing::warn;
 
 use crate::core::Core;
+use crate::inspect::{ROUTER, steer};
 use crate::resume_work::ResumeWork;
+use crate::supervise::Mailbox;
 use crate::task::handle::{TaskError, Tasks};
 use crate::task::machine::{Input, Refused};
 
@@ -29,6 +32,8 @@ pub struct RouterArgs {
 }
 
 pub struct RouterState {
+    core: Arc<Core>,
+    mailbox: Arc<Mailbox>,
     tasks: Tasks,
     resumes: ResumeWork,
     under_way: Arc<Semaphore>,
@@ -46,7 +51,9 @@ impl Actor for Router {
     ) -> Result<RouterState, ActorProcessingErr> {
         ractor::pg::join(ROUTERS.to_owned(), vec![me.get_cell()]);
         Ok(RouterState {
-            tasks: Tasks::new(args.core),
+            mailbox: args.core.inspect.mailbox(ROUTER),
+            tasks: Tasks::new(Arc::clone(&args.core)),
+            core: args.core,
             resumes: args.resumes,
             under_way: Arc::new(Semaphore::new(COMMANDS_MAX)),
         })
@@ -55,23 +62,33 @@ impl Actor for Router {
     async fn handle(
         &self,
         _: ActorRef<RouterMessage>,
-        RouterMessage::Command(bytes, reply): RouterMessage,
+        message: RouterMessage,
         state: &mut RouterState,
     ) -> Result<(), ActorProcessingErr> {
+        let (bytes, reply) = match message {
+            RouterMessage::Command(bytes, reply) => (bytes, reply),
+            RouterMessage::Inspect(bytes, reply) => {
+                state.inspect(&bytes, reply);
+                return Ok(());
+            }
+        };
+        let _in_hand = state.mailbox.handling("command", false);
         let command: Command = match codec::decode(&bytes) {
             Ok(command) => command,
             Err(error) => {
                 warn!(%error, "a command could not be decoded");
-                answer(reply, &Err(unavailable("The command was not understood.")));
+                answer(reply, &Answer::Err(unavailable("The command was not understood.")));
                 return Ok(());
             }
         };
         let Ok(permit) = Arc::clone(&state.under_way).try_acquire_owned() else {
-            answer(reply, &Err(unavailable("Too much is going on at the moment; please try again.")));
+            answer(reply, &Answer::Err(unavailable("Too much is going on at the moment; please try again.")));
             return Ok(());
         };
         let (tasks, resumes) = (state.tasks.clone(), state.resumes.clone());
+        let under_way = state.mailbox.under_way("command");
         tokio::spawn(async move {
+            let _under_way = under_way;
             let done = run(&tasks, &resumes, command).await;
             answer(reply, &done);
             drop(permit);
@@ -80,7 +97,36 @@ impl Actor for Router {
     }
 }
 
-fn answer(reply: RpcReplyPort<Vec<u8>>, answer: &Answer) {
+impl RouterState {
+    /// Answers for this node's actors. A request that is not understood or one too many is not answered: the asker
+    /// names this node as unreachable.
+    fn inspect(&self, bytes: &[u8], reply: RpcReplyPort<Vec<u8>>) {
+        let request: Request = match codec::decode(bytes) {
+            Ok(request) => request,
+            Err(error) => {
+                warn!(%error, "a question about actors could not be decoded");
+                return;
+            }
+        };
+        let node = self.core.node;
+        if let (None, Ask::Probe { tasks, sandboxes }) = (&request.caller, &request.ask) {
+            let _in_hand = self.mailbox.handling("probe", true);
+            self.mailbox.probed();
+            steer::probe(&self.core, tasks, sandboxes);
+            return answer(reply, &inspect::Answer { node, reply: Reply::Done });
+        }
+        let _in_hand = self.mailbox.handling("inspect", false);
+        let Ok(permit) = Arc::clone(&self.under_way).try_acquire_owned() else { return };
+        let core = Arc::clone(&self.core);
+        tokio::spawn(async move {
+            let told = steer::answer(&core, request).await;
+            answer(reply, &inspect::Answer { node, reply: told });
+            drop(permit);
+        });
+    }
+}
+
+fn answer(reply: RpcReplyPort<Vec<u8>>, answer: &impl serde::Serialize) {
     match codec::encode(answer) {
         Ok(bytes) => {
             let _ = reply.send(bytes);

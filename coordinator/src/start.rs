@@ -14,6 +14,8 @@ use tracing::info;
 
 use crate::core::{Core, Settings};
 use crate::dispatch::actor::Dispatcher;
+use crate::inspect::Inspect;
+use crate::inspect::watchdog::Watchdog;
 use crate::journal::Journal;
 use crate::listener::{self, Listener};
 use crate::pki::{Authority, EndpointSecrets};
@@ -69,7 +71,9 @@ pub async fn start(config: Config) -> Result<Coordinator, StartError> {
     info!(node.id = %node, shards = held.len(), "coordinator {node} holds {} shards", held.len());
 
     let (held, holds) = watch::channel(Arc::new(held));
-    let (journal, _) = Journal::start(config.store.clone(), config.bus.clone(), holds);
+    let inspect = Arc::new(Inspect::new(node));
+    let committing = inspect.mailbox(crate::inspect::JOURNAL);
+    let (journal, _) = Journal::start(config.store.clone(), config.bus.clone(), holds, committing);
     let core = Arc::new(Core {
         node,
         store: config.store,
@@ -84,8 +88,9 @@ pub async fn start(config: Config) -> Result<Coordinator, StartError> {
         dispatch: Notify::new(),
         task_supervisors: DashMap::new(),
         sandbox_supervisor: RwLock::new(None),
+        inspect: Arc::clone(&inspect),
     });
-    let (root, ended) = Actor::spawn(None, Root, RootArgs { children: children(&core) }).await?;
+    let (root, ended) = Actor::spawn(None, Root, RootArgs { children: children(&core), inspect }).await?;
     // The listener comes last: an agent that says hello finds everything in place.
     let sessions = Arc::new(CoreSessions::new(Arc::clone(&core)));
     let listener = Listener::start(
@@ -123,9 +128,7 @@ fn children(core: &Arc<Core>) -> Vec<ChildSpec> {
         start: Box::new(move |root| {
             let core = Arc::clone(&at);
             Box::pin(async move {
-                let args = Arc::clone(&core);
-                let (actor, _) = SandboxSupervisor::spawn_linked(None, SandboxSupervisor, args, root).await?;
-                core.set_sandbox_supervisor(actor.clone());
+                let (actor, _) = SandboxSupervisor::spawn_linked(None, SandboxSupervisor, core, root).await?;
                 Ok(actor.get_cell())
             })
         }),
@@ -161,6 +164,14 @@ fn children(core: &Arc<Core>) -> Vec<ChildSpec> {
         start: Box::new(move |root| {
             let args = RouterArgs { core: Arc::clone(&at), resumes: work.clone() };
             Box::pin(async move { Ok(Router::spawn_linked(None, Router, args, root).await?.0.get_cell()) })
+        }),
+    });
+    let at = Arc::clone(core);
+    children.push(ChildSpec {
+        name: "watchdog",
+        start: Box::new(move |root| {
+            let core = Arc::clone(&at);
+            Box::pin(async move { Ok(Watchdog::spawn_linked(None, Watchdog, core, root).await?.0.get_cell()) })
         }),
     });
     children

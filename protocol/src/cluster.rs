@@ -23,6 +23,10 @@ pub enum RouterMessage {
     /// An encoded [`Command`]; the answer is an encoded [`Answer`].
     #[rpc]
     Command(Vec<u8>, RpcReplyPort<Vec<u8>>),
+    /// An encoded [`crate::inspect::Request`]; the answer is an encoded [`crate::inspect::Answer`]. Every node answers
+    /// for its own actors.
+    #[rpc]
+    Inspect(Vec<u8>, RpcReplyPort<Vec<u8>>),
 }
 
 /// A command about one user's things. The id makes it safe to send again.

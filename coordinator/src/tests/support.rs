@@ -20,9 +20,11 @@ use store::shards::{self, Held};
 use store::tasks::{self, Adopted, Task};
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::core::{Core, Settings};
+use crate::core::{Core, LiveSandbox, Settings};
+use crate::inspect::{Inspect, JOURNAL};
 use crate::journal::Journal;
 use crate::sandbox::actor::SandboxMsg;
+use crate::supervise::{Mailbox, Past};
 use crate::task::handle::{TaskError, Tasks};
 use crate::task::machine::Input;
 use crate::task::machine::testing::{confirmation, form, verified};
@@ -76,7 +78,8 @@ impl Node {
 
         let (holder, holds) = watch::channel(Arc::new(held.clone()));
         let bus = Bus::new();
-        let (journal, _) = Journal::start(store.clone(), bus.clone(), holds);
+        let inspect = Arc::new(Inspect::new(node));
+        let (journal, _) = Journal::start(store.clone(), bus.clone(), holds, inspect.mailbox(JOURNAL));
         let files = std::env::temp_dir().join(format!("valet-test-{node}"));
         let core = Arc::new(Core {
             node,
@@ -92,6 +95,7 @@ impl Node {
             dispatch: Notify::new(),
             task_supervisors: DashMap::new(),
             sandbox_supervisor: RwLock::new(None),
+            inspect,
         });
         let mut supervisors = Vec::new();
         for family in 0..FAMILIES {
@@ -100,7 +104,8 @@ impl Node {
         }
         let (notes, told) = mpsc::unbounded_channel();
         let (recorder, _) = Actor::spawn(None, Recorder, notes).await.unwrap();
-        core.sandboxes.insert(sandbox, recorder);
+        let mailbox = Arc::new(Mailbox::new(Past::default()));
+        core.sandboxes.insert(sandbox, LiveSandbox { actor: recorder, mailbox });
         Self { tasks: Tasks::new(Arc::clone(&core)), core, held, supervisors, told }
     }
 
