@@ -345,7 +345,10 @@ impl SandboxState {
         let Some(session) = &self.session else { return };
         let held: Vec<TaskId> =
             session.jobs.keys().filter_map(|lease| self.core.leases.get(lease).map(|holder| holder.task)).collect();
-        for task in held {
+        // One that is seen at work here would only refuse.
+        let waits =
+            |task: &TaskId| self.core.tasks.get(task).is_none_or(|live| live.mailbox.shown().state == "waiting_human");
+        for task in held.into_iter().filter(waits) {
             let tasks = self.tasks.clone();
             tokio::spawn(async move {
                 match tasks.input(task, None, Input::Drained).await {

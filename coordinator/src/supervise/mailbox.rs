@@ -84,6 +84,8 @@ pub struct Mailbox {
 struct Inner {
     /// When each counted message came, oldest first.
     waiting: VecDeque<Instant>,
+    /// When what goes on beside the mailbox began, oldest first.
+    under_way: VecDeque<Instant>,
     /// When the message in hand came.
     in_hand: Option<Instant>,
     handled: u64,
@@ -119,6 +121,7 @@ impl Mailbox {
             stuck: AtomicBool::new(false),
             inner: Mutex::new(Inner {
                 waiting: VecDeque::new(),
+                under_way: VecDeque::new(),
                 in_hand: None,
                 handled: 0,
                 last: None,
@@ -162,14 +165,14 @@ impl Mailbox {
         InHand(Arc::clone(self))
     }
 
-    /// Something that is under way without a mailbox: it counts as waiting until the returned value is dropped.
+    /// Something goes on beside the mailbox: it counts as not handled until the returned value is dropped.
     pub fn under_way(self: &Arc<Self>, kind: &'static str) -> UnderWay {
         let now = Instant::now();
         let mut inner = self.inner();
-        inner.waiting.push_back(now);
+        inner.under_way.push_back(now);
         inner.last = Some((kind, now));
         drop(inner);
-        UnderWay(Arc::clone(self))
+        UnderWay(Arc::clone(self), now)
     }
 
     /// Says what is to be seen; returns whether the state's word changed.
@@ -178,6 +181,12 @@ impl Mailbox {
         let changed = inner.shown.state != shown.state;
         inner.shown = shown;
         changed
+    }
+
+    /// What the actor shows.
+    #[must_use]
+    pub fn shown(&self) -> Shown {
+        self.inner().shown
     }
 
     /// Whether a probe may be sent: the last one was handled.
@@ -193,10 +202,10 @@ impl Mailbox {
     #[must_use]
     pub fn figures(&self, now: Instant) -> Figures {
         let inner = self.inner();
-        // The one in hand came first.
-        let oldest = inner.in_hand.or_else(|| inner.waiting.front().copied());
+        let fronts = [inner.in_hand, inner.waiting.front().copied(), inner.under_way.front().copied()];
+        let oldest = fronts.into_iter().flatten().min();
         Figures {
-            depth: inner.waiting.len() + usize::from(inner.in_hand.is_some()),
+            depth: inner.waiting.len() + inner.under_way.len() + usize::from(inner.in_hand.is_some()),
             oldest: oldest.map(|came| now.saturating_duration_since(came)),
             handled: inner.handled,
             last: inner.last.map(|(kind, at)| (kind, now.saturating_duration_since(at))),
@@ -238,13 +247,14 @@ impl Drop for InHand {
 
 /// See [`Mailbox::under_way`].
 #[derive(Debug)]
-pub struct UnderWay(Arc<Mailbox>);
+pub struct UnderWay(Arc<Mailbox>, Instant);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
         let mut inner = self.0.inner();
-        // Which of them ended does not matter much: they end about in the order they began.
-        inner.waiting.pop_front();
+        if let Some(own) = inner.under_way.iter().position(|began| *began == self.1) {
+            inner.under_way.remove(own);
+        }
         inner.handled += 1;
     }
 }
@@ -348,6 +358,19 @@ mod tests {
         mailbox.leave();
         drop(mailbox.handling("timer", false));
         assert_eq!(mailbox.figures(after(0)).depth, 1, "what was not counted on its way takes nobody's place");
+    }
+
+    #[test]
+    fn what_goes_on_beside_the_mailbox_counts_until_it_ends() {
+        let mailbox = Arc::new(Mailbox::new(Past::default()));
+        let (first, second) = (mailbox.under_way("commit"), mailbox.under_way("commit"));
+        mailbox.enter(1).unwrap();
+        drop(mailbox.handling("probe", true));
+        assert_eq!(mailbox.figures(after(0)).depth, 2, "a probe is handled beside them");
+        drop(second);
+        assert!(mailbox.overdue(after(11), PATIENCE, None), "the older one still goes on");
+        drop(first);
+        assert_eq!(mailbox.figures(after(0)).depth, 0);
     }
 
     #[test]

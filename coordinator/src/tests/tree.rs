@@ -124,7 +124,7 @@ async fn an_actor_that_hangs_is_found_and_one_that_gets_on_is_not(pool: PgPool) 
     let mut node = Node::start(&pool, sandbox).await;
     let hangs = at_phase(&mut node, &pool, sandbox, epoch, Phase::Filling).await;
     let fine = at_phase(&mut node, &pool, sandbox, epoch, Phase::Filling).await;
-    node.core.inspect.take_changes();
+    let _ = node.core.inspect.take_changes();
     // Its commit waits for a row that somebody else holds.
     let mut holder = pool.begin().await.unwrap();
     sqlx::query("SELECT 1 FROM tasks WHERE id = $1 FOR UPDATE").bind(hangs.0).execute(&mut *holder).await.unwrap();

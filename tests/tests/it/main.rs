@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod cli;
+mod drain;
 mod kills;
 mod main_job;
 mod own_words;
