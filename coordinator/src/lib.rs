@@ -5,6 +5,7 @@
 //! [`task::machine`], [`dispatch::plan`] and [`answers`].
 
 pub mod answers;
+mod cluster;
 mod core;
 mod dispatch;
 mod inspect;
@@ -26,6 +27,7 @@ mod wakes;
 #[cfg(test)]
 mod tests;
 
+pub use crate::cluster::View;
 pub use crate::core::Settings;
 pub use sessions::token_hash;
 pub use start::{Config, Coordinator, StartError, start};

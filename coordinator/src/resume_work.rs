@@ -9,6 +9,7 @@ use protocol::ids::ResumeId;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use ractor_cluster::RactorMessage;
 use store::resumes::{self as rows, ParseError, Parsed};
+use store::shards::shard_of;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
@@ -96,7 +97,13 @@ impl Actor for Resumes {
 
 async fn unparsed(core: &Core) -> Result<Vec<ResumeId>, store::StoreError> {
     let mut tx = core.store.begin().await?;
-    rows::waiting(&mut tx, QUEUE_MAX as i64).await
+    let waiting = rows::waiting(&mut tx, QUEUE_MAX as i64).await?;
+    // Each node reads those of the people it owns; should two read one, the first result is kept.
+    Ok(waiting
+        .into_iter()
+        .filter(|(_, user)| core.epoch(shard_of(*user)).is_some())
+        .map(|(resume, _)| resume)
+        .collect())
 }
 
 async fn parse(core: &Core, id: ResumeId) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! Takes commands from gateways and brings each to the actor of its task.
 //!
-//! The only actor of this node that speaks cluster messages. Handlers never wait: each command runs on its own, up to
+//! The only actor of this node that speaks cluster messages: commands of gateways, and what other coordinators say
+//! ([`crate::cluster::peers`]). Handlers never wait: each command runs on its own, up to
 //! a bound, and answers its caller.
 
 use std::sync::Arc;
@@ -10,9 +11,12 @@ use protocol::ids::TaskId;
 use protocol::inspect::{self, Ask, Reply, Request};
 use protocol::wire::codec;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use store::shards::shard_of;
+use store::tasks::TaskAt;
 use tokio::sync::Semaphore;
 use tracing::warn;
 
+use crate::cluster::peers;
 use crate::core::Core;
 use crate::inspect::{ROUTER, steer};
 use crate::resume_work::ResumeWork;
@@ -50,6 +54,7 @@ impl Actor for Router {
         args: RouterArgs,
     ) -> Result<RouterState, ActorProcessingErr> {
         ractor::pg::join(ROUTERS.to_owned(), vec![me.get_cell()]);
+        ractor::pg::join(peers::group(args.core.node), vec![me.get_cell()]);
         Ok(RouterState {
             mailbox: args.core.inspect.mailbox(ROUTER),
             tasks: Tasks::new(Arc::clone(&args.core)),
@@ -65,36 +70,61 @@ impl Actor for Router {
         message: RouterMessage,
         state: &mut RouterState,
     ) -> Result<(), ActorProcessingErr> {
-        let (bytes, reply) = match message {
-            RouterMessage::Command(bytes, reply) => (bytes, reply),
-            RouterMessage::Inspect(bytes, reply) => {
-                state.inspect(&bytes, reply);
-                return Ok(());
+        match message {
+            RouterMessage::Command(bytes, reply) => state.command(&bytes, reply),
+            RouterMessage::Inspect(bytes, reply) => state.inspect(&bytes, reply),
+            RouterMessage::Peer(bytes, reply) => state.peer(bytes, reply),
+            RouterMessage::Note(bytes) => {
+                if !peers::take(&state.tasks, &state.core, &bytes) {
+                    forged();
+                }
             }
-        };
-        let _in_hand = state.mailbox.handling("command", false);
-        let command: Command = match codec::decode(&bytes) {
+        }
+        Ok(())
+    }
+}
+
+impl RouterState {
+    fn command(&self, bytes: &[u8], reply: RpcReplyPort<Vec<u8>>) {
+        let _in_hand = self.mailbox.handling("command", false);
+        let command: Command = match codec::decode(bytes) {
             Ok(command) => command,
             Err(error) => {
                 warn!(%error, "a command could not be decoded");
-                answer(reply, &Answer::Err(unavailable("The command was not understood.")));
-                return Ok(());
+                return answer(reply, &Answer::Err(unavailable("The command was not understood.")));
             }
         };
-        let Ok(permit) = Arc::clone(&state.under_way).try_acquire_owned() else {
-            answer(reply, &Answer::Err(unavailable("Too much is going on at the moment; please try again.")));
-            return Ok(());
+        let Ok(permit) = Arc::clone(&self.under_way).try_acquire_owned() else {
+            return answer(reply, &Answer::Err(unavailable("Too much is going on at the moment; please try again.")));
         };
-        let (tasks, resumes) = (state.tasks.clone(), state.resumes.clone());
-        let under_way = state.mailbox.under_way("command");
+        let (tasks, resumes) = (self.tasks.clone(), self.resumes.clone());
+        let under_way = self.mailbox.under_way("command");
         tokio::spawn(async move {
             let _under_way = under_way;
             let done = run(&tasks, &resumes, command).await;
             answer(reply, &done);
             drop(permit);
         });
-        Ok(())
     }
+
+    /// Another coordinator's request. Without an answer it asks again.
+    fn peer(&self, bytes: Vec<u8>, reply: RpcReplyPort<Vec<u8>>) {
+        let _in_hand = self.mailbox.handling("peer", false);
+        let Ok(permit) = Arc::clone(&self.under_way).try_acquire_owned() else { return };
+        let (tasks, core) = (self.tasks.clone(), Arc::clone(&self.core));
+        tokio::spawn(async move {
+            match peers::answer(&tasks, &core, &bytes).await {
+                Some(answer) => drop(reply.send(answer)),
+                None => forged(),
+            }
+            drop(permit);
+        });
+    }
+}
+
+fn forged() {
+    metrics::counter!("valet_peer_messages_refused_total").increment(1);
+    warn!("a message between coordinators was not made by one of them");
 }
 
 impl RouterState {
@@ -162,7 +192,8 @@ async fn run(tasks: &Tasks, resumes: &ResumeWork, command: Command) -> Answer {
     }
     let Some(task) = task_of(&action) else { return Err(unavailable("The command was not understood.")) };
     let holds = matches!(action, Action::ExtendHold { .. });
-    match tasks.input(task, Some(user), Input::Person { id, action }).await {
+    let at = TaskAt { id: task, shard: shard_of(user) };
+    match tasks.input(at, Some(user), Input::Person { id, action }).await {
         Ok(Some(until)) if holds => Ok(Done::HeldUntil { at_ms: until.timestamp_millis() }),
         Ok(_) => Ok(Done::Ok),
         Err(TaskError::NotFound) => Err(Rejected::new(RejectCode::NotFound, "There is no such application.")),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::ids::{LeaseId, SandboxId, TaskId};
+use protocol::ids::{LeaseId, SandboxId};
 use protocol::wire::VERSION_MAX;
 use protocol::wire::message::{
     AgentSettings, ArtifactHeader, Heartbeat, Hello, LiveFrameHeader, Progress, Refusal, Report, Welcome,
@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use store::artifacts::{self, NewArtifact};
 use store::bus::Frame;
 use store::files::FilesError;
+use store::tasks::TaskAt;
 use tracing::warn;
 
 use crate::core::Core;
@@ -51,7 +52,7 @@ impl CoreSessions {
     }
 
     /// The task of a lease that this sandbox holds.
-    fn task_of(&self, sandbox: SandboxId, lease: LeaseId) -> Option<TaskId> {
+    fn task_of(&self, sandbox: SandboxId, lease: LeaseId) -> Option<TaskAt> {
         self.core.leases.get(&lease).filter(|holder| holder.sandbox == sandbox).map(|holder| holder.task)
     }
 
@@ -86,7 +87,7 @@ impl Sessions for CoreSessions {
         // A host that enrols afresh may have lost its ledger: what it says of earlier permits proves nothing.
         for lease in leased {
             if let Err(error) = self.tasks.lease_lost(lease.task, lease.lease, None).await {
-                warn!(task.id = %lease.task, %error, "a lease of an enrolling sandbox was not ended");
+                warn!(task.id = %lease.task.id, %error, "a lease of an enrolling sandbox was not ended");
             }
         }
         Ok(sandbox)
@@ -153,12 +154,13 @@ impl Sessions for CoreSessions {
         report: Report,
     ) -> Result<(), ReportRefused> {
         self.tell(sandbox, SandboxMsg::Heartbeat { epoch });
-        let Some(task) = self.task_of(sandbox, lease) else {
+        let Some(at) = self.task_of(sandbox, lease) else {
             metrics::counter!("valet_stale_reports_total").increment(1);
             return Err(ReportRefused::Stale);
         };
         let input = Input::Report { lease, number, report: Box::new(report) };
-        match self.tasks.input(task, None, input).await {
+        let task = at.id;
+        match self.tasks.input(at, None, input).await {
             Ok(_) => Ok(()),
             Err(TaskError::Refused(InputRefused::StaleLease) | TaskError::NotFound) => {
                 metrics::counter!("valet_stale_reports_total").increment(1);
@@ -172,12 +174,12 @@ impl Sessions for CoreSessions {
     }
 
     fn progress(&self, sandbox: SandboxId, lease: LeaseId, progress: Progress) {
-        let Some(task) = self.task_of(sandbox, lease) else { return };
-        self.tasks.progress(task, progress);
+        let Some(at) = self.task_of(sandbox, lease) else { return };
+        self.tasks.progress(at, progress);
     }
 
     async fn artifact(&self, sandbox: SandboxId, header: ArtifactHeader, bytes: Bytes) -> Result<(), ArtifactRefused> {
-        let task = self.task_of(sandbox, header.lease).ok_or(ArtifactRefused::Stale)?;
+        let task = self.task_of(sandbox, header.lease).ok_or(ArtifactRefused::Stale)?.id;
         let storage_key = artifacts::storage_key(task, header.artifact);
         let size = i64::try_from(bytes.len()).map_err(|_| ArtifactRefused::Unavailable)?;
         self.core.files.put(&storage_key, bytes).await.map_err(|error| match error {
@@ -209,7 +211,7 @@ impl Sessions for CoreSessions {
     }
 
     fn live_frame(&self, sandbox: SandboxId, lease: LeaseId, header: LiveFrameHeader, jpeg: Bytes) {
-        if let Some(task) = self.task_of(sandbox, lease) {
+        if let Some(TaskAt { id: task, .. }) = self.task_of(sandbox, lease) {
             let LiveFrameHeader { width, height, at_ms, .. } = header;
             self.core.bus.publish_frame(Frame { task, width, height, at_ms, jpeg });
         }

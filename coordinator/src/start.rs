@@ -1,22 +1,22 @@
 //! Puts a coordinator together and takes it down.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
+use std::time::Duration;
 
-use dashmap::DashMap;
 use protocol::ids::NodeId;
 use ractor::{Actor, ActorRef};
 use store::Store;
 use store::bus::Bus;
 use store::files::Files;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tracing::info;
 
+use crate::cluster::View;
+use crate::cluster::owner::{self, Owner, OwnerArgs, OwnerMsg};
 use crate::core::{Core, Settings};
 use crate::dispatch::actor::Dispatcher;
-use crate::inspect::Inspect;
 use crate::inspect::watchdog::Watchdog;
-use crate::journal::Journal;
 use crate::listener::{self, Listener};
 use crate::pki::{Authority, EndpointSecrets};
 use crate::resume_work::{ResumeWork, Resumes, ResumesArgs};
@@ -29,6 +29,10 @@ use crate::wakes::Wakes;
 
 /// What a coordinator is started with.
 pub struct Config {
+    /// Who this coordinator is, in this life and later ones. No two that run at a time may be the same.
+    pub node: NodeId,
+    /// Where other coordinators and gateways reach it.
+    pub address: String,
     pub store: Store,
     pub files: Files,
     pub bus: Bus,
@@ -40,6 +44,9 @@ pub struct Config {
     /// Names agents may know this coordinator by, beside the built-in one.
     pub server_names: Vec<String>,
 }
+
+/// For handing over; the others take what is left once this node's row is old.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(3);
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -53,6 +60,7 @@ pub enum StartError {
 
 /// A running coordinator.
 pub struct Coordinator {
+    core: Arc<Core>,
     listener: Listener,
     root: ActorRef<RootMsg>,
     ended: tokio::task::JoinHandle<()>,
@@ -63,34 +71,12 @@ pub struct Coordinator {
 /// # Errors
 /// When the database does not answer, the address is taken, or an actor does not start.
 pub async fn start(config: Config) -> Result<Coordinator, StartError> {
-    let node = NodeId::new();
-    let mut tx = config.store.begin().await?;
-    let held = store::shards::take_all(&mut tx, node, &config.quic.to_string()).await?;
-    store::agents::close_all_sessions(&mut tx).await?;
-    store::db::commit(tx, "taking the shards").await?;
-    info!(node.id = %node, shards = held.len(), "coordinator {node} holds {} shards", held.len());
-
-    let (held, holds) = watch::channel(Arc::new(held));
-    let inspect = Arc::new(Inspect::new(node));
-    let committing = inspect.mailbox(crate::inspect::JOURNAL);
-    let (journal, _) = Journal::start(config.store.clone(), config.bus.clone(), holds, committing);
-    let core = Arc::new(Core {
-        node,
-        store: config.store,
-        files: config.files,
-        bus: config.bus,
-        journal,
-        settings: config.settings,
-        held,
-        tasks: DashMap::new(),
-        leases: DashMap::new(),
-        sandboxes: DashMap::new(),
-        dispatch: Notify::new(),
-        task_supervisors: DashMap::new(),
-        sandbox_supervisor: RwLock::new(None),
-        inspect: Arc::clone(&inspect),
-    });
-    let (root, ended) = Actor::spawn(None, Root, RootArgs { children: children(&core), inspect }).await?;
+    let core = Core::new(config.node, config.store, config.files, config.bus, config.settings, config.secrets.seal());
+    owner::begin(&core, &config.address).await?;
+    let (node, shards) = (core.node, core.held.borrow().len());
+    info!(node.id = %node, shards, "coordinator {node} holds {shards} shards");
+    let args = RootArgs { children: children(&core, config.address), inspect: Arc::clone(&core.inspect) };
+    let (root, ended) = Actor::spawn(None, Root, args).await?;
     // The listener comes last: an agent that says hello finds everything in place.
     let sessions = Arc::new(CoreSessions::new(Arc::clone(&core)));
     let listener = Listener::start(
@@ -103,11 +89,19 @@ pub async fn start(config: Config) -> Result<Coordinator, StartError> {
         },
         sessions,
     )?;
-    Ok(Coordinator { listener, root, ended })
+    Ok(Coordinator { core, listener, root, ended })
 }
 
-fn children(core: &Arc<Core>) -> Vec<ChildSpec> {
+fn children(core: &Arc<Core>, address: String) -> Vec<ChildSpec> {
     let mut children = Vec::new();
+    let at = Arc::clone(core);
+    children.push(ChildSpec {
+        name: "owner",
+        start: Box::new(move |root| {
+            let args = OwnerArgs { core: Arc::clone(&at), address: address.clone() };
+            Box::pin(async move { Ok(Owner::spawn_linked(None, Owner, args, root).await?.0.get_cell()) })
+        }),
+    });
     for family in 0..FAMILIES {
         let core = Arc::clone(core);
         children.push(ChildSpec {
@@ -189,9 +183,18 @@ impl Coordinator {
         let _ = (&mut self.ended).await;
     }
 
-    /// Stops: agents are told, actors end. What is not done is in the rows.
+    /// The living coordinators, this one among them; told whenever they were looked at.
+    #[must_use]
+    pub fn nodes(&self) -> watch::Receiver<Arc<View>> {
+        self.core.cluster.watch()
+    }
+
+    /// Stops: agents are told, what is owned is handed over, actors end. What is not done is in the rows.
     pub async fn stop(self) {
         self.listener.close().await;
+        if let Some(owner) = self.core.owner() {
+            let _ = owner.call(OwnerMsg::Leave, Some(LEAVE_PATIENCE)).await;
+        }
         self.root.stop(Some("the coordinator stops".to_owned()));
         let _ = self.ended.await;
     }

@@ -57,10 +57,11 @@ async fn pass(core: &Arc<Core>) -> Result<(), store::StoreError> {
     drop(tx);
     let tasks = Tasks::new(Arc::clone(core));
     futures::stream::iter(due)
-        .for_each_concurrent(AT_ONCE, |task| {
+        .for_each_concurrent(AT_ONCE, |at| {
             let tasks = tasks.clone();
+            let task = at.id;
             async move {
-                match tasks.input(task, None, Input::Wake).await {
+                match tasks.input(at, None, Input::Wake).await {
                     Ok(_) | Err(TaskError::Refused(_) | TaskError::NotFound) => {}
                     Err(error) => {
                         warn!(task.id = %task, %error, "task {task} was not woken; the next pass tries again")

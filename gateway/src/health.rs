@@ -49,8 +49,8 @@ async fn health(State(app): State<AppState>) -> Json<HealthResponse> {
         Ok(Ok(_)) => ("ok", "ok"),
         Ok(Err(_)) | Err(_) => ("unavailable", "unavailable"),
     };
-    // In process, the bus is there whenever its readers are.
-    let bus = if app.hub.is_listening() { "ok" } else { "unavailable" };
+    // Without it screens are updated from the database, seconds later.
+    let bus = if app.hub.is_listening() && app.bus.is_live() { "ok" } else { "unavailable" };
     let coordinator = if app.coordinator.reachable() { "ok" } else { "unavailable" };
     let checks = Checks { database, bus, coordinator, agents };
     let all = [checks.database, checks.bus, checks.coordinator, checks.agents].iter().all(|check| *check == "ok");

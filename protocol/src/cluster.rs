@@ -23,6 +23,11 @@ pub enum RouterMessage {
     /// An encoded [`Command`]; the answer is an encoded [`Answer`].
     #[rpc]
     Command(Vec<u8>, RpcReplyPort<Vec<u8>>),
+    /// From another coordinator, for a task this one owns; sealed, as is the answer.
+    #[rpc]
+    Peer(Vec<u8>, RpcReplyPort<Vec<u8>>),
+    /// From another coordinator, sealed; no answer.
+    Note(Vec<u8>),
     /// An encoded [`crate::inspect::Request`]; the answer is an encoded [`crate::inspect::Answer`]. Every node answers
     /// for its own actors.
     #[rpc]

@@ -59,7 +59,7 @@ ids! {
     QaEntryId,
     /// A browser host; its agent keeps this id across restarts.
     SandboxId,
-    /// One coordinator process's life.
+    /// A coordinator; it keeps this id across restarts.
     NodeId,
     /// The right of one sandbox to work on one task, once. Every report of an agent carries it.
     LeaseId,

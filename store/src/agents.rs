@@ -25,6 +25,14 @@ pub struct SessionFacts {
     pub capacity: i32,
 }
 
+/// A session that was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened {
+    pub epoch: i64,
+    /// The node that had the session before, if it was not seen to end.
+    pub before: Option<NodeId>,
+}
+
 /// Opens a session: bumps the connection epoch and marks the sandbox connected. `None` when the sandbox is unknown
 /// or revoked.
 ///
@@ -34,14 +42,17 @@ pub async fn open_session(
     db: &mut PgConnection,
     sandbox: SandboxId,
     facts: &SessionFacts,
-) -> Result<Option<i64>, StoreError> {
-    sqlx::query_scalar!(
-        "UPDATE sandboxes
+) -> Result<Option<Opened>, StoreError> {
+    let opened = sqlx::query!(
+        "WITH before AS (
+             SELECT CASE WHEN connected THEN node_id END AS node FROM sandboxes WHERE id = $1 FOR NO KEY UPDATE
+         )
+         UPDATE sandboxes
             SET connection_epoch = connection_epoch + 1, connected = true, node_id = $2, agent_build = $3, agent_boot = $4,
                 capacity = greatest($5, current_load), status = 'active', health_status = 'healthy',
                 last_heartbeat_at = now(), last_health_check_at = now(), updated_at = now()
           WHERE id = $1 AND revoked_at IS NULL AND status <> 'terminated'
-        RETURNING connection_epoch",
+        RETURNING connection_epoch, (SELECT node FROM before) AS before",
         sandbox.0,
         facts.node.0,
         facts.build,
@@ -50,7 +61,25 @@ pub async fn open_session(
     )
     .fetch_optional(db)
     .await
-    .map_err(StoreError::during("opening an agent's session"))
+    .map_err(StoreError::during("opening an agent's session"))?;
+    Ok(opened.map(|row| Opened { epoch: row.connection_epoch, before: row.before.map(NodeId) }))
+}
+
+/// The node a sandbox has its session with, if both are there.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn whereabouts(db: &mut PgConnection, sandbox: SandboxId) -> Result<Option<NodeId>, StoreError> {
+    let node = sqlx::query_scalar!(
+        r#"SELECT n.id FROM sandboxes s JOIN nodes n ON n.id = s.node_id
+            WHERE s.id = $1 AND s.connected AND n.renewed_at > clock_timestamp() - make_interval(secs => $2)"#,
+        sandbox.0,
+        crate::nodes::TTL_SECONDS
+    )
+    .fetch_optional(db)
+    .await
+    .map_err(StoreError::during("looking for a sandbox"))?;
+    Ok(node.map(NodeId))
 }
 
 /// Ends a session, unless a later one has begun.
@@ -70,12 +99,12 @@ pub async fn close_session(db: &mut PgConnection, sandbox: SandboxId, epoch: i64
     Ok(())
 }
 
-/// Every connection was to a coordinator that is gone: at its start, a single coordinator marks all as closed.
+/// Sessions with an earlier life of this node are over.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn close_all_sessions(db: &mut PgConnection) -> Result<(), StoreError> {
-    sqlx::query!("UPDATE sandboxes SET connected = false WHERE connected")
+pub async fn close_sessions_of(db: &mut PgConnection, node: NodeId) -> Result<(), StoreError> {
+    sqlx::query!("UPDATE sandboxes SET connected = false WHERE connected AND node_id = $1", node.0)
         .execute(db)
         .await
         .map_err(StoreError::during("closing old sessions"))?;

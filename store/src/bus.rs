@@ -5,6 +5,7 @@
 //! see a gap, a lag or [`Signal::Resync`] read the tail from there.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use protocol::ids::{TaskId, UserId};
@@ -57,6 +58,8 @@ pub struct Bus {
     frames: broadcast::Sender<Frame>,
     /// To Redis; `None` within one process.
     outbox: Option<mpsc::Sender<Message>>,
+    /// Messages of other processes come in.
+    hears: Arc<AtomicBool>,
 }
 
 impl Default for Bus {
@@ -69,15 +72,20 @@ impl Bus {
     /// A bus within this process.
     #[must_use]
     pub fn new() -> Self {
-        Self { signals: broadcast::channel(BACKLOG).0, frames: broadcast::channel(FRAMES_BACKLOG).0, outbox: None }
+        Self {
+            signals: broadcast::channel(BACKLOG).0,
+            frames: broadcast::channel(FRAMES_BACKLOG).0,
+            outbox: None,
+            hears: Arc::new(AtomicBool::new(true)),
+        }
     }
 
-    /// A bus over Redis when a URL is given, else within this process. Redis being down later is not an error: live
-    /// updates degrade and come back.
+    /// A bus over Redis when a URL is given, else within this process. Redis being down, now or later, is not an error:
+    /// live updates degrade and come back.
     ///
     /// # Errors
-    /// When the URL is not one, or Redis does not answer at the start.
-    pub async fn connect(url: Option<&str>) -> Result<Self, redis::RedisError> {
+    /// When the URL is not one.
+    pub fn connect(url: Option<&str>) -> Result<Self, redis::RedisError> {
         let mut bus = Self::new();
         let Some(url) = url else { return Ok(bus) };
         let separator = if url.contains('?') { '&' } else { '?' };
@@ -95,13 +103,20 @@ impl Bus {
             .set_push_sender(take)
             .set_automatic_resubscription()
             .set_max_delay(RECONNECT_MAX);
-        let mut manager = ConnectionManager::new_with_config(client, config).await?;
-        manager.psubscribe(format!("{CHANNEL}*")).await?;
+        let manager = ConnectionManager::new_lazy_with_config(client, config)?;
         let (outbox, waiting) = mpsc::channel(OUTBOX);
+        bus.hears.store(false, Ordering::Relaxed);
+        tokio::spawn(subscribe(manager.clone()));
         tokio::spawn(publish_all(manager, waiting));
-        tokio::spawn(hear_all(pushed, bus.signals.clone()));
+        tokio::spawn(hear_all(pushed, bus.signals.clone(), Arc::clone(&bus.hears)));
         bus.outbox = Some(outbox);
         Ok(bus)
+    }
+
+    /// Whether messages come in as they are sent; else screens are updated from Postgres, seconds later.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.hears.load(Ordering::Relaxed)
     }
 
     /// Tells every reader. Nobody listening is not an error.
@@ -134,6 +149,17 @@ impl Bus {
     }
 }
 
+/// Until Redis takes the subscription; from then on the connection restores it by itself.
+async fn subscribe(mut redis: ConnectionManager) {
+    let mut said = false;
+    while let Err(error) = redis.psubscribe(format!("{CHANNEL}*")).await {
+        if !std::mem::replace(&mut said, true) {
+            warn!(category = ?error.kind(), "Redis does not answer: screens are updated from Postgres");
+        }
+        tokio::time::sleep(RECONNECT_MAX).await;
+    }
+}
+
 async fn publish_all(mut redis: ConnectionManager, mut waiting: mpsc::Receiver<Message>) {
     let mut down = false;
     while let Some(message) = waiting.recv().await {
@@ -156,8 +182,17 @@ async fn publish_all(mut redis: ConnectionManager, mut waiting: mpsc::Receiver<M
     }
 }
 
-async fn hear_all(mut pushed: mpsc::Receiver<redis::PushInfo>, signals: broadcast::Sender<Signal>) {
+async fn hear_all(
+    mut pushed: mpsc::Receiver<redis::PushInfo>,
+    signals: broadcast::Sender<Signal>,
+    hears: Arc<AtomicBool>,
+) {
     while let Some(push) = pushed.recv().await {
+        match push.kind {
+            PushKind::Disconnection => hears.store(false, Ordering::Relaxed),
+            PushKind::PSubscribe | PushKind::PMessage => hears.store(true, Ordering::Relaxed),
+            _ => {}
+        }
         let signal = match push.kind {
             PushKind::PMessage => match message(&push.data) {
                 Some(message) => Signal::Message(message),

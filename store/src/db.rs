@@ -17,6 +17,10 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A statement that runs longer is a mistake of ours; the server ends it.
 const STATEMENT_TIMEOUT: &str = "15s";
 
+/// A transaction that is left open this long belongs to a process that was stopped in the middle: the server ends it,
+/// because others wait for the rows it locked.
+const IDLE_IN_TRANSACTION_TIMEOUT: &str = "3s";
+
 /// A database transaction; rolled back unless committed.
 pub type Tx = sqlx::Transaction<'static, Postgres>;
 
@@ -38,7 +42,10 @@ impl Store {
 
     #[must_use]
     pub fn with_options(options: PgConnectOptions, connections_max: u32) -> Self {
-        let options = options.application_name("valet").options([("statement_timeout", STATEMENT_TIMEOUT)]);
+        let options = options.application_name("valet").options([
+            ("statement_timeout", STATEMENT_TIMEOUT),
+            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
+        ]);
         let pool = PgPoolOptions::new()
             .max_connections(connections_max)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -76,6 +83,28 @@ impl Store {
     /// When one fails; those before it stay applied.
     pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
         crate::MIGRATIONS.run(&self.pool).await
+    }
+
+    /// Migrations that this program knows and the database lacks.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn migrations_behind(&self) -> Result<usize, StoreError> {
+        let doing = "reading the migrations";
+        let mut tx = self.begin().await?;
+        let there: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(StoreError::during(doing))?;
+        let applied: Vec<i64> = if there {
+            sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success")
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(StoreError::during(doing))?
+        } else {
+            Vec::new()
+        };
+        Ok(crate::MIGRATIONS.iter().filter(|migration| !applied.contains(&migration.version)).count())
     }
 
     /// Runs a script of several statements, all or none.

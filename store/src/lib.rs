@@ -21,6 +21,7 @@ pub mod facts;
 pub mod files;
 pub mod health;
 pub mod journal;
+pub mod nodes;
 pub mod notifications;
 pub mod qa_bank;
 pub mod resumes;

@@ -239,13 +239,15 @@ pub async fn stored(db: &mut PgConnection, id: ResumeId) -> Result<Option<Stored
 ///
 /// # Errors
 /// When the database fails.
-pub async fn waiting(db: &mut PgConnection, limit: i64) -> Result<Vec<ResumeId>, StoreError> {
-    let ids =
-        sqlx::query_scalar!("SELECT id FROM resumes WHERE status = 'parsing' ORDER BY created_at, id LIMIT $1", limit)
-            .fetch_all(db)
-            .await
-            .map_err(StoreError::during("looking for resumes to parse"))?;
-    Ok(ids.into_iter().map(ResumeId).collect())
+pub async fn waiting(db: &mut PgConnection, limit: i64) -> Result<Vec<(ResumeId, UserId)>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT id, user_id FROM resumes WHERE status = 'parsing' ORDER BY created_at, id LIMIT $1",
+        limit
+    )
+    .fetch_all(db)
+    .await
+    .map_err(StoreError::during("looking for resumes to parse"))?;
+    Ok(rows.into_iter().map(|row| (ResumeId(row.id), UserId(row.user_id))).collect())
 }
 
 /// Keeps how parsing ended, unless the resume is gone or was parsed meanwhile. True when it was kept.

@@ -267,6 +267,38 @@ pub async fn review(db: &mut PgConnection, id: TaskId) -> Result<Option<Review>,
     }))
 }
 
+/// A task and the shard of its user, which says who owns it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TaskAt {
+    pub id: TaskId,
+    pub shard: i16,
+}
+
+/// Where a task is owned; `None` when there is no such task.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn place(db: &mut PgConnection, id: TaskId) -> Result<Option<TaskAt>, StoreError> {
+    let shard = sqlx::query_scalar!("SELECT shard FROM tasks WHERE id = $1", id.0)
+        .fetch_optional(db)
+        .await
+        .map_err(StoreError::during("looking for a task"))?;
+    Ok(shard.map(|shard| TaskAt { id, shard }))
+}
+
+/// A task as last committed, for those who do not own it.
+///
+/// # Errors
+/// When the database does not answer or a stored value is not understood.
+pub async fn read(db: &mut PgConnection, id: TaskId) -> Result<Option<Task>, StoreError> {
+    let doing = "reading a task";
+    let row = sqlx::query_scalar!(r#"SELECT to_jsonb(tasks.*) AS "task!" FROM tasks WHERE id = $1"#, id.0)
+        .fetch_optional(db)
+        .await
+        .map_err(StoreError::during(doing))?;
+    row.map(|row| from_json(row, doing)).transpose()
+}
+
 /// Tasks of these shards whose time has come, oldest first.
 ///
 /// # Errors
@@ -276,9 +308,9 @@ pub async fn due(
     shards: &[i16],
     now: DateTime<Utc>,
     limit: i64,
-) -> Result<Vec<TaskId>, StoreError> {
-    let rows = sqlx::query_scalar!(
-        "SELECT id FROM tasks WHERE wake_at <= $2 AND shard = ANY($1) ORDER BY wake_at LIMIT $3",
+) -> Result<Vec<TaskAt>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT id, shard FROM tasks WHERE wake_at <= $2 AND shard = ANY($1) ORDER BY wake_at LIMIT $3",
         shards,
         now,
         limit
@@ -286,7 +318,7 @@ pub async fn due(
     .fetch_all(db)
     .await
     .map_err(StoreError::during("looking for due tasks"))?;
-    Ok(rows.into_iter().map(TaskId).collect())
+    Ok(rows.into_iter().map(|row| TaskAt { id: TaskId(row.id), shard: row.shard }).collect())
 }
 
 /// A task that waits for a place.
@@ -329,7 +361,7 @@ pub async fn queued(
 /// A task that holds a place on a sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Leased {
-    pub task: TaskId,
+    pub task: TaskAt,
     pub lease: LeaseId,
     pub last_report: i64,
     /// The permit that is out or was last out.
@@ -342,7 +374,7 @@ pub struct Leased {
 /// When the database does not answer.
 pub async fn leased(db: &mut PgConnection, sandbox: SandboxId) -> Result<Vec<Leased>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT id, lease_id AS "lease_id!", last_report, permit_id FROM tasks WHERE sandbox_id = $1 AND lease_id IS NOT NULL"#,
+        r#"SELECT id, shard, lease_id AS "lease_id!", last_report, permit_id FROM tasks WHERE sandbox_id = $1 AND lease_id IS NOT NULL"#,
         sandbox.0
     )
     .fetch_all(db)
@@ -351,7 +383,7 @@ pub async fn leased(db: &mut PgConnection, sandbox: SandboxId) -> Result<Vec<Lea
     Ok(rows
         .into_iter()
         .map(|row| Leased {
-            task: TaskId(row.id),
+            task: TaskAt { id: TaskId(row.id), shard: row.shard },
             lease: LeaseId(row.lease_id),
             last_report: row.last_report,
             permit: row.permit_id.map(PermitId),
@@ -414,13 +446,17 @@ pub async fn idle(db: &mut PgConnection) -> Result<Vec<Idle>, StoreError> {
         .collect())
 }
 
-/// Sandboxes that hold leases or were connected, for recovery at start.
+/// Sandboxes that hold leases and have no session at a coordinator that lives.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn sandboxes_with_leases(db: &mut PgConnection) -> Result<Vec<SandboxId>, StoreError> {
+pub async fn sandboxes_left_alone(db: &mut PgConnection) -> Result<Vec<SandboxId>, StoreError> {
     let rows = sqlx::query_scalar!(
-        r#"SELECT DISTINCT sandbox_id AS "id!" FROM tasks WHERE lease_id IS NOT NULL AND sandbox_id IS NOT NULL"#
+        r#"SELECT DISTINCT s.id FROM tasks t JOIN sandboxes s ON s.id = t.sandbox_id
+            WHERE t.lease_id IS NOT NULL
+              AND NOT (s.connected AND EXISTS (SELECT 1 FROM nodes n WHERE n.id = s.node_id
+                          AND n.renewed_at > clock_timestamp() - make_interval(secs => $1)))"#,
+        crate::nodes::TTL_SECONDS
     )
     .fetch_all(db)
     .await

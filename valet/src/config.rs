@@ -19,6 +19,7 @@ const SECRET_MIN: usize = 32;
 const VARIABLES: &[&str] = &[
     "DATABASE_URL",
     "REDIS_URL",
+    "FILES_DIR",
     "JWT_SECRET",
     "JWT_REFRESH_SECRET",
     "CORS_ORIGIN",
@@ -37,6 +38,7 @@ const VARIABLES: &[&str] = &[
 pub struct Config {
     pub database_url: Secret,
     pub redis_url: Secret,
+    pub files_dir: PathBuf,
     pub jwt_secret: Secret,
     pub jwt_refresh_secret: Secret,
     pub cors_origin: String,

@@ -2,7 +2,12 @@
 
 mod client;
 mod config;
+mod datadir;
+mod enrol;
+mod fleet;
+mod keys;
 mod log;
+mod stop;
 mod up;
 
 use std::path::PathBuf;
@@ -22,6 +27,12 @@ struct Cli {
 enum Command {
     /// Run everything on this machine: database, coordinator, gateway, one browser agent and the practice employer.
     Up(up::Args),
+    /// Run one of the coordinators of a fleet, over DATABASE_URL and REDIS_URL.
+    Coordinator(fleet::coordinator::Args),
+    /// Run one of the gateways of a fleet.
+    Gateway(fleet::gateway::Args),
+    /// Make keys, identities and enrolment tokens.
+    Admin(fleet::admin::Args),
     /// Apply the database migrations to DATABASE_URL.
     Migrate(up::migrate::Args),
     /// Print every setting with its meaning and default.
@@ -60,6 +71,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let code = runtime.block_on(async {
         match command {
             Command::Up(args) => up::run(args).await.map(|()| ExitCode::SUCCESS),
+            Command::Coordinator(args) => fleet::coordinator::run(args).await.map(|()| ExitCode::SUCCESS),
+            Command::Gateway(args) => fleet::gateway::run(args).await.map(|()| ExitCode::SUCCESS),
+            Command::Admin(args) => fleet::admin::run(args).await.map(|()| ExitCode::SUCCESS),
             Command::Migrate(args) => up::migrate::run(args).await.map(|()| ExitCode::SUCCESS),
             Command::Config => {
                 log::print(config::DEFAULT);

@@ -1,6 +1,6 @@
 //! The dispatcher: woken when a task waits or a place came free, and by a slow tick in case a bell was lost.
 //!
-//! Talks to: the store (queue heads, free and held places), tasks (claims, parking). It holds no queue of its own: the rows are it.
+//! Every node has one; only that of the node with the role plans, for all of them. Talks to: the store (queue heads, free and held places), tasks (claims, parking). It holds no queue of its own: the rows are it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,9 +11,11 @@ use futures::StreamExt as _;
 use protocol::ids::{LeaseId, TaskId};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use ractor_cluster::RactorMessage;
+use store::shards::SHARDS;
 use tracing::{debug, warn};
 
 use super::plan::{Placement, parkings, plan};
+use crate::cluster::owner::other_dispatcher;
 use crate::core::Core;
 use crate::task::handle::{TaskError, Tasks};
 use crate::task::machine::Input;
@@ -95,8 +97,11 @@ impl Actor for Dispatcher {
 impl DispatcherState {
     /// What can be placed now, and who makes room for the rest.
     async fn placements(&mut self) -> Result<(Vec<Placement>, Vec<TaskId>), store::StoreError> {
-        let shards = self.core.shards();
+        if other_dispatcher(&self.core).is_some() {
+            return Ok((Vec::new(), Vec::new()));
+        }
         let mut tx = self.core.store.begin().await?;
+        let shards: Vec<i16> = (0..SHARDS.cast_signed()).collect();
         let queued = store::tasks::queued(&mut tx, &shards, Utc::now(), store::journal::USER_CAP, HEADS).await?;
         if queued.is_empty() {
             return Ok((Vec::new(), Vec::new()));
@@ -113,7 +118,8 @@ impl DispatcherState {
 
     /// Has a held browser let go. One that cannot be any more is seen by the next pass.
     async fn park(&self, task: TaskId) {
-        match self.tasks.input(task, None, Input::Park).await {
+        let parked = async { self.tasks.input(self.tasks.find(task).await?, None, Input::Park).await };
+        match parked.await {
             Ok(_) => debug!(task.id = %task, "task {task} makes room for one that waits"),
             Err(TaskError::Refused(_) | TaskError::NotFound) => {}
             Err(error) => warn!(task.id = %task, %error, "task {task} could not be parked"),
@@ -123,8 +129,11 @@ impl DispatcherState {
     /// Has the task claim its place; returns it when it failed to.
     async fn claim(&self, placement: Placement) -> Option<TaskId> {
         let Placement { task, sandbox, epoch } = placement;
-        let input = Input::Claimed { sandbox, epoch, lease: LeaseId::new() };
-        match self.tasks.input(task, None, input).await {
+        let claimed = async {
+            let input = Input::Claimed { sandbox, epoch, lease: LeaseId::new() };
+            self.tasks.input(self.tasks.find(task).await?, None, input).await
+        };
+        match claimed.await {
             Ok(_) => {
                 debug!(task.id = %task, sandbox.id = %sandbox, "task {task} placed");
                 None

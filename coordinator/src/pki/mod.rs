@@ -31,6 +31,8 @@ pub const AGENT_CERTIFICATE_TTL: Duration = Duration::from_secs(3600);
 pub const RENEWAL_GRACE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The listener replaces its own certificate long before this.
 const SERVER_CERTIFICATE_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Nodes are few and are set up by hand; another year is another command.
+const NODE_CERTIFICATE_TTL: Duration = Duration::from_secs(366 * 24 * 3600);
 const AUTHORITY_TTL: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// Certificates begin a little in the past: the clocks of hosts differ.
 const CLOCK_SLACK: Duration = Duration::from_secs(300);
@@ -164,6 +166,30 @@ impl Authority {
         let leaf = params.signed_by(&key, &self.issuer).map_err(Error::Make)?;
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
         Ok((vec![leaf.der().clone(), self.certificate.clone()], key.into()))
+    }
+
+    /// A certificate and key for the links of a node; `name` is `coordinator/ID` or `gateway/NAME`.
+    ///
+    /// # Errors
+    /// When the name cannot stand in a certificate.
+    pub fn node_certificate(
+        &self,
+        name: &str,
+        now: SystemTime,
+    ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
+        let key = KeyPair::generate().map_err(Error::Make)?;
+        let mut params = params("Valet node", now, NODE_CERTIFICATE_TTL)?;
+        let uri = format!("{}{name}", wire::NODE_URI);
+        params.subject_alt_names = vec![
+            SanType::URI(uri.try_into().map_err(Error::Make)?),
+            SanType::DnsName(wire::CLUSTER_NAME.try_into().map_err(Error::Make)?),
+        ];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.use_authority_key_identifier_extension = true;
+        let leaf = params.signed_by(&key, &self.issuer).map_err(Error::Make)?;
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+        Ok((vec![leaf.der().clone()], key.into()))
     }
 
     /// Signs an agent's key for `sandbox`. Only the key of the request is used: the names are ours.

@@ -6,11 +6,15 @@ use std::sync::Arc;
 use aws_lc_rs::{hkdf, hmac};
 use quinn::EndpointConfig;
 
+use crate::cluster::peers::Seal;
+
 /// Derived from one stored secret; the secret itself is not kept.
 #[derive(Clone)]
 pub struct EndpointSecrets {
     reset: [u8; 64],
     connection_id: u64,
+    peers: [u8; 32],
+    cookie: [u8; 32],
 }
 
 /// Fewest bytes of the secret: less than 256 bits would be the weakest part.
@@ -32,7 +36,22 @@ impl EndpointSecrets {
         expand(&prk, b"stateless reset", &mut reset);
         let mut id = [0; 8];
         expand(&prk, b"connection id", &mut id);
-        Ok(Self { reset, connection_id: u64::from_le_bytes(id) })
+        let (mut peers, mut cookie) = ([0; 32], [0; 32]);
+        expand(&prk, b"between coordinators", &mut peers);
+        expand(&prk, b"cluster cookie", &mut cookie);
+        Ok(Self { reset, connection_id: u64::from_le_bytes(id), peers, cookie })
+    }
+
+    /// Marks what coordinators say to each other.
+    #[must_use]
+    pub(crate) fn seal(&self) -> Seal {
+        Seal::new(&self.peers)
+    }
+
+    /// What nodes of this fleet greet each other with, inside their mutual TLS.
+    #[must_use]
+    pub fn cookie(&self) -> String {
+        hex::encode(self.cookie)
     }
 
     /// The endpoint settings that carry these keys.

@@ -20,10 +20,11 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use ractor_cluster::RactorMessage;
 use store::agents::{self, SessionFacts};
 use store::drains::{self, Drain};
-use store::tasks::{self, Leased};
+use store::tasks::{self, Leased, TaskAt};
 use tracing::{info, warn};
 
 use super::reconcile::{Reconciled, reconcile};
+use crate::cluster::peers::{self, Note};
 use crate::core::{Core, Leaseholder};
 use crate::inspect::tree;
 use crate::listener::{AgentLink, JobLink, Refused};
@@ -59,11 +60,17 @@ pub enum SandboxMsg {
     Gone {
         epoch: i64,
     },
+    /// The sandbox has a later session at another node.
+    Superseded {
+        epoch: i64,
+    },
     OpenJob {
+        at: TaskAt,
         start: Box<JobStart>,
         files: Vec<(FileRef, Bytes)>,
     },
     Send {
+        at: TaskAt,
         lease: LeaseId,
         message: Box<JobDown>,
     },
@@ -91,6 +98,7 @@ impl Letter for SandboxMsg {
             Self::Heartbeat { .. } => "heartbeat",
             Self::Draining { .. } => "agent_draining",
             Self::Gone { .. } => "gone",
+            Self::Superseded { .. } => "superseded",
             Self::OpenJob { .. } => "open_job",
             Self::Send { .. } => "send",
             Self::Release { .. } => "release",
@@ -107,7 +115,7 @@ impl Letter for SandboxMsg {
 
     /// The end of a session is told once.
     fn bounded(&self) -> bool {
-        !matches!(self, Self::Draining { .. } | Self::Gone { .. })
+        !matches!(self, Self::Draining { .. } | Self::Gone { .. } | Self::Superseded { .. })
     }
 }
 
@@ -128,8 +136,6 @@ pub struct SandboxState {
     /// When the agent was last heard, or when we began to wait for it.
     heard: Instant,
     recorded: Instant,
-    /// Leases were declared lost in this silence already.
-    given_up: bool,
     /// The agent stops: what is held for people is parked, now and as it comes to be held, so that it need not wait
     /// for them.
     stopping: bool,
@@ -140,15 +146,44 @@ pub struct SandboxState {
 }
 
 struct Session {
+    core: Arc<Core>,
+    sandbox: SandboxId,
     epoch: i64,
     link: AgentLink,
-    jobs: HashMap<LeaseId, JobLink>,
+    jobs: HashMap<LeaseId, Job>,
+}
+
+struct Job {
+    task: TaskAt,
+    /// `None` once its stream broke.
+    link: Option<JobLink>,
+}
+
+impl Session {
+    fn new(core: Arc<Core>, sandbox: SandboxId, epoch: i64, link: AgentLink) -> Self {
+        core.sessions.insert(sandbox, epoch);
+        Self { core, sandbox, epoch, link, jobs: HashMap::new() }
+    }
+
+    fn insert(&mut self, lease: LeaseId, task: TaskAt, link: JobLink) {
+        self.jobs.insert(lease, Job { task, link: Some(link) });
+    }
+
+    fn forget(&mut self, lease: LeaseId) {
+        self.jobs.remove(&lease);
+        self.core.leases.remove(&lease);
+    }
 }
 
 /// A session that nobody keeps is over, whatever ended its actor: the agent is to notice and say hello again.
 impl Drop for Session {
     fn drop(&mut self) {
+        // First of all: a report that comes now must not be answered as if its lease were over.
         self.link.close(close::GOING_DOWN);
+        self.core.sessions.remove_if(&self.sandbox, |_, epoch| *epoch == self.epoch);
+        for lease in self.jobs.keys() {
+            self.core.leases.remove(lease);
+        }
     }
 }
 
@@ -167,7 +202,6 @@ impl Actor for SandboxActor {
             session: None,
             heard: Instant::now(),
             recorded: Instant::now(),
-            given_up: false,
             stopping: false,
             drain: None,
             unclosed: None,
@@ -202,19 +236,28 @@ impl Actor for SandboxActor {
                     info!(sandbox.id = %state.id, "agent of sandbox {} disconnected", state.id);
                 }
             }
-            SandboxMsg::OpenJob { start, files } => state.open_job(*start, files),
-            SandboxMsg::Send { lease, message } => state.send(lease, *message),
+            SandboxMsg::Superseded { epoch } => {
+                if state.session.as_ref().is_some_and(|session| session.epoch < epoch) {
+                    state.session = None;
+                    info!(sandbox.id = %state.id, "agent of sandbox {} went to another node", state.id);
+                    me.stop(None);
+                }
+            }
+            SandboxMsg::OpenJob { at, start, files } => state.open_job(at, *start, files),
+            SandboxMsg::Send { at, lease, message } => state.send(at, lease, *message),
             SandboxMsg::Release { lease } => {
                 if let Some(session) = &mut state.session {
-                    session.jobs.remove(&lease);
+                    session.forget(lease);
                     let _ = session.link.send(ControlDown::Release { leases: vec![lease] });
                 }
             }
-            SandboxMsg::Tick => {
-                if let Err(error) = state.tick().await {
+            SandboxMsg::Tick => match state.tick().await {
+                Ok(true) => {}
+                Ok(false) => me.stop(None),
+                Err(error) => {
                     warn!(sandbox.id = %state.id, %error, "a sandbox's leases could not be looked after; the next tick does");
                 }
-            }
+            },
             SandboxMsg::ReadDrain => match state.read_drain().await {
                 Ok(drain) => state.set_drain(drain),
                 Err(error) => {
@@ -241,23 +284,27 @@ impl SandboxState {
             capacity: i32::from(hello.capacity),
         };
         let mut tx = self.core.store.begin().await.map_err(unavailable)?;
-        let epoch = agents::open_session(&mut tx, self.id, &facts)
+        let opened = agents::open_session(&mut tx, self.id, &facts)
             .await
             .map_err(unavailable)?
             .ok_or_else(|| Refused::new(Refusal::Revoked, "this sandbox is not in good standing"))?;
         let leased = tasks::leased(&mut tx, self.id).await.map_err(unavailable)?;
         let drain = drains::read(&mut tx, self.id).await.map_err(unavailable)?;
         store::db::commit(tx, "opening a session").await.map_err(unavailable)?;
+        let epoch = opened.epoch;
+        if let Some(node) = opened.before.filter(|node| *node != self.core.node) {
+            // Before the tasks are told: what they say from here on is for this session.
+            peers::tell(&self.core, node, &Note::Superseded { sandbox: self.id, epoch });
+        }
 
         if let Some(old) = self.session.take() {
             old.link.close(close::SUPERSEDED);
         }
         self.heard = Instant::now();
-        self.given_up = false;
         self.stopping = false;
         self.drain = None;
         self.unclosed = None;
-        let mut session = Session { epoch, link, jobs: HashMap::new() };
+        let mut session = Session::new(Arc::clone(&self.core), self.id, epoch, link);
         let Reconciled { attached, lost, over, confirmed } = reconcile(&hello, &leased);
         for lease in attached {
             self.attach(&mut session, lease);
@@ -270,7 +317,7 @@ impl SandboxState {
         self.session = Some(session);
         self.set_drain(drain);
         self.report_lost(lost);
-        self.core.dispatch.notify_one();
+        self.core.ring();
         Ok(epoch)
     }
 
@@ -280,11 +327,12 @@ impl SandboxState {
         let first = JobDown::Attach { lease: leased.lease, acked: leased.last_report.unsigned_abs() };
         match session.link.open_job(first) {
             Ok(job) => {
-                session.jobs.insert(leased.lease, job);
+                session.insert(leased.lease, leased.task, job);
                 let tasks = self.tasks.clone();
                 tokio::spawn(async move {
                     if let Err(error) = tasks.repeat_owed(leased.task).await {
-                        warn!(task.id = %leased.task, %error, "task {} was not told that its agent is back", leased.task);
+                        let task = leased.task.id;
+                        warn!(task.id = %task, %error, "task {task} was not told that its agent is back");
                     }
                 });
             }
@@ -301,7 +349,11 @@ impl SandboxState {
                 .map(|(task, permit, confirmation)| {
                     let tasks = tasks.clone();
                     async move {
-                        match tasks.input(task, None, Input::Confirmed { permit, confirmation }).await {
+                        let confirmed = async {
+                            let at = tasks.find(task).await?;
+                            tasks.input(at, None, Input::Confirmed { permit, confirmation }).await
+                        };
+                        match confirmed.await {
                             // Refused: the task has another permit by now, or knew it.
                             Ok(_) | Err(TaskError::Refused(_) | TaskError::NotFound) => None,
                             Err(error) => {
@@ -332,7 +384,7 @@ impl SandboxState {
                     let tasks = tasks.clone();
                     async move {
                         if let Err(error) = tasks.lease_lost(leased.task, leased.lease, permit_used).await {
-                            warn!(task.id = %leased.task, %error, "a lost lease was not taken; the deadline will");
+                            warn!(task.id = %leased.task.id, %error, "a lost lease was not taken; the deadline will");
                         }
                     }
                 })
@@ -343,15 +395,13 @@ impl SandboxState {
     /// Has every task on this sandbox that only waits for its person let go of its page; the others refuse.
     fn park_held(&self) {
         let Some(session) = &self.session else { return };
-        let held: Vec<TaskId> =
-            session.jobs.keys().filter_map(|lease| self.core.leases.get(lease).map(|holder| holder.task)).collect();
         // One that is seen at work here would only refuse.
         let waits =
             |task: &TaskId| self.core.tasks.get(task).is_none_or(|live| live.mailbox.shown().state == "waiting_human");
-        for task in held.into_iter().filter(waits) {
-            let tasks = self.tasks.clone();
+        for at in session.jobs.values().map(|job| job.task).filter(|at| waits(&at.id)) {
+            let (tasks, task) = (self.tasks.clone(), at.id);
             tokio::spawn(async move {
-                match tasks.input(task, None, Input::Drained).await {
+                match tasks.input(at, None, Input::Drained).await {
                     Ok(_) | Err(TaskError::Refused(_) | TaskError::NotFound) => {}
                     Err(error) => warn!(task.id = %task, %error, "task {task} could not be parked"),
                 }
@@ -385,7 +435,6 @@ impl SandboxState {
     fn show(&self) {
         let jobs = self.session.as_ref().map(|session| session.jobs.len());
         let state = match jobs {
-            None if self.given_up => "lost",
             None => "disconnected",
             Some(_) if self.stopping => "stopping",
             Some(0) if self.drain.is_some() => "drained",
@@ -394,7 +443,7 @@ impl SandboxState {
             Some(_) => "working",
         };
         let left = LOST_AFTER.saturating_sub(self.heard.elapsed());
-        let deadline = (!self.given_up).then(|| ("lost", chrono::Utc::now() + left));
+        let deadline = Some(("lost", chrono::Utc::now() + left));
         if self.mailbox.show(Shown { state, lease: None, deadline }) {
             self.core.inspect.note(&tree::sandbox(self.id), protocol::inspect::What::State, state);
         }
@@ -422,13 +471,14 @@ impl SandboxState {
         }
     }
 
-    fn open_job(&mut self, start: JobStart, files: Vec<(FileRef, Bytes)>) {
+    fn open_job(&mut self, at: TaskAt, start: JobStart, files: Vec<(FileRef, Bytes)>) {
         let Some(session) = &mut self.session else { return };
         let lease = start.lease;
-        // The files were read meanwhile: the job may have begun already, or be over.
-        if session.jobs.contains_key(&lease) || !self.core.leases.contains_key(&lease) {
+        // The files were read meanwhile: the job may have begun already.
+        if session.jobs.contains_key(&lease) {
             return;
         }
+        self.core.leases.insert(lease, Leaseholder { task: at, sandbox: self.id });
         let opened = session.link.open_job(JobDown::Start(start)).and_then(|job| {
             for (file, bytes) in files {
                 session.link.send_file(lease, file, bytes)?;
@@ -436,32 +486,32 @@ impl SandboxState {
             Ok(job)
         });
         match opened {
-            Ok(job) => {
-                session.jobs.insert(lease, job);
+            Ok(job) => session.insert(lease, at, job),
+            Err(error) => {
+                self.core.leases.remove(&lease);
+                warn!(sandbox.id = %self.id, %error, "a job could not be opened");
             }
-            Err(error) => warn!(sandbox.id = %self.id, %error, "a job could not be opened"),
         }
     }
 
-    fn send(&mut self, lease: LeaseId, message: JobDown) {
+    fn send(&mut self, at: TaskAt, lease: LeaseId, message: JobDown) {
         let Some(session) = &mut self.session else { return };
         let ends = matches!(message, JobDown::End { .. });
-        match session.jobs.get(&lease).map(|job| job.send(message)) {
-            Some(Ok(())) => {}
-            Some(Err(error)) => {
+        let job = session.jobs.get_mut(&lease);
+        match job.and_then(|job| job.link.as_ref().map(|link| link.send(message)).map(|sent| (job, sent))) {
+            Some((_, Ok(()))) => {}
+            Some((job, Err(error))) => {
                 warn!(sandbox.id = %self.id, %error, "a job's stream is over");
-                session.jobs.remove(&lease);
+                job.link = None;
             }
             // Its job has not even been opened, or its stream broke: there is no page to close that could be asked.
             None if ends => {
-                if let Some(task) = self.core.leases.get(&lease).map(|holder| holder.task) {
-                    let tasks = self.tasks.clone();
-                    tokio::spawn(async move {
-                        if let Err(error) = tasks.lease_lost(task, lease, None).await {
-                            warn!(task.id = %task, %error, "a lease without a job was not ended; its deadline will");
-                        }
-                    });
-                }
+                let tasks = self.tasks.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = tasks.lease_lost(at, lease, None).await {
+                        warn!(task.id = %at.id, %error, "a lease without a job was not ended; its deadline will");
+                    }
+                });
             }
             None => {}
         }
@@ -482,29 +532,31 @@ impl SandboxState {
         }
     }
 
-    /// Silence: after [`LOST_AFTER`] every lease is over, because the agent has frozen its pages by then.
-    async fn tick(&mut self) -> Result<(), store::StoreError> {
+    /// Silence: after [`LOST_AFTER`] every lease is over, because the agent has frozen its pages by then. `false` when
+    /// there is nothing left to look after.
+    async fn tick(&mut self) -> Result<bool, store::StoreError> {
         if let Some(epoch) = self.unclosed {
             self.close_session_row(epoch).await;
         }
         if self.stopping || self.drain.is_some() {
             self.park_held();
         }
-        if self.given_up || self.heard.elapsed() < LOST_AFTER {
-            return Ok(());
+        if self.heard.elapsed() < LOST_AFTER {
+            return Ok(true);
         }
         if let Some(session) = self.session.take() {
             session.link.close(close::TOO_SLOW);
             self.close_session_row(session.epoch).await;
         }
         let mut tx = self.core.store.begin().await?;
-        let leased = tasks::leased(&mut tx, self.id).await?;
+        let elsewhere = agents::whereabouts(&mut tx, self.id).await?.is_some();
+        let leased = if elsewhere { Vec::new() } else { tasks::leased(&mut tx, self.id).await? };
         drop(tx);
         if !leased.is_empty() {
             warn!(sandbox.id = %self.id, leases = leased.len(), "sandbox {} is silent, its leases are over", self.id);
         }
-        self.given_up = true;
         self.report_lost(leased.into_iter().map(|lease| (lease, None)).collect());
-        Ok(())
+        // Should a task not take it: the sandbox is found again, left alone with its leases.
+        Ok(self.unclosed.is_some())
     }
 }

@@ -42,20 +42,21 @@ pub(super) fn reconcile(hello: &Hello, leased: &[Leased]) -> Reconciled {
 mod tests {
     use protocol::ids::LeaseId;
     use protocol::wire::message::{HostFigures, SeenPermit};
+    use store::tasks::TaskAt;
 
     use super::*;
 
     fn leased(permit: bool) -> Leased {
         let permit = permit.then(PermitId::new);
-        Leased { task: TaskId::new(), lease: LeaseId::new(), last_report: 3, permit }
+        Leased { task: TaskAt { id: TaskId::new(), shard: 0 }, lease: LeaseId::new(), last_report: 3, permit }
     }
 
     fn held(of: &Leased) -> HeldLease {
-        HeldLease { lease: of.lease, task: of.task, alive: true, last_report: 3 }
+        HeldLease { lease: of.lease, task: of.task.id, alive: true, last_report: 3 }
     }
 
     fn seen(of: &Leased, used: bool, confirmation: Option<Confirmation>) -> SeenPermit {
-        SeenPermit { permit: of.permit.unwrap(), task: of.task, used, confirmation }
+        SeenPermit { permit: of.permit.unwrap(), task: of.task.id, used, confirmation }
     }
 
     fn thanks() -> Confirmation {
@@ -99,7 +100,11 @@ mod tests {
         let (over, goes_on) = (leased(true), leased(true));
         let permits = vec![seen(&over, true, Some(thanks())), seen(&goes_on, true, Some(thanks()))];
         let reconciled = reconcile(&hello(vec![held(&over), held(&goes_on)], permits), &[goes_on]);
-        assert_eq!(reconciled.confirmed, [(over.task, over.permit.unwrap(), thanks())], "the other's stream says it");
+        assert_eq!(
+            reconciled.confirmed,
+            [(over.task.id, over.permit.unwrap(), thanks())],
+            "the other's stream says it"
+        );
         assert_eq!(reconciled.over, [held(&over)]);
     }
 }

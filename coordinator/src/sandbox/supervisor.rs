@@ -1,4 +1,4 @@
-//! Starts an actor per sandbox: at a hello, and at start for each that holds leases.
+//! Starts an actor per sandbox: at a hello, and for each that holds leases and has no session.
 //!
 //! Children: [`super::actor::SandboxActor`]. One that crashes is not restarted from memory: its session is closed, the
 //! agent says hello again within a second, and the new actor reconciles with the rows.
@@ -12,6 +12,7 @@ use protocol::inspect::What;
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use ractor_cluster::RactorMessage;
+use store::shards::shard_of_id;
 use tracing::{error, warn};
 
 use super::actor::{SandboxActor, SandboxArgs};
@@ -21,13 +22,14 @@ use crate::supervise::{Letter, Live, Mailbox, Past, redacted};
 
 /// Spawning is in memory only.
 const ACTIVATE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Before leases are read again when the database did not answer.
-const RECOVER_PAUSE: Duration = Duration::from_secs(1);
+/// Between looks for leases that nobody looks after.
+const RECOVER_EVERY: Duration = Duration::from_secs(2);
 
 #[derive(Debug, RactorMessage)]
 pub enum SandboxesMsg {
     Activate(SandboxId, RpcReplyPort<LiveSandbox>),
-    /// Sandboxes that hold leases get their actor: if their agents do not come back, the leases end.
+    /// Sandboxes that hold leases and have no session anywhere get their actor, at the owner of the shard their id
+    /// hashes to: if their agents do not come back, the leases end.
     Recover,
     /// An admin wants the sandbox's actor restarted; answered once it runs again.
     Restart(SandboxId, RpcReplyPort<()>),
@@ -92,17 +94,18 @@ impl Actor for SandboxSupervisor {
         let (sandbox, reply) = match message {
             SandboxesMsg::Activate(sandbox, reply) => (sandbox, reply),
             SandboxesMsg::Recover => {
-                match leased(&core).await {
+                match left_alone(&core).await {
                     Ok(known) => {
-                        for sandbox in known.into_iter().filter(|sandbox| !core.sandboxes.contains_key(sandbox)) {
-                            state.start(&me, sandbox).await?;
+                        let ours = |sandbox: &SandboxId| core.epoch(shard_of_id(sandbox.0)).is_some();
+                        for sandbox in known.into_iter().filter(ours) {
+                            if !core.sandboxes.contains_key(&sandbox) {
+                                state.start(&me, sandbox).await?;
+                            }
                         }
                     }
-                    Err(error) => {
-                        warn!(%error, "leases could not be read; trying again");
-                        me.send_after(RECOVER_PAUSE, || SandboxesMsg::Recover);
-                    }
+                    Err(error) => warn!(%error, "leases could not be read; trying again"),
                 }
+                me.send_after(RECOVER_EVERY, || SandboxesMsg::Recover);
                 return Ok(());
             }
             SandboxesMsg::Restart(sandbox, reply) => {
@@ -149,15 +152,21 @@ impl Actor for SandboxSupervisor {
             core.sandboxes.remove(&sandbox);
             state.pasts.entry(sandbox).or_default().again(why.as_deref());
             // Its leases still count: without an actor nobody would notice that the agent stays away.
-            state.start(&me, sandbox).await?;
+            // One that ended by itself has nothing left to watch over; one that was restarted is wanted again.
+            if why.is_some() || state.asked.contains_key(&sandbox) {
+                state.start(&me, sandbox).await?;
+            } else {
+                state.pasts.remove(&sandbox);
+                core.inspect.note(&tree::sandbox(sandbox), What::Stopped, "ended");
+            }
         }
         Ok(())
     }
 }
 
-async fn leased(core: &Core) -> Result<Vec<SandboxId>, store::StoreError> {
+async fn left_alone(core: &Core) -> Result<Vec<SandboxId>, store::StoreError> {
     let mut tx = core.store.begin().await?;
-    store::tasks::sandboxes_with_leases(&mut tx).await
+    store::tasks::sandboxes_left_alone(&mut tx).await
 }
 
 impl SandboxesState {

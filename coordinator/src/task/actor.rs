@@ -11,19 +11,19 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use protocol::cluster::{RejectCode, Rejected};
 use protocol::event::Passing;
-use protocol::ids::{CommandId, PermitId, TaskId, UserId};
+use protocol::ids::{CommandId, PermitId, UserId};
 use protocol::wire::message::Progress;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use ractor_cluster::RactorMessage;
 use store::bus::Message;
-use store::tasks::{self, Adopted};
+use store::tasks::{self, Adopted, TaskAt};
 use tracing::{debug, info, warn};
 
 use super::machine::{self, At, Effect, Input, Live, Refused};
+use crate::cluster::peers::{self, Word};
 use crate::core::Core;
 use crate::inspect::tree;
 use crate::journal::Lost;
-use crate::sandbox::actor::SandboxMsg;
 use crate::supervise::{Letter, Mailbox, Shown};
 
 /// Without a message for this long the actor leaves memory; its row brings it back.
@@ -86,13 +86,15 @@ pub struct TaskActor;
 
 pub struct TaskArgs {
     pub core: Arc<Core>,
-    pub id: TaskId,
+    pub at: TaskAt,
     pub mailbox: Arc<Mailbox>,
 }
 
 pub struct TaskState {
     core: Arc<Core>,
-    id: TaskId,
+    at: TaskAt,
+    /// Under which the task was taken over; another one means another owner in between.
+    epoch: Option<i64>,
     mailbox: Arc<Mailbox>,
     /// `None` when there is no such task.
     live: Option<Live>,
@@ -105,7 +107,7 @@ impl Actor for TaskActor {
     type Arguments = TaskArgs;
 
     async fn pre_start(&self, _: ActorRef<TaskMsg>, args: TaskArgs) -> Result<TaskState, ActorProcessingErr> {
-        Ok(TaskState { core: args.core, id: args.id, mailbox: args.mailbox, live: None, handled: 0 })
+        Ok(TaskState { core: args.core, at: args.at, epoch: None, mailbox: args.mailbox, live: None, handled: 0 })
     }
 
     /// First start and restart are one path: read the row (fencing off whoever owned it before) and repeat what is
@@ -113,7 +115,8 @@ impl Actor for TaskActor {
     async fn post_start(&self, me: ActorRef<TaskMsg>, state: &mut TaskState) -> Result<(), ActorProcessingErr> {
         let mut tx = state.core.store.begin().await?;
         let held = Arc::clone(&state.core.held.borrow());
-        let adopted = tasks::adopt(&mut tx, &held, state.id).await?;
+        state.epoch = held.iter().find(|held| held.shard == state.at.shard).map(|held| held.epoch);
+        let adopted = tasks::adopt(&mut tx, &held, state.at.id).await?;
         store::db::commit(tx, "taking over a task").await?;
         state.live = match adopted {
             Adopted::Task(task, review) => Some(Live { task: *task, review: review.map(|review| *review) }),
@@ -121,10 +124,9 @@ impl Actor for TaskActor {
             Adopted::NotOurs => return Err(Lost::NotOwner.into()),
         };
         if let Some(live) = &state.live {
-            state.core.follow_lease(&live.task);
             state.show(live);
         }
-        state.perform_owed(&me);
+        state.perform_owed(&me).await?;
         me.send_after(IDLE, || TaskMsg::IdleSince(0));
         Ok(())
     }
@@ -141,14 +143,14 @@ impl Actor for TaskActor {
                 state.handled += 1;
                 let applied = state.apply(&me, user, input).await?;
                 if let Applied::Refused(refused @ Refused::Unfitting { .. }) = &applied {
-                    debug!(task.id = %state.id, %refused, "task {}: input refused", state.id);
+                    debug!(task.id = %state.at.id, %refused, "task {}: input refused", state.at.id);
                 }
                 if let Some(reply) = reply {
                     let _ = reply.send(applied);
                 }
             }
             TaskMsg::Progress(progress) => state.tell_progress(progress),
-            TaskMsg::Owed => state.perform_owed(&me),
+            TaskMsg::Owed => state.perform_owed(&me).await?,
             TaskMsg::Probe => state.mailbox.probed(),
             TaskMsg::IdleSince(handled) => {
                 if handled == state.handled {
@@ -173,7 +175,7 @@ impl TaskState {
         let Some(live) = &self.live else { return };
         let field = live.review.as_ref().and_then(|review| review.form.field(&progress.field));
         let passing = Passing::FieldFilled {
-            task_id: self.id,
+            task_id: self.at.id,
             label: field.map(|field| field.label.clone()).unwrap_or_default(),
             field_id: progress.field,
             done: progress.done,
@@ -227,11 +229,15 @@ impl TaskState {
         }
         let held_until = decision.live.task.held_until;
         self.log_change(&decision.live);
-        self.follow_lease(&decision.live);
         self.show(&decision.live);
         self.live = Some(decision.live);
-        for effect in decision.effects {
-            self.perform(me, effect);
+        // Committed, whoever performs it: an actor that may not act any more answers, and its successor does the rest.
+        if decision.effects.is_empty() || self.may_act().await {
+            for effect in decision.effects {
+                self.perform(me, effect).await;
+            }
+        } else {
+            me.stop(Some("its standing ran out".to_owned()));
         }
         Ok(Applied::Done { held_until })
     }
@@ -242,9 +248,9 @@ impl TaskState {
         let (was, is) = (&live.task, &next.task);
         if was.status != is.status || was.phase != is.phase {
             info!(
-                task.id = %self.id, sandbox.id = ?is.sandbox_id, attempt = is.attempt,
+                task.id = %self.at.id, sandbox.id = ?is.sandbox_id, attempt = is.attempt,
                 "task {} went from {}/{} to {}/{}",
-                self.id, was.status, was.phase.map_or("-", |phase| phase.as_str()),
+                self.at.id, was.status, was.phase.map_or("-", |phase| phase.as_str()),
                 is.status, is.phase.map_or("-", |phase| phase.as_str()),
             );
         }
@@ -260,45 +266,43 @@ impl TaskState {
         let held = task.held_until.map(|until| ("parked", until));
         let deadline = held.or_else(|| task.wake_at.map(|at| ("woken", at)));
         if self.mailbox.show(Shown { state, lease: task.lease_id, deadline }) {
-            self.core.inspect.note(&tree::task(self.id), protocol::inspect::What::State, state);
+            self.core.inspect.note(&tree::task(self.at.id), protocol::inspect::What::State, state);
         }
     }
 
-    fn follow_lease(&self, next: &Live) {
-        if let Some(lease) = self.live.as_ref().and_then(|live| live.task.lease_id)
-            && next.task.lease_id != Some(lease)
-        {
-            self.core.leases.remove(&lease);
-        }
-        self.core.follow_lease(&next.task);
+    /// Whether this node still owns the task, as it did when it was taken over. Asked before each effect.
+    async fn may_act(&self) -> bool {
+        self.core.cluster.in_good_standing().await && self.core.epoch(self.at.shard) == self.epoch
     }
 
-    fn perform_owed(&self, me: &ActorRef<TaskMsg>) {
-        let Some(live) = &self.live else { return };
-        for effect in machine::owed(live) {
-            self.perform(me, effect);
+    async fn perform_owed(&self, me: &ActorRef<TaskMsg>) -> Result<(), ActorProcessingErr> {
+        let owed = self.live.as_ref().map(machine::owed).unwrap_or_default();
+        if !owed.is_empty() && !self.may_act().await {
+            return Err(Lost::NotOwner.into());
         }
+        for effect in owed {
+            self.perform(me, effect).await;
+        }
+        Ok(())
     }
 
-    /// Effects never wait here: what takes time runs on its own and comes back as an input.
-    fn perform(&self, me: &ActorRef<TaskMsg>, effect: Effect) {
+    /// Effects hardly wait here (to learn which node has the sandbox): what takes time runs on its own and comes back as
+    /// an input.
+    async fn perform(&self, me: &ActorRef<TaskMsg>, effect: Effect) {
         let Some(live) = &self.live else { return };
         match effect {
-            Effect::Dispatch => self.core.dispatch.notify_one(),
+            Effect::Dispatch => self.core.ring(),
             Effect::Send { sandbox, lease, message } => {
-                self.to_sandbox(sandbox, SandboxMsg::Send { lease, message });
+                peers::to_sandbox(&self.core, sandbox, Word::Send { at: self.at, lease, message }).await;
             }
-            Effect::Release { sandbox, lease } => self.to_sandbox(sandbox, SandboxMsg::Release { lease }),
+            Effect::Release { sandbox, lease } => {
+                peers::to_sandbox(&self.core, sandbox, Word::Release { lease }).await;
+            }
             Effect::OpenJob { sandbox, lease } => {
-                let (core, task) = (Arc::clone(&self.core), live.task.clone());
-                tokio::spawn(async move {
-                    if let Err(error) = crate::jobs::open(&core, &task, sandbox, lease).await {
-                        warn!(task.id = %task.id, %error, "a job could not be opened; its deadline will repeat it");
-                    }
-                });
+                peers::to_sandbox(&self.core, sandbox, Word::OpenJob { at: self.at, lease }).await;
             }
             Effect::DropPictures(pictures) => {
-                let (core, task) = (Arc::clone(&self.core), self.id);
+                let (core, task) = (Arc::clone(&self.core), self.at.id);
                 tokio::spawn(async move {
                     for picture in pictures {
                         // The row is what makes it exist; a file left behind is seen in the log and belongs to nobody.
@@ -322,13 +326,6 @@ impl TaskState {
                     }
                 });
             }
-        }
-    }
-
-    /// A sandbox without an actor is not connected: what is owed is repeated when its agent is back.
-    fn to_sandbox(&self, sandbox: protocol::ids::SandboxId, message: SandboxMsg) {
-        if let Some(actor) = self.core.sandboxes.get(&sandbox) {
-            let _ = actor.cast(message);
         }
     }
 }

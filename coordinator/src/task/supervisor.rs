@@ -14,6 +14,7 @@ use protocol::inspect::What;
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use ractor_cluster::RactorMessage;
+use store::tasks::TaskAt;
 use tracing::{error, warn};
 
 use super::actor::{TaskActor, TaskArgs};
@@ -30,7 +31,7 @@ const ACTIVATE_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug, RactorMessage)]
 pub enum TasksMsg {
     /// Start the task's actor unless it runs; replies with it.
-    Activate(TaskId, Option<RpcReplyPort<LiveTask>>),
+    Activate(TaskAt, Option<RpcReplyPort<LiveTask>>),
     /// An admin wants the task's actor restarted; answered once it runs again.
     Restart(TaskId, RpcReplyPort<()>),
     /// Asks nothing; see [`crate::inspect::watchdog`].
@@ -65,7 +66,7 @@ pub struct TasksArgs {
 pub struct TasksState {
     core: Arc<Core>,
     mailbox: Arc<Mailbox>,
-    children: HashMap<ActorId, TaskId>,
+    children: HashMap<ActorId, TaskAt>,
     crashes: HashMap<TaskId, Restarts>,
     /// Of tasks that were restarted lately or are live.
     pasts: HashMap<TaskId, Past>,
@@ -82,10 +83,10 @@ pub fn family(task: TaskId) -> usize {
 ///
 /// # Errors
 /// When its supervisor does not answer (it is being restarted itself).
-pub async fn activate(core: &Arc<Core>, task: TaskId) -> Result<LiveTask, TaskError> {
+pub async fn activate(core: &Arc<Core>, at: TaskAt) -> Result<LiveTask, TaskError> {
     let supervisor =
-        core.task_supervisors.get(&family(task)).map(|entry| entry.clone()).ok_or(TaskError::Unanswered)?;
-    match supervisor.call(|reply| TasksMsg::Activate(task, Some(reply)), Some(ACTIVATE_TIMEOUT)).await {
+        core.task_supervisors.get(&family(at.id)).map(|entry| entry.clone()).ok_or(TaskError::Unanswered)?;
+    match supervisor.call(|reply| TasksMsg::Activate(at, Some(reply)), Some(ACTIVATE_TIMEOUT)).await {
         Ok(CallResult::Success(live)) => Ok(live),
         _ => Err(TaskError::Unanswered),
     }
@@ -118,8 +119,8 @@ impl Actor for TaskSupervisor {
         state: &mut TasksState,
     ) -> Result<(), ActorProcessingErr> {
         let _in_hand = state.mailbox.handling(message.kind(), message.counted());
-        let (task, reply) = match message {
-            TasksMsg::Activate(task, reply) => (task, reply),
+        let (at, reply) = match message {
+            TasksMsg::Activate(at, reply) => (at, reply),
             TasksMsg::Restart(task, reply) => {
                 if let Some(live) = state.core.tasks.get(&task) {
                     state.asked.entry(task).or_default().push(reply);
@@ -132,18 +133,19 @@ impl Actor for TaskSupervisor {
                 return Ok(());
             }
         };
+        let task = at.id;
         let live = match state.core.tasks.get(&task).map(|live| live.clone()) {
             Some(live) => live,
             None => {
                 let past = state.pasts.get(&task).cloned().unwrap_or_default();
                 let what = if past.restarts > 0 { What::Restarted } else { What::Started };
                 let mailbox = Arc::new(Mailbox::new(past));
-                let args = TaskArgs { core: Arc::clone(&state.core), id: task, mailbox: Arc::clone(&mailbox) };
+                let args = TaskArgs { core: Arc::clone(&state.core), at, mailbox: Arc::clone(&mailbox) };
                 // Starting waits for nothing: the row is read once the actor runs.
                 let (actor, _) = TaskActor::spawn_linked(None, TaskActor, args, me.get_cell()).await?;
-                let live = LiveTask { actor, mailbox };
+                let live = LiveTask { live: Live { actor, mailbox }, shard: at.shard };
                 state.core.inspect.note(&tree::task(task), what, "starting");
-                state.children.insert(live.actor.get_id(), task);
+                state.children.insert(live.actor.get_id(), at);
                 state.core.tasks.insert(task, live.clone());
                 for asked in state.asked.remove(&task).into_iter().flatten() {
                     let _ = asked.send(());
@@ -165,16 +167,22 @@ impl Actor for TaskSupervisor {
     ) -> Result<(), ActorProcessingErr> {
         match event {
             SupervisionEvent::ActorTerminated(child, ..) => {
-                let Some(task) = state.forget(child.get_id()) else { return Ok(()) };
+                let Some(at) = state.forget(child.get_id()) else { return Ok(()) };
+                let task = at.id;
                 if state.asked.contains_key(&task) {
                     state.pasts.entry(task).or_default().again(None);
-                    me.cast(TasksMsg::Activate(task, None))?;
+                    me.cast(TasksMsg::Activate(at, None))?;
                 } else if !state.crashes.contains_key(&task) {
                     state.pasts.remove(&task);
                 }
             }
             SupervisionEvent::ActorFailed(child, error) => {
-                let Some(task) = state.forget(child.get_id()) else { return Ok(()) };
+                let Some(at) = state.forget(child.get_id()) else { return Ok(()) };
+                let task = at.id;
+                // Whoever owns it now starts it there.
+                if state.core.epoch(at.shard).is_none() {
+                    return Ok(());
+                }
                 metrics::counter!("valet_actor_restarts_total", "actor" => "task").increment(1);
                 let now = Instant::now();
                 state.crashes.retain(|_, restarts| restarts.recent(now) > 0);
@@ -184,7 +192,7 @@ impl Actor for TaskSupervisor {
                 match state.crashes.entry(task).or_default().crashed(now) {
                     Some(delay) => {
                         warn!(task.id = %task, %error, ?delay, "task {task} crashed, restarting");
-                        me.send_after(delay, move || TasksMsg::Activate(task, None));
+                        me.send_after(delay, move || TasksMsg::Activate(at, None));
                     }
                     None => error!(task.id = %task, %error, "task {task} keeps crashing, left alone for a minute"),
                 }
@@ -198,10 +206,10 @@ impl Actor for TaskSupervisor {
 }
 
 impl TasksState {
-    fn forget(&mut self, child: ActorId) -> Option<TaskId> {
-        let task = self.children.remove(&child)?;
-        self.core.tasks.remove_if(&task, |_, live| live.actor.get_id() == child);
-        self.core.inspect.note(&tree::task(task), What::Stopped, "ended");
-        Some(task)
+    fn forget(&mut self, child: ActorId) -> Option<TaskAt> {
+        let at = self.children.remove(&child)?;
+        self.core.tasks.remove_if(&at.id, |_, live| live.actor.get_id() == child);
+        self.core.inspect.note(&tree::task(at.id), What::Stopped, "ended");
+        Some(at)
     }
 }

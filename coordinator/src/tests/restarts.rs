@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use store::bus::Signal;
 use store::tasks::PermitState;
 
-use super::support::{Node, at_phase, sandbox};
+use super::support::{Node, at, at_phase, sandbox};
 use crate::sandbox::actor::SandboxMsg;
 use crate::task::handle::TaskError;
 use crate::task::machine::Input;
@@ -24,7 +24,7 @@ async fn what_is_owed_is_repeated_in_each_phase(pool: PgPool) {
         node.kill().await;
 
         let mut next = Node::start(&pool, sandbox).await;
-        next.tasks.repeat_owed(task).await.unwrap();
+        next.tasks.repeat_owed(at(task)).await.unwrap();
         match phase {
             Phase::StartingBrowser | Phase::Navigating => {
                 let SandboxMsg::OpenJob { start, .. } = next.told().await else { panic!("no job") };
@@ -40,7 +40,7 @@ async fn what_is_owed_is_repeated_in_each_phase(pool: PgPool) {
             Phase::Cleanup => assert!(matches!(next.sent().await, JobDown::End { .. })),
         }
         // The agent is gone with its host: whatever was the case, the place comes back and nothing is sent twice.
-        next.tasks.lease_lost(task, before.lease_id.unwrap(), None).await.unwrap();
+        next.tasks.lease_lost(at(task), before.lease_id.unwrap(), None).await.unwrap();
         let after = next.row(task).await;
         let (status, outcome) = match phase {
             Phase::Reviewing => (Status::WaitingHuman, Outcome::None),
@@ -62,7 +62,7 @@ async fn a_review_owes_nothing(pool: PgPool) {
     let task = at_phase(&mut node, &pool, sandbox, epoch, Phase::Reviewing).await;
     node.kill().await;
     let mut next = Node::start(&pool, sandbox).await;
-    next.tasks.repeat_owed(task).await.unwrap();
+    next.tasks.repeat_owed(at(task)).await.unwrap();
     // Once this is answered, the activation before it has been dealt with.
     next.person(task, Action::ExtendHold { task, minutes: 5 }).await;
     assert!(next.is_quiet());
@@ -78,7 +78,7 @@ async fn an_actor_that_was_thrown_out_changes_nothing(pool: PgPool) {
     let before = next.row(task).await;
     let cancelled = old.input(task, Input::Wake).await;
     assert!(matches!(cancelled, Err(TaskError::Refused(_) | TaskError::Unanswered)), "{cancelled:?}");
-    let lost = old.tasks.lease_lost(task, before.lease_id.unwrap(), Some(false)).await;
+    let lost = old.tasks.lease_lost(at(task), before.lease_id.unwrap(), Some(false)).await;
     assert!(matches!(lost, Err(TaskError::Unanswered)), "{lost:?}");
     assert_eq!(next.row(task).await, before);
     assert_eq!(before.permit_state, Some(PermitState::Granted));
@@ -104,7 +104,7 @@ async fn a_filled_field_is_told_by_its_label(pool: PgPool) {
     let mut node = Node::start(&pool, sandbox).await;
     let task = at_phase(&mut node, &pool, sandbox, epoch, Phase::Filling).await;
     let mut heard = node.core.bus.subscribe();
-    node.tasks.progress(task, Progress { done: 1, total: 2, field: "town".into(), status: FillStatus::Verified });
+    node.tasks.progress(at(task), Progress { done: 1, total: 2, field: "town".into(), status: FillStatus::Verified });
     let told = loop {
         if let Signal::Message(message) = heard.recv().await.unwrap()
             && message.seq.is_none()

@@ -2,10 +2,9 @@
 //! what it is told.
 
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use dashmap::DashMap;
 use protocol::cluster::Action;
 use protocol::ids::{CommandId, LeaseId, NodeId, SandboxId, TaskId, UserId};
 use protocol::task::{Mode, Phase};
@@ -17,12 +16,12 @@ use store::agents::{self, NewSandbox, SessionFacts};
 use store::bus::Bus;
 use store::files::Files;
 use store::shards::{self, Held};
-use store::tasks::{self, Adopted, Task};
-use tokio::sync::{Notify, mpsc, watch};
+use store::tasks::{self, Adopted, Task, TaskAt};
+use tokio::sync::mpsc;
 
+use crate::cluster::owner;
+use crate::cluster::peers::Seal;
 use crate::core::{Core, LiveSandbox, Settings};
-use crate::inspect::{Inspect, JOURNAL};
-use crate::journal::Journal;
 use crate::sandbox::actor::SandboxMsg;
 use crate::supervise::{Mailbox, Past};
 use crate::task::handle::{TaskError, Tasks};
@@ -32,6 +31,7 @@ use crate::task::supervisor::{FAMILIES, TaskSupervisor, TasksArgs, TasksMsg};
 
 /// Far longer than anything here takes; reached only when something is missing.
 const PATIENCE: Duration = Duration::from_secs(20);
+const A_LONG_LIFE: Duration = Duration::from_secs(3_600);
 
 pub struct Node {
     pub core: Arc<Core>,
@@ -70,33 +70,25 @@ impl Actor for Recorder {
 impl Node {
     /// Takes all shards of the database, from whoever held them.
     pub async fn start(pool: &PgPool, sandbox: SandboxId) -> Self {
+        // Whoever was there before has not been heard for long.
+        sqlx::query("UPDATE nodes SET renewed_at = renewed_at - interval '1 hour'").execute(pool).await.unwrap();
+        Self::beside(pool, sandbox).await
+    }
+
+    /// Nobody renews the row here: it stands for the rest of the test.
+    pub fn stand(&self) {
+        self.core.cluster.set_standing(tokio::time::Instant::now() + A_LONG_LIFE);
+    }
+
+    /// Takes what nobody who lives holds.
+    pub async fn beside(pool: &PgPool, sandbox: SandboxId) -> Self {
         let store = Store::from_pool(pool.clone());
         let node = NodeId::new();
-        let mut tx = store.begin().await.unwrap();
-        let held = shards::take_all(&mut tx, node, "127.0.0.1:1").await.unwrap();
-        store::db::commit(tx, "taking shards").await.unwrap();
-
-        let (holder, holds) = watch::channel(Arc::new(held.clone()));
-        let bus = Bus::new();
-        let inspect = Arc::new(Inspect::new(node));
-        let (journal, _) = Journal::start(store.clone(), bus.clone(), holds, inspect.mailbox(JOURNAL));
-        let files = std::env::temp_dir().join(format!("valet-test-{node}"));
-        let core = Arc::new(Core {
-            node,
-            store,
-            files: Files::local(&files).unwrap(),
-            bus,
-            journal,
-            settings: Settings { allowed_private_hosts: Vec::new(), resume_child: PathBuf::new() },
-            held: holder,
-            tasks: DashMap::new(),
-            leases: DashMap::new(),
-            sandboxes: DashMap::new(),
-            dispatch: Notify::new(),
-            task_supervisors: DashMap::new(),
-            sandbox_supervisor: RwLock::new(None),
-            inspect,
-        });
+        let files = Files::local(&std::env::temp_dir().join(format!("valet-test-{node}"))).unwrap();
+        let settings = Settings { allowed_private_hosts: Vec::new(), resume_child: PathBuf::new() };
+        let core = Core::new(node, store, files, Bus::new(), settings, Seal::new(&[7; 32]));
+        owner::begin(&core, "127.0.0.1:1").await.unwrap();
+        let held = Vec::clone(&core.held.borrow());
         let mut supervisors = Vec::new();
         for family in 0..FAMILIES {
             let args = TasksArgs { core: Arc::clone(&core), family };
@@ -106,7 +98,9 @@ impl Node {
         let (recorder, _) = Actor::spawn(None, Recorder, notes).await.unwrap();
         let mailbox = Arc::new(Mailbox::new(Past::default()));
         core.sandboxes.insert(sandbox, LiveSandbox { actor: recorder, mailbox });
-        Self { tasks: Tasks::new(Arc::clone(&core)), core, held, supervisors, told }
+        let node = Self { tasks: Tasks::new(Arc::clone(&core)), core, held, supervisors, told };
+        node.stand();
+        node
     }
 
     /// Ends it as a crash would: nothing is finished.
@@ -126,7 +120,7 @@ impl Node {
     }
 
     pub async fn input(&self, task: TaskId, input: Input) -> Result<(), TaskError> {
-        self.tasks.input(task, None, input).await.map(|_| ())
+        self.tasks.input(at(task), None, input).await.map(|_| ())
     }
 
     pub async fn person(&self, task: TaskId, action: Action) {
@@ -162,6 +156,11 @@ impl Node {
     pub fn is_quiet(&mut self) -> bool {
         self.told.try_recv().is_err()
     }
+}
+
+/// The node holds every shard, so any will do.
+pub fn at(id: TaskId) -> TaskAt {
+    TaskAt { id, shard: 0 }
 }
 
 pub async fn user(pool: &PgPool) -> UserId {
@@ -205,7 +204,7 @@ pub async fn sandbox(pool: &PgPool, capacity: i32) -> (SandboxId, i64) {
     };
     let sandbox = agents::register(&mut tx, &new).await.unwrap();
     let facts = SessionFacts { node: NodeId::new(), build: "test".into(), boot: uuid::Uuid::nil(), capacity };
-    let epoch = agents::open_session(&mut tx, sandbox, &facts).await.unwrap().unwrap();
+    let epoch = agents::open_session(&mut tx, sandbox, &facts).await.unwrap().unwrap().epoch;
     store::db::commit(tx, "connecting").await.unwrap();
     (sandbox, epoch)
 }

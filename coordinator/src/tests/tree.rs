@@ -13,7 +13,7 @@ use ractor::{Actor as _, ActorRef};
 use sqlx::PgPool;
 use store::bus::Signal;
 
-use super::support::{Node, at_phase, created, sandbox, user};
+use super::support::{Node, at, at_phase, created, sandbox, user};
 use crate::inspect::{steer, tree, watchdog};
 use crate::resume_work::ResumeWork;
 use crate::router::{Router, RouterArgs};
@@ -131,7 +131,7 @@ async fn an_actor_that_hangs_is_found_and_one_that_gets_on_is_not(pool: PgPool) 
     let (tasks, cancel) = (node.tasks.clone(), Action::Cancel { task: hangs });
     let id = protocol::ids::CommandId::new();
     let waiting = tokio::spawn(async move {
-        tasks.input(hangs, None, crate::task::machine::Input::Person { id, action: cancel }).await
+        tasks.input(at(hangs), None, crate::task::machine::Input::Person { id, action: cancel }).await
     });
     let in_hand = tree::task(hangs);
     until("the message is in hand", || shown(&node, &in_hand).last_message.as_deref() == Some("person")).await;
@@ -171,7 +171,7 @@ async fn a_hanging_actor_is_restarted_from_its_row(pool: PgPool) {
     sqlx::query("SELECT 1 FROM tasks WHERE id = $1 FOR UPDATE").bind(task.0).execute(&mut *holder).await.unwrap();
     let (tasks, id) = (node.tasks.clone(), protocol::ids::CommandId::new());
     let waiting = tokio::spawn(async move {
-        tasks.input(task, None, crate::task::machine::Input::Person { id, action: Action::Cancel { task } }).await
+        tasks.input(at(task), None, crate::task::machine::Input::Person { id, action: Action::Cancel { task } }).await
     });
     until("the message is in hand", || shown(&node, &tree::task(task)).last_message.as_deref() == Some("person")).await;
     assert_eq!(steered(&node, tree::task(task), Order::Restart).await, Reply::Steered);

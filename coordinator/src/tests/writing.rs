@@ -7,7 +7,7 @@ use protocol::wire::message::Report;
 use sqlx::PgPool;
 use store::journal::{Slot, Step};
 
-use super::support::{Node, created, sandbox, user};
+use super::support::{Node, at, created, sandbox, user};
 use crate::journal::Lost;
 use crate::task::handle::TaskError;
 use crate::task::machine::testing::form;
@@ -65,15 +65,15 @@ async fn a_command_sent_twice_counts_once(pool: PgPool) {
     let (ada, eve) = (user(&pool).await, user(&pool).await);
     let task = created(&pool, ada).await;
     let cancel = |id| Input::Person { id, action: Action::Cancel { task } };
-    let stranger = node.tasks.input(task, Some(eve), cancel(CommandId::new())).await;
+    let stranger = node.tasks.input(at(task), Some(eve), cancel(CommandId::new())).await;
     assert!(matches!(stranger, Err(TaskError::NotFound)), "{stranger:?}");
     let id = CommandId::new();
-    node.tasks.input(task, Some(ada), cancel(id)).await.unwrap();
+    node.tasks.input(at(task), Some(ada), cancel(id)).await.unwrap();
     let generation = node.row(task).await.generation;
-    node.tasks.input(task, Some(ada), cancel(id)).await.unwrap();
+    node.tasks.input(at(task), Some(ada), cancel(id)).await.unwrap();
     assert_eq!(node.row(task).await.generation, generation);
     let Err(TaskError::Refused(Refused::Rejected(rejected))) =
-        node.tasks.input(task, Some(ada), cancel(CommandId::new())).await
+        node.tasks.input(at(task), Some(ada), cancel(CommandId::new())).await
     else {
         panic!("cancelled twice")
     };

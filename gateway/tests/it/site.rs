@@ -221,6 +221,7 @@ impl Actor for RouterActor {
     ) -> Result<(), ActorProcessingErr> {
         let (bytes, reply) = match message {
             RouterMessage::Command(bytes, reply) => (bytes, reply),
+            RouterMessage::Peer(..) | RouterMessage::Note(_) => return Ok(()),
             RouterMessage::Inspect(bytes, reply) => {
                 let request: Request = codec::decode(&bytes)?;
                 let answered = seen.actors.lock().unwrap().as_ref().map(|actors| actors(&request));

@@ -11,15 +11,16 @@ use serde::de::DeserializeOwned;
 /// of its own.
 pub const BODY_MAX: usize = 1 << 20;
 
-const CONFIG: bincode::config::Configuration<
-    bincode::config::LittleEndian,
-    bincode::config::Varint,
-    bincode::config::Limit<BODY_MAX>,
-> = bincode::config::standard().with_limit::<BODY_MAX>();
+type Config<const MAX: usize> =
+    bincode::config::Configuration<bincode::config::LittleEndian, bincode::config::Varint, bincode::config::Limit<MAX>>;
+
+const fn config<const MAX: usize>() -> Config<MAX> {
+    bincode::config::standard().with_limit::<MAX>()
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("a message of {size} bytes is over the limit of {BODY_MAX}")]
+    #[error("a message of {size} bytes is over its limit")]
     TooLarge { size: usize },
     #[error("a message could not be encoded")]
     Encode(#[source] bincode::error::EncodeError),
@@ -31,11 +32,19 @@ pub enum Error {
 
 /// # Errors
 /// When the value encodes to more than [`BODY_MAX`] bytes.
-#[expect(clippy::disallowed_methods, reason = "this is the module the rest is sent to")]
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
-    let body = bincode::serde::encode_to_vec(value, CONFIG).map_err(Error::Encode)?;
+    encode_up_to::<T, BODY_MAX>(value)
+}
+
+/// [`encode`] with another limit, for what is put around a whole message.
+///
+/// # Errors
+/// When the value encodes to more than `MAX` bytes.
+#[expect(clippy::disallowed_methods, reason = "this is the module the rest is sent to")]
+pub fn encode_up_to<T: Serialize, const MAX: usize>(value: &T) -> Result<Vec<u8>, Error> {
+    let body = bincode::serde::encode_to_vec(value, config::<MAX>()).map_err(Error::Encode)?;
     // bincode checks its limit only on decoding.
-    if body.len() > BODY_MAX {
+    if body.len() > MAX {
         return Err(Error::TooLarge { size: body.len() });
     }
     Ok(body)
@@ -43,12 +52,20 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
 
 /// # Errors
 /// When the bytes are not exactly one `T`, or name lengths beyond the limit.
-#[expect(clippy::disallowed_methods, reason = "this is the module the rest is sent to")]
 pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
-    if body.len() > BODY_MAX {
+    decode_up_to::<T, BODY_MAX>(body)
+}
+
+/// [`decode`] with another limit.
+///
+/// # Errors
+/// When the bytes are not exactly one `T`, or name lengths beyond the limit.
+#[expect(clippy::disallowed_methods, reason = "this is the module the rest is sent to")]
+pub fn decode_up_to<T: DeserializeOwned, const MAX: usize>(body: &[u8]) -> Result<T, Error> {
+    if body.len() > MAX {
         return Err(Error::TooLarge { size: body.len() });
     }
-    let (value, read) = bincode::serde::decode_from_slice(body, CONFIG).map_err(Error::Decode)?;
+    let (value, read) = bincode::serde::decode_from_slice(body, config::<MAX>()).map_err(Error::Decode)?;
     if read != body.len() {
         return Err(Error::Trailing { extra: body.len() - read });
     }

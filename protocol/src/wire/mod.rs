@@ -14,6 +14,9 @@ pub const ALPN_AGENT: &[u8] = b"valet-agent/1";
 /// ALPN of enrolment: the agent has no certificate yet, only a one-time token.
 pub const ALPN_ENROL: &[u8] = b"valet-enrol/1";
 
+/// ALPN of the links between coordinators and gateways; both ends show certificates.
+pub const ALPN_CLUSTER: &[u8] = b"valet-cluster/1";
+
 /// Oldest protocol version this build still speaks.
 pub const VERSION_MIN: u16 = 1;
 /// Newest protocol version this build speaks.
@@ -28,5 +31,9 @@ pub const WORK_SECONDS: u32 = 180;
 pub const SERVER_NAME: &str = "coordinator.valet.internal";
 /// Path prefix of the URI name in an agent's certificate; the sandbox's id follows.
 pub const AGENT_URI: &str = "spiffe://valet/sandbox/";
+/// Path prefix of the URI name in a node's certificate; `coordinator/` or `gateway/` and its name follow.
+pub const NODE_URI: &str = "spiffe://valet/node/";
+/// The name in the certificate of every coordinator for its links. Which one answers is checked by its URI name.
+pub const CLUSTER_NAME: &str = "cluster.valet.internal";
 /// Largest artifact (a photograph is 50 to 500 KiB) and largest file of a job (resumes are refused from 10 MiB).
 pub const BULK_MAX: u64 = 10 << 20;

@@ -8,4 +8,5 @@ mod queue;
 mod redis;
 mod resumes;
 mod schema;
+mod shards;
 mod support;

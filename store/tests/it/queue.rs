@@ -69,5 +69,6 @@ async fn due_tasks_are_found_by_their_time(pool: PgPool) {
     world.commit(&[crate::support::step(&past), crate::support::step(&future)]).await.unwrap();
     let shards: Vec<i16> = world.held.iter().map(|held| held.shard).collect();
     let mut tx = world.tx().await;
-    assert_eq!(tasks::due(&mut tx, &shards, Utc::now(), 10).await.unwrap(), [past.id]);
+    let due = tasks::due(&mut tx, &shards, Utc::now(), 10).await.unwrap();
+    assert_eq!(due, [tasks::TaskAt { id: past.id, shard: past.shard }]);
 }

@@ -67,5 +67,5 @@ async fn why_a_resume_could_not_be_read_stays_known_until_it_is_read_again(pool:
     resumes::reparse(&mut tx, user, id).await.unwrap();
     let resume = resumes::get(&mut tx, user, id).await.unwrap().unwrap();
     assert_eq!((resume.status.as_str(), resume.parse_error_code), ("parsing", None));
-    assert_eq!(resumes::waiting(&mut tx, 10).await.unwrap(), [id]);
+    assert_eq!(resumes::waiting(&mut tx, 10).await.unwrap(), [(id, user)]);
 }

@@ -6,6 +6,7 @@ use sqlx::PgPool;
 use store::agents::{self, NewSandbox, SessionFacts};
 use store::bus::Message;
 use store::journal::{self, CommitError, Slot, Step};
+use store::nodes::{self, Node};
 use store::shards::{self, Held};
 use store::tasks::{self, Adopted, Task};
 use store::{Store, Tx};
@@ -30,8 +31,13 @@ impl World {
     }
 
     pub async fn take_shards(&self) -> Vec<Held> {
+        // Whoever had them has not been heard for long.
+        sqlx::query("UPDATE nodes SET renewed_at = renewed_at - interval '1 hour'").execute(&self.pool).await.unwrap();
         let mut tx = self.tx().await;
-        let held = shards::take_all(&mut tx, NodeId::new(), "127.0.0.1:1").await.unwrap();
+        let node = Node { id: NodeId::new(), address: "127.0.0.1:1".into(), leaving: false };
+        nodes::renew(&mut tx, &node).await.unwrap();
+        let all: Vec<i16> = (0..256).collect();
+        let held = shards::take(&mut tx, node.id, &all).await.unwrap();
         store::db::commit(tx, "taking shards").await.unwrap();
         held
     }
@@ -68,7 +74,7 @@ impl World {
     pub async fn connect(&self, sandbox: SandboxId, capacity: i32) -> i64 {
         let facts = SessionFacts { node: NodeId::new(), build: "test".into(), boot: uuid::Uuid::nil(), capacity };
         let mut tx = self.tx().await;
-        let epoch = agents::open_session(&mut tx, sandbox, &facts).await.unwrap().unwrap();
+        let epoch = agents::open_session(&mut tx, sandbox, &facts).await.unwrap().unwrap().epoch;
         store::db::commit(tx, "connecting").await.unwrap();
         epoch
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use store::Store;
 use store::users::{self, NewUser, PLACEHOLDER_EMAIL};
 
-use super::datadir::DataDir;
+use crate::datadir::DataDir;
 
 const FILE: &str = "first-account.json";
 /// 16 of 32 letters are 80 bits: nobody guesses it, and it can be typed.

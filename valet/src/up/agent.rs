@@ -7,19 +7,15 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use coordinator::pki::Authority;
-use rand::RngExt as _;
 use store::Store;
-use store::agents::{self, NewSandbox};
-use store::enrolment_tokens;
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::datadir::DataDir;
 use crate::config::Config;
+use crate::datadir::DataDir;
+use crate::enrol;
 
-/// The token is used within seconds; a first start of a cold browser host takes a few.
-const TOKEN_TTL: chrono::Duration = chrono::Duration::minutes(5);
 /// The agent closes its pages and its browser.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 const RESTART_FIRST: Duration = Duration::from_millis(200);
@@ -37,30 +33,10 @@ pub async fn enrolment_token(
     authority: &Authority,
     capacity: u16,
 ) -> anyhow::Result<Option<String>> {
-    let mut tx = store.begin().await?;
-    let sandbox = agents::register(
-        &mut tx,
-        &NewSandbox {
-            name: "This machine",
-            environment: "dev",
-            instance_id: "local",
-            instance_type: "local",
-            engine: "chromium",
-            capacity: i32::from(capacity),
-        },
-    )
-    .await?;
-    let secret = hex::encode(rand::rng().random::<[u8; 32]>());
-    let enrolled = agent_dir(data)?.join("identity").exists();
-    if !enrolled {
-        let expires = chrono::Utc::now() + TOKEN_TTL;
-        let hash = coordinator::token_hash(&secret);
-        if !enrolment_tokens::create(&mut tx, &hash, sandbox, None, expires).await? {
-            anyhow::bail!("this machine's browser host was revoked, so its agent cannot enrol");
-        }
+    if agent_dir(data)?.join("identity").exists() {
+        return Ok(None);
     }
-    store::db::commit(tx, "registering the local agent").await?;
-    Ok((!enrolled).then(|| format!("{secret}.{}", authority.fingerprint_hex())))
+    enrol::host(store, authority, "This machine", "local", capacity).await.map(Some)
 }
 
 fn agent_dir(data: &DataDir) -> anyhow::Result<PathBuf> {

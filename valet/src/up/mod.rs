@@ -2,12 +2,10 @@
 //!
 //! This process runs the coordinator, the gateway and the practice employer; the database and the browser agent are
 //! children of it, each started again when it dies. Ctrl-C and SIGTERM stop all of it in the reverse order of the
-//! start. What it keeps lies in the data directory: see [`datadir`].
+//! start. What it keeps lies in the data directory: see [`crate::datadir`].
 
 mod account;
 mod agent;
-mod datadir;
-mod keys;
 pub mod migrate;
 mod postgres;
 
@@ -24,11 +22,12 @@ use store::bus::Bus;
 use store::files::Files;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::config::Config;
-use crate::log;
-use datadir::DataDir;
+use crate::datadir::{self, DataDir};
+use crate::keys::Keys;
+use crate::{log, stop};
 
 /// Connections to the database: the journal needs one, readers a few each; the private server allows 60.
 const CONNECTIONS_MAX: u32 = 24;
@@ -68,7 +67,7 @@ struct Ready<'a> {
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
     log::init();
-    let stop = stop_signal()?;
+    let stop = stop::signal()?;
     let data = DataDir::open(&args.data_dir)?;
     let config = Config::load(data.root())?;
 
@@ -123,14 +122,17 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let Parts { store, http, practice, database, stop } = parts;
     migrate::apply(&store, database.is_some()).await?;
-    let keys = keys::Keys::load(data, config)?;
+    let keys = Keys::load(data, config)?;
     let account = account::first(&store, data).await?;
     let files = Files::local(&data.root().join("files")).context("the file store cannot be opened")?;
-    let bus = Bus::connect(config.redis_url.get()).await.context("Redis cannot be used")?;
+    let bus = Bus::connect(config.redis_url.get()).context("REDIS_URL is not valid")?;
     let allowed = allowed_private_hosts(config, practice_addr);
 
     let authority = Arc::new(Authority::from_pem(&keys.authority).context("the agents' authority cannot be read")?);
     let mut coordinator = coordinator::start(coordinator::Config {
+        node: data.node()?,
+        // Nobody links with it: the gateway is in this process.
+        address: String::new(),
         store: store.clone(),
         files: files.clone(),
         bus: bus.clone(),
@@ -151,7 +153,8 @@ async fn serve(
     let practice_options = practice::Options { data_dir: Some(data.root().join("practice")) };
     let practice_task =
         tokio::spawn(practice::serve(practice, practice_options, practice_stop.clone().cancelled_owned()));
-    let gateway = gateway::App::new(store.clone(), files.clone(), bus.clone(), gateway_options(config, &keys, allowed));
+    let gateway =
+        gateway::App::new(store.clone(), files.clone(), bus.clone(), gateway_options(config, keys.gateway, allowed));
     let gateway_task = tokio::spawn(gateway::serve(http, gateway, gateway_stop.clone()));
 
     let agent = if args.no_agent {
@@ -193,12 +196,9 @@ async fn serve(
     }
 }
 
-fn gateway_options(config: &Config, keys: &keys::Keys, allowed: Vec<String>) -> gateway::Options {
-    let mut options = gateway::Options::new(gateway::Secrets {
-        access: keys.access.clone(),
-        refresh: keys.refresh.clone(),
-        artifacts: keys.artifacts.clone(),
-    });
+/// What the settings say to a gateway.
+pub fn gateway_options(config: &Config, secrets: gateway::Secrets, allowed: Vec<String>) -> gateway::Options {
+    let mut options = gateway::Options::new(secrets);
     options.cors_origins = config.cors_origins();
     options.secure_cookies = config.secure_cookies;
     options.allowed_private_hosts = allowed;
@@ -223,29 +223,6 @@ async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .with_context(|| format!("{address} cannot be listened on; choose another address with {flag}"))
-}
-
-/// Cancelled on SIGINT or SIGTERM; a second one ends the process at once.
-fn stop_signal() -> anyhow::Result<CancellationToken> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let token = CancellationToken::new();
-    let stop = token.clone();
-    tokio::spawn(async move {
-        for first in [true, false] {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            if first {
-                stop.cancel();
-            } else {
-                error!("stopped in the middle of stopping");
-                std::process::exit(130);
-            }
-        }
-    });
-    Ok(token)
 }
 
 fn banner(ready: &Ready<'_>, account: &account::First) {

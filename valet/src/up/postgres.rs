@@ -15,7 +15,7 @@ use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::datadir::DataDir;
+use crate::datadir::DataDir;
 
 const VERSION_MIN: u32 = 15;
 /// A path of a Unix socket has 107 bytes; `/.s.PGSQL.5432` takes 14 of them.

@@ -306,7 +306,7 @@ impl<'a> Draft<'a> {
     }
 
     pub fn unfitting(&self, input: &'static str) -> super::Refused {
-        super::Refused::Unfitting { input, state: format!("{}/{:?}", self.task.status, self.task.phase) }
+        super::Refused::Unfitting { input: input.into(), state: format!("{}/{:?}", self.task.status, self.task.phase) }
     }
 
     /// The end nobody saw: the person is asked, and nothing else may happen to the task meanwhile.

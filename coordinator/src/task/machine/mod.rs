@@ -13,6 +13,8 @@ mod person;
 mod reports;
 mod review;
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Duration, Utc};
 use protocol::cluster::{Action, Rejected};
 use protocol::ids::{ArtifactId, CommandId, LeaseId, PermitId, SandboxId};
@@ -152,7 +154,7 @@ pub enum Refused {
     Gap,
     /// The input does not fit the state: two parties raced, and the other was first.
     #[error("{input} does not fit the state {state}")]
-    Unfitting { input: &'static str, state: String },
+    Unfitting { input: Cow<'static, str>, state: String },
 }
 
 /// Decides.

@@ -1,9 +1,10 @@
-//! The data directory: what `valet up` keeps, and the lock that only one of them holds.
+//! The data directory: what a `valet` process keeps, and the lock that only one of them holds.
 //!
 //! ```text
 //! postgres/   the private cluster          files/     resumes and screenshots
 //! agent/      the local agent's own data   practice/  what the practice employer received
 //! keys.json   signing secrets              authority.json   certificate authority of the agents
+//! node        the coordinator's id, in this life and later ones
 //! up.json     where the last start serves, and the first account
 //! ```
 
@@ -14,6 +15,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use protocol::ids::NodeId;
 
 pub struct DataDir {
     root: PathBuf,
@@ -34,7 +36,7 @@ impl DataDir {
             .mode(0o600)
             .open(root.join("lock"))
             .with_context(|| format!("{} cannot be written to", root.display()))?;
-        lock_exclusive(&lock).with_context(|| format!("another `valet up` is using {}", root.display()))?;
+        lock_exclusive(&lock).with_context(|| format!("another `valet` process is using {}", root.display()))?;
         Ok(Self { root, _lock: lock })
     }
 
@@ -61,6 +63,17 @@ impl DataDir {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
         }
+    }
+
+    /// The coordinator's id. The directory's lock sees to it that no two that run have the same.
+    pub fn node(&self) -> anyhow::Result<NodeId> {
+        if let Some(bytes) = self.read("node")? {
+            let text = String::from_utf8_lossy(&bytes);
+            return text.trim().parse().context("the file `node` in the data directory is damaged");
+        }
+        let node = NodeId::new();
+        self.write_secret("node", node.to_string().as_bytes())?;
+        Ok(node)
     }
 
     pub fn write_secret(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
@@ -108,7 +121,7 @@ mod tests {
         let first = DataDir::open(&path).unwrap();
         // flock belongs to the open file, so a second open in the same process is refused like another's.
         let second = DataDir::open(&path);
-        assert!(second.err().unwrap().to_string().contains("another `valet up`"));
+        assert!(second.err().unwrap().to_string().contains("another `valet` process"));
         drop(first);
         DataDir::open(&path).unwrap();
         fs::remove_dir_all(path).unwrap();

@@ -1,0 +1,140 @@
+//! Two coordinators on one database: who owns what, and what reaches it.
+
+use std::sync::Arc;
+
+use protocol::cluster::Action;
+use protocol::ids::{CommandId, SandboxId, TaskId, UserId};
+use protocol::task::{Phase, Status};
+use ractor::Actor as _;
+use sqlx::PgPool;
+use store::nodes::Node as Row;
+use store::shards::shard_of;
+use store::tasks::TaskAt;
+
+use super::support::{Node, at_phase, created, sandbox, user};
+use crate::cluster::owner::renew;
+use crate::resume_work::ResumeWork;
+use crate::router::{Router, RouterArgs};
+use crate::task::machine::Input;
+
+fn row(node: &Node) -> Row {
+    Row { id: node.core.node, address: "127.0.0.1:1".into(), leaving: false }
+}
+
+/// Two nodes that know each other and have shared the work.
+async fn pair(pool: &PgPool, sandbox: SandboxId) -> (Node, Node) {
+    let first = Node::start(pool, sandbox).await;
+    let second = Node::beside(pool, sandbox).await;
+    for node in [&first, &second] {
+        let args = RouterArgs { core: Arc::clone(&node.core), resumes: ResumeWork::new().0 };
+        Router::spawn(None, Router, args).await.unwrap();
+    }
+    // The first sees the second and gives; the second takes; the first sees that.
+    for node in [&first, &second, &first] {
+        renew(&node.core, &row(node)).await.unwrap();
+        node.stand();
+    }
+    (first, second)
+}
+
+/// Somebody whose tasks this node owns.
+async fn user_of(node: &Node, pool: &PgPool) -> UserId {
+    loop {
+        let user = user(pool).await;
+        if node.core.epoch(shard_of(user)).is_some() {
+            return user;
+        }
+    }
+}
+
+fn at(task: TaskId, user: UserId) -> TaskAt {
+    TaskAt { id: task, shard: shard_of(user) }
+}
+
+fn command(action: Action) -> Input {
+    Input::Person { id: CommandId::new(), action }
+}
+
+async fn silence(pool: &PgPool, node: &Node) {
+    sqlx::query("UPDATE nodes SET renewed_at = renewed_at - interval '1 hour' WHERE id = $1")
+        .bind(node.core.node.0)
+        .execute(pool)
+        .await
+        .unwrap();
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn two_nodes_share_every_shard_and_one_plans(pool: PgPool) {
+    let (sandbox, _) = sandbox(&pool, 1).await;
+    let (first, second) = pair(&pool, sandbox).await;
+    let shards = |node: &Node| node.core.held.borrow().iter().map(|held| held.shard).collect::<Vec<_>>();
+    let mut all = [shards(&first), shards(&second)].concat();
+    assert!(shards(&first).len() > 50 && shards(&second).len() > 50);
+    all.sort_unstable();
+    assert_eq!(all, (0..256).collect::<Vec<_>>(), "each shard has one owner");
+    assert_eq!(first.core.cluster.view().dispatcher, second.core.cluster.view().dispatcher);
+    assert!(first.core.cluster.view().dispatcher.is_some());
+    first.kill().await;
+    second.kill().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn an_input_goes_to_the_owner_whoever_is_asked(pool: PgPool) {
+    let (sandbox, epoch) = sandbox(&pool, 4).await;
+    let (first, second) = pair(&pool, sandbox).await;
+    let user = user_of(&second, &pool).await;
+    let task = created(&pool, user).await;
+    first.tasks.input(at(task, user), Some(user), command(Action::TaskCreated { task })).await.unwrap();
+    let claim = Input::Claimed { sandbox, epoch, lease: protocol::ids::LeaseId::new() };
+    first.tasks.input(at(task, user), None, claim).await.unwrap();
+    assert!(second.core.tasks.contains_key(&task) && !first.core.tasks.contains_key(&task));
+    assert_eq!(first.row(task).await.status, Status::InProgress);
+    // A refusal comes back as it was said.
+    let stranger = UserId::new();
+    let refused = first.tasks.input(at(task, user), Some(stranger), command(Action::Cancel { task })).await;
+    assert!(matches!(refused, Err(crate::task::handle::TaskError::NotFound)), "{refused:?}");
+    let refused = first.tasks.input(at(task, user), Some(user), command(Action::Retry { task })).await;
+    assert!(matches!(refused, Err(crate::task::handle::TaskError::Refused(_))), "{refused:?}");
+    first.kill().await;
+    second.kill().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn the_tasks_of_a_node_that_died_go_on_at_the_other(pool: PgPool) {
+    let (sandbox, epoch) = sandbox(&pool, 4).await;
+    let (mut first, second) = pair(&pool, sandbox).await;
+    let user = user_of(&second, &pool).await;
+    let task = created(&pool, user).await;
+    first.tasks.input(at(task, user), Some(user), command(Action::TaskCreated { task })).await.unwrap();
+    let stale = second.core.tasks.get(&task).unwrap().actor.clone();
+    silence(&pool, &second).await;
+    renew(&first.core, &row(&first)).await.unwrap();
+    assert_eq!(first.core.held.borrow().len(), 256);
+    first.tasks.input(at(task, user), Some(user), command(Action::Cancel { task })).await.unwrap();
+    assert_eq!(first.row(task).await.status, Status::Cancelled);
+    // The dead one wakes up and still thinks that the task is its own: what it decides is not written.
+    let late = second.tasks.input_here(at(task, user), Some(user), command(Action::Retry { task })).await;
+    assert!(late.is_err(), "{late:?}");
+    assert_eq!(first.row(task).await.status, Status::Cancelled);
+    assert!(stale.get_status() >= ractor::ActorStatus::Stopping, "an actor that is fenced off dies");
+    at_phase(&mut first, &pool, sandbox, epoch, Phase::Reviewing).await;
+    first.kill().await;
+    second.kill().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_node_without_standing_commits_and_leaves_the_rest_to_its_successor(pool: PgPool) {
+    let (sandbox, epoch) = sandbox(&pool, 4).await;
+    let mut node = Node::start(&pool, sandbox).await;
+    let user = user(&pool).await;
+    let task = created(&pool, user).await;
+    node.tasks.input(at(task, user), Some(user), command(Action::TaskCreated { task })).await.unwrap();
+    node.core.cluster.set_standing(tokio::time::Instant::now());
+    let claim = Input::Claimed { sandbox, epoch, lease: protocol::ids::LeaseId::new() };
+    node.tasks.input(at(task, user), None, claim).await.unwrap();
+    assert!(node.is_quiet(), "nothing is performed");
+    node.stand();
+    node.tasks.repeat_owed(at(task, user)).await.unwrap();
+    assert!(matches!(node.told().await, crate::sandbox::actor::SandboxMsg::OpenJob { .. }));
+    node.kill().await;
+}
