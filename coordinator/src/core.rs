@@ -1,7 +1,6 @@
 //! What every actor of this coordinator shares: the journal, the registries of live actors and the settings.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use dashmap::DashMap;
@@ -17,9 +16,11 @@ use tokio::sync::{Notify, watch};
 use crate::cluster::Cluster;
 use crate::cluster::owner::{OwnerMsg, other_dispatcher};
 use crate::cluster::peers::{self, Note, Seal};
+use crate::inspect::Inspect;
 use crate::journal::Journal;
 use crate::sandbox::actor::SandboxMsg;
 use crate::sandbox::supervisor::SandboxesMsg;
+use crate::supervise::Live;
 use crate::task::actor::TaskMsg;
 use crate::task::supervisor::TasksMsg;
 
@@ -32,20 +33,22 @@ pub struct Settings {
     pub resume_child: PathBuf,
 }
 
-/// A task's actor with the messages it has not handled yet: ractor's own mailbox has neither bound nor depth.
+/// A task's actor, with the shard it belongs to.
 #[derive(Debug, Clone)]
 pub struct LiveTask {
-    pub actor: ActorRef<TaskMsg>,
+    pub live: Live<TaskMsg>,
     pub shard: i16,
-    pub depth: Arc<AtomicUsize>,
 }
 
-impl LiveTask {
-    #[must_use]
-    pub fn depth(&self) -> usize {
-        self.depth.load(Ordering::Relaxed)
+impl std::ops::Deref for LiveTask {
+    type Target = Live<TaskMsg>;
+
+    fn deref(&self) -> &Live<TaskMsg> {
+        &self.live
     }
 }
+
+pub type LiveSandbox = Live<SandboxMsg>;
 
 /// Shared by all actors of the node.
 #[derive(Debug)]
@@ -64,15 +67,17 @@ pub struct Core {
     pub tasks: DashMap<TaskId, LiveTask>,
     /// Which task a lease of this node's sandboxes belongs to, for reports on the way in.
     pub leases: DashMap<LeaseId, Leaseholder>,
-    pub sandboxes: DashMap<SandboxId, ActorRef<SandboxMsg>>,
+    pub sandboxes: DashMap<SandboxId, LiveSandbox>,
     /// Sandboxes that have their session with this node, and its epoch.
     pub sessions: DashMap<SandboxId, i64>,
     /// Rung when a task began to wait for a place or a place became free.
     pub dispatch: Notify,
     /// The tasks' supervisors, set once they run; a task belongs to the one its id hashes to.
-    pub task_supervisors: DashMap<usize, ActorRef<TasksMsg>>,
+    pub task_supervisors: DashMap<usize, Live<TasksMsg>>,
     /// The sandboxes' supervisor of the moment; replaced when it is restarted.
-    pub sandbox_supervisor: RwLock<Option<ActorRef<SandboxesMsg>>>,
+    pub sandbox_supervisor: RwLock<Option<Live<SandboxesMsg>>>,
+    /// The live actor tree.
+    pub inspect: Arc<Inspect>,
     /// The actor that holds this node's shards; replaced when it is restarted.
     pub owner: RwLock<Option<ActorRef<OwnerMsg>>>,
 }
@@ -89,7 +94,9 @@ impl Core {
     #[must_use]
     pub fn new(node: NodeId, store: Store, files: Files, bus: Bus, settings: Settings, seal: Seal) -> Arc<Self> {
         let (held, holds) = watch::channel(Arc::default());
-        let (journal, _) = Journal::start(store.clone(), bus.clone(), holds);
+        let inspect = Arc::new(Inspect::new(node));
+        let committing = inspect.mailbox(crate::inspect::JOURNAL);
+        let (journal, _) = Journal::start(store.clone(), bus.clone(), holds, committing);
         Arc::new(Self {
             node,
             store,
@@ -108,6 +115,7 @@ impl Core {
             task_supervisors: DashMap::new(),
             sandbox_supervisor: RwLock::new(None),
             owner: RwLock::new(None),
+            inspect,
         })
     }
 
@@ -133,7 +141,7 @@ impl Core {
 
     /// The sandboxes' supervisor, looked up on every use: a restarted one is a new actor.
     #[must_use]
-    pub fn sandbox_supervisor(&self) -> Option<ActorRef<SandboxesMsg>> {
+    pub fn sandbox_supervisor(&self) -> Option<Live<SandboxesMsg>> {
         self.sandbox_supervisor.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -147,7 +155,7 @@ impl Core {
         *self.owner.write().unwrap_or_else(PoisonError::into_inner) = Some(actor);
     }
 
-    pub fn set_sandbox_supervisor(&self, actor: ActorRef<SandboxesMsg>) {
+    pub fn set_sandbox_supervisor(&self, actor: Live<SandboxesMsg>) {
         *self.sandbox_supervisor.write().unwrap_or_else(PoisonError::into_inner) = Some(actor);
     }
 }

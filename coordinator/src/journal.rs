@@ -17,6 +17,8 @@ use store::{Store, journal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, warn};
 
+use crate::supervise::Mailbox;
+
 /// Steps in one transaction. Beyond this a batch's latency grows faster than its throughput.
 const BATCH_MAX: usize = 256;
 /// Steps waiting: each belongs to an actor that waits for it, so this is also a bound on those.
@@ -51,6 +53,8 @@ struct Request {
 #[derive(Debug, Clone)]
 pub struct Journal {
     queue: mpsc::Sender<Request>,
+    /// Steps under way, for the actor tree.
+    committing: Arc<Mailbox>,
 }
 
 impl std::fmt::Debug for Request {
@@ -62,10 +66,15 @@ impl std::fmt::Debug for Request {
 impl Journal {
     /// Starts the journal's loop; it ends when every handle is gone.
     #[must_use]
-    pub fn start(store: Store, bus: Bus, held: watch::Receiver<Arc<Vec<Held>>>) -> (Self, tokio::task::JoinHandle<()>) {
+    pub fn start(
+        store: Store,
+        bus: Bus,
+        held: watch::Receiver<Arc<Vec<Held>>>,
+        committing: Arc<Mailbox>,
+    ) -> (Self, tokio::task::JoinHandle<()>) {
         let (queue, requests) = mpsc::channel(QUEUE_MAX);
         let task = tokio::spawn(Loop { store, bus, held }.run(requests));
-        (Self { queue }, task)
+        (Self { queue, committing }, task)
     }
 
     /// Returns once the step is durable and told.
@@ -73,6 +82,7 @@ impl Journal {
     /// # Errors
     /// When it is not, or nobody knows.
     pub async fn commit(&self, step: Step) -> Result<(), Lost> {
+        let _under_way = self.committing.under_way("commit");
         let (reply, answer) = oneshot::channel();
         self.queue.send(Request { step, reply }).await.map_err(|_| Lost::Unavailable)?;
         // A loop that died with the request in hand may have committed it.

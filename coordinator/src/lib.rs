@@ -8,6 +8,7 @@ pub mod answers;
 mod cluster;
 mod core;
 mod dispatch;
+mod inspect;
 mod jobs;
 mod journal;
 pub mod listener;

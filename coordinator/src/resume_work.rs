@@ -85,6 +85,7 @@ impl Actor for Resumes {
         ResumesMsg::Scan: ResumesMsg,
         state: &mut ResumesArgs,
     ) -> Result<(), ActorProcessingErr> {
+        let _in_hand = state.core.inspect.handling("resumes", "scan");
         match unparsed(&state.core).await {
             Ok(resumes) => resumes.into_iter().for_each(|resume| state.work.parse(resume)),
             // An outage of the database is no fault of this actor: crashing over it would end the node.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use protocol::cluster::{Action, Answer, Command, Done, ROUTERS, RejectCode, Rejected, RouterMessage};
 use protocol::ids::TaskId;
+use protocol::inspect::{self, Ask, Reply, Request};
 use protocol::wire::codec;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use store::shards::shard_of;
@@ -17,7 +18,9 @@ use tracing::warn;
 
 use crate::cluster::peers;
 use crate::core::Core;
+use crate::inspect::{ROUTER, steer};
 use crate::resume_work::ResumeWork;
+use crate::supervise::Mailbox;
 use crate::task::handle::{TaskError, Tasks};
 use crate::task::machine::{Input, Refused};
 
@@ -34,6 +37,7 @@ pub struct RouterArgs {
 
 pub struct RouterState {
     core: Arc<Core>,
+    mailbox: Arc<Mailbox>,
     tasks: Tasks,
     resumes: ResumeWork,
     under_way: Arc<Semaphore>,
@@ -52,6 +56,7 @@ impl Actor for Router {
         ractor::pg::join(ROUTERS.to_owned(), vec![me.get_cell()]);
         ractor::pg::join(peers::group(args.core.node), vec![me.get_cell()]);
         Ok(RouterState {
+            mailbox: args.core.inspect.mailbox(ROUTER),
             tasks: Tasks::new(Arc::clone(&args.core)),
             core: args.core,
             resumes: args.resumes,
@@ -67,6 +72,7 @@ impl Actor for Router {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             RouterMessage::Command(bytes, reply) => state.command(&bytes, reply),
+            RouterMessage::Inspect(bytes, reply) => state.inspect(&bytes, reply),
             RouterMessage::Peer(bytes, reply) => state.peer(bytes, reply),
             RouterMessage::Note(bytes) => {
                 if !peers::take(&state.tasks, &state.core, &bytes) {
@@ -80,18 +86,21 @@ impl Actor for Router {
 
 impl RouterState {
     fn command(&self, bytes: &[u8], reply: RpcReplyPort<Vec<u8>>) {
+        let _in_hand = self.mailbox.handling("command", false);
         let command: Command = match codec::decode(bytes) {
             Ok(command) => command,
             Err(error) => {
                 warn!(%error, "a command could not be decoded");
-                return answer(reply, &Err(unavailable("The command was not understood.")));
+                return answer(reply, &Answer::Err(unavailable("The command was not understood.")));
             }
         };
         let Ok(permit) = Arc::clone(&self.under_way).try_acquire_owned() else {
-            return answer(reply, &Err(unavailable("Too much is going on at the moment; please try again.")));
+            return answer(reply, &Answer::Err(unavailable("Too much is going on at the moment; please try again.")));
         };
         let (tasks, resumes) = (self.tasks.clone(), self.resumes.clone());
+        let under_way = self.mailbox.under_way("command");
         tokio::spawn(async move {
+            let _under_way = under_way;
             let done = run(&tasks, &resumes, command).await;
             answer(reply, &done);
             drop(permit);
@@ -100,6 +109,7 @@ impl RouterState {
 
     /// Another coordinator's request. Without an answer it asks again.
     fn peer(&self, bytes: Vec<u8>, reply: RpcReplyPort<Vec<u8>>) {
+        let _in_hand = self.mailbox.handling("peer", false);
         let Ok(permit) = Arc::clone(&self.under_way).try_acquire_owned() else { return };
         let (tasks, core) = (self.tasks.clone(), Arc::clone(&self.core));
         tokio::spawn(async move {
@@ -117,7 +127,36 @@ fn forged() {
     warn!("a message between coordinators was not made by one of them");
 }
 
-fn answer(reply: RpcReplyPort<Vec<u8>>, answer: &Answer) {
+impl RouterState {
+    /// Answers for this node's actors. A request that is not understood or one too many is not answered: the asker
+    /// names this node as unreachable.
+    fn inspect(&self, bytes: &[u8], reply: RpcReplyPort<Vec<u8>>) {
+        let request: Request = match codec::decode(bytes) {
+            Ok(request) => request,
+            Err(error) => {
+                warn!(%error, "a question about actors could not be decoded");
+                return;
+            }
+        };
+        let node = self.core.node;
+        if let (None, Ask::Probe { tasks, sandboxes }) = (&request.caller, &request.ask) {
+            let _in_hand = self.mailbox.handling("probe", true);
+            self.mailbox.probed();
+            steer::probe(&self.core, tasks, sandboxes);
+            return answer(reply, &inspect::Answer { node, reply: Reply::Done });
+        }
+        let _in_hand = self.mailbox.handling("inspect", false);
+        let Ok(permit) = Arc::clone(&self.under_way).try_acquire_owned() else { return };
+        let core = Arc::clone(&self.core);
+        tokio::spawn(async move {
+            let told = steer::answer(&core, request).await;
+            answer(reply, &inspect::Answer { node, reply: told });
+            drop(permit);
+        });
+    }
+}
+
+fn answer(reply: RpcReplyPort<Vec<u8>>, answer: &impl serde::Serialize) {
     match codec::encode(answer) {
         Ok(bytes) => {
             let _ = reply.send(bytes);

@@ -116,6 +116,7 @@ impl Sessions for CoreSessions {
         let actor = supervisor::activate(&supervisor, sandbox).await.ok_or_else(|| busy(()))?;
         let version = hello.version_max.min(VERSION_MAX);
         let hello = Box::new(hello);
+        let _under_way = self.core.inspect.mailbox(crate::inspect::LISTENER).under_way("hello");
         let answer = actor.call(|reply| SandboxMsg::Hello { hello, link, reply }, Some(HELLO_TIMEOUT)).await;
         let epoch = match answer {
             Ok(CallResult::Success(epoch)) => epoch?,

@@ -16,6 +16,7 @@ use crate::cluster::View;
 use crate::cluster::owner::{self, Owner, OwnerArgs, OwnerMsg};
 use crate::core::{Core, Settings};
 use crate::dispatch::actor::Dispatcher;
+use crate::inspect::watchdog::Watchdog;
 use crate::listener::{self, Listener};
 use crate::pki::{Authority, EndpointSecrets};
 use crate::resume_work::{ResumeWork, Resumes, ResumesArgs};
@@ -74,7 +75,8 @@ pub async fn start(config: Config) -> Result<Coordinator, StartError> {
     owner::begin(&core, &config.address).await?;
     let (node, shards) = (core.node, core.held.borrow().len());
     info!(node.id = %node, shards, "coordinator {node} holds {shards} shards");
-    let (root, ended) = Actor::spawn(None, Root, RootArgs { children: children(&core, config.address) }).await?;
+    let args = RootArgs { children: children(&core, config.address), inspect: Arc::clone(&core.inspect) };
+    let (root, ended) = Actor::spawn(None, Root, args).await?;
     // The listener comes last: an agent that says hello finds everything in place.
     let sessions = Arc::new(CoreSessions::new(Arc::clone(&core)));
     let listener = Listener::start(
@@ -120,9 +122,7 @@ fn children(core: &Arc<Core>, address: String) -> Vec<ChildSpec> {
         start: Box::new(move |root| {
             let core = Arc::clone(&at);
             Box::pin(async move {
-                let args = Arc::clone(&core);
-                let (actor, _) = SandboxSupervisor::spawn_linked(None, SandboxSupervisor, args, root).await?;
-                core.set_sandbox_supervisor(actor.clone());
+                let (actor, _) = SandboxSupervisor::spawn_linked(None, SandboxSupervisor, core, root).await?;
                 Ok(actor.get_cell())
             })
         }),
@@ -158,6 +158,14 @@ fn children(core: &Arc<Core>, address: String) -> Vec<ChildSpec> {
         start: Box::new(move |root| {
             let args = RouterArgs { core: Arc::clone(&at), resumes: work.clone() };
             Box::pin(async move { Ok(Router::spawn_linked(None, Router, args, root).await?.0.get_cell()) })
+        }),
+    });
+    let at = Arc::clone(core);
+    children.push(ChildSpec {
+        name: "watchdog",
+        start: Box::new(move |root| {
+            let core = Arc::clone(&at);
+            Box::pin(async move { Ok(Watchdog::spawn_linked(None, Watchdog, core, root).await?.0.get_cell()) })
         }),
     });
     children

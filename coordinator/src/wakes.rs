@@ -42,6 +42,7 @@ impl Actor for Wakes {
         WakesMsg::Pass: WakesMsg,
         core: &mut Arc<Core>,
     ) -> Result<(), ActorProcessingErr> {
+        let _in_hand = core.inspect.handling("wakes", "pass");
         if let Err(error) = pass(core).await {
             warn!(%error, "due tasks could not be read; the next pass will");
         }

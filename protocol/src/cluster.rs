@@ -28,6 +28,10 @@ pub enum RouterMessage {
     Peer(Vec<u8>, RpcReplyPort<Vec<u8>>),
     /// From another coordinator, sealed; no answer.
     Note(Vec<u8>),
+    /// An encoded [`crate::inspect::Request`]; the answer is an encoded [`crate::inspect::Answer`]. Every node answers
+    /// for its own actors.
+    #[rpc]
+    Inspect(Vec<u8>, RpcReplyPort<Vec<u8>>),
 }
 
 /// A command about one user's things. The id makes it safe to send again.

@@ -5,12 +5,13 @@
 //!   screen is told.
 //! - [`net`]: which addresses a browser may connect to.
 //! - [`wire`]: frames and messages between agent and coordinator; [`cluster`]: messages from gateways (and other
-//!   coordinators) to the coordinator that owns a user.
+//!   coordinators) to the coordinator that owns a user; [`inspect`]: the live actor tree.
 
 pub mod cluster;
 pub mod event;
 pub mod form;
 pub mod ids;
+pub mod inspect;
 pub mod net;
 pub mod plan;
 pub mod resume;

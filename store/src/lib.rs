@@ -8,12 +8,15 @@
 
 pub mod agents;
 pub mod artifacts;
+pub mod audit;
 pub mod bus;
 pub mod consent;
 pub mod dashboard;
 pub mod db;
+pub mod drains;
 pub mod enrolment_tokens;
 pub mod error;
+pub mod explain;
 pub mod facts;
 pub mod files;
 pub mod health;

@@ -28,6 +28,19 @@ protocol::named_enum! {
 }
 
 protocol::named_enum! {
+    /// Why a browser that was held for its person was closed before the person came.
+    pub enum Parked {
+        /// It was held for as long as it may be.
+        Time = "time",
+        /// Another task needed the place.
+        PlaceNeeded = "place_needed",
+        /// Its host stops, or an admin drains it.
+        HostDraining = "host_draining",
+        HostLost = "host_lost",
+    }
+}
+
+protocol::named_enum! {
     pub enum ReviewStatus {
         Open = "open",
         Approved = "approved",

@@ -20,6 +20,7 @@ pub struct Tail {
     pub user: UserId,
     pub last_seq: i64,
     pub is_active: bool,
+    pub is_admin: bool,
     pub token_version: i32,
 }
 
@@ -124,7 +125,8 @@ pub async fn after(db: &mut PgConnection, user: UserId, since: i64, limit: i64) 
 /// When the database fails.
 pub async fn tails(db: &mut PgConnection, users: &[Uuid]) -> Result<Vec<Tail>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT u.id, coalesce(s.last_seq, 0) AS "last_seq!", u.is_active, u.token_version
+        r#"SELECT u.id, coalesce(s.last_seq, 0) AS "last_seq!", u.is_active, u.token_version,
+                  u.role::text IN ('admin', 'superadmin') AS "is_admin!"
              FROM users u LEFT JOIN user_streams s ON s.user_id = u.id WHERE u.id = ANY($1)"#,
         users
     )
@@ -137,6 +139,7 @@ pub async fn tails(db: &mut PgConnection, users: &[Uuid]) -> Result<Vec<Tail>, S
             user: UserId(row.id),
             last_seq: row.last_seq,
             is_active: row.is_active,
+            is_admin: row.is_admin,
             token_version: row.token_version,
         })
         .collect())

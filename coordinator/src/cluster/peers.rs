@@ -80,6 +80,7 @@ enum Passed {
     Confirmed { permit: PermitId, confirmation: Confirmation },
     Park,
     Wake,
+    Drained,
 }
 
 /// The answer to a [`Request`].
@@ -264,6 +265,7 @@ impl Passed {
             Input::LeaseLost { lease, permit_used } => Self::LeaseLost { lease, permit_used },
             Input::Confirmed { permit, confirmation } => Self::Confirmed { permit, confirmation },
             Input::Park => Self::Park,
+            Input::Drained => Self::Drained,
             Input::Wake => Self::Wake,
             Input::Planned { .. } | Input::Unwritable => return None,
         })
@@ -279,6 +281,7 @@ impl From<Passed> for Input {
             Passed::LeaseLost { lease, permit_used } => Self::LeaseLost { lease, permit_used },
             Passed::Confirmed { permit, confirmation } => Self::Confirmed { permit, confirmation },
             Passed::Park => Self::Park,
+            Passed::Drained => Self::Drained,
             Passed::Wake => Self::Wake,
         }
     }

@@ -74,6 +74,7 @@ impl Actor for Dispatcher {
         DispatcherMsg::Pass(done): DispatcherMsg,
         state: &mut DispatcherState,
     ) -> Result<(), ActorProcessingErr> {
+        let _in_hand = state.core.inspect.handling("dispatcher", "pass");
         match state.placements().await {
             Ok((placements, parked)) => {
                 futures::stream::iter(parked).for_each_concurrent(CLAIMS_AT_ONCE, |task| state.park(task)).await;

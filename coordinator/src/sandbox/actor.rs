@@ -19,13 +19,16 @@ use protocol::wire::message::{ControlDown, HeldLease, Hello, JobDown, JobStart, 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use ractor_cluster::RactorMessage;
 use store::agents::{self, SessionFacts};
+use store::drains::{self, Drain};
 use store::tasks::{self, Leased, TaskAt};
 use tracing::{info, warn};
 
 use super::reconcile::{Reconciled, reconcile};
 use crate::cluster::peers::{self, Note};
 use crate::core::{Core, Leaseholder};
+use crate::inspect::tree;
 use crate::listener::{AgentLink, JobLink, Refused};
+use crate::supervise::{Letter, Mailbox, Shown};
 use crate::task::handle::{TaskError, Tasks};
 use crate::task::machine::Input;
 
@@ -76,6 +79,44 @@ pub enum SandboxMsg {
         lease: LeaseId,
     },
     Tick,
+    /// A drain or its end was committed: read the row.
+    ReadDrain,
+    /// What the row says of a drain, as read beside a heartbeat.
+    Drain(Option<Drain>),
+    /// Asks nothing; see [`crate::inspect::watchdog`].
+    Probe,
+}
+
+impl Letter for SandboxMsg {
+    /// A host has at most a hundred jobs; each has a message or two on its way, and heartbeats are handled in
+    /// microseconds.
+    const WAITING_MAX: usize = 1_024;
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Hello { .. } => "hello",
+            Self::Heartbeat { .. } => "heartbeat",
+            Self::Draining { .. } => "agent_draining",
+            Self::Gone { .. } => "gone",
+            Self::Superseded { .. } => "superseded",
+            Self::OpenJob { .. } => "open_job",
+            Self::Send { .. } => "send",
+            Self::Release { .. } => "release",
+            Self::Tick => "tick",
+            Self::ReadDrain => "read_drain",
+            Self::Drain(_) => "drain",
+            Self::Probe => "probe",
+        }
+    }
+
+    fn counted(&self) -> bool {
+        !matches!(self, Self::Tick | Self::Drain(_))
+    }
+
+    /// The end of a session is told once.
+    fn bounded(&self) -> bool {
+        !matches!(self, Self::Draining { .. } | Self::Gone { .. } | Self::Superseded { .. })
+    }
 }
 
 pub struct SandboxActor;
@@ -83,19 +124,23 @@ pub struct SandboxActor;
 pub struct SandboxArgs {
     pub core: Arc<Core>,
     pub id: SandboxId,
+    pub mailbox: Arc<Mailbox>,
 }
 
 pub struct SandboxState {
     core: Arc<Core>,
     tasks: Tasks,
     id: SandboxId,
+    mailbox: Arc<Mailbox>,
     session: Option<Session>,
     /// When the agent was last heard, or when we began to wait for it.
     heard: Instant,
     recorded: Instant,
     /// The agent stops: what is held for people is parked, now and as it comes to be held, so that it need not wait
     /// for them.
-    draining: bool,
+    stopping: bool,
+    /// An admin drains the host, as committed in its row: held browsers are parked in the same way.
+    drain: Option<Drain>,
     /// A session that is over but still stands in its row, so that the dispatcher would place work on it.
     unclosed: Option<i64>,
 }
@@ -153,10 +198,12 @@ impl Actor for SandboxActor {
             tasks: Tasks::new(Arc::clone(&args.core)),
             core: args.core,
             id: args.id,
+            mailbox: args.mailbox,
             session: None,
             heard: Instant::now(),
             recorded: Instant::now(),
-            draining: false,
+            stopping: false,
+            drain: None,
             unclosed: None,
         })
     }
@@ -167,15 +214,16 @@ impl Actor for SandboxActor {
         message: SandboxMsg,
         state: &mut SandboxState,
     ) -> Result<(), ActorProcessingErr> {
+        let _in_hand = state.mailbox.handling(message.kind(), message.counted());
         match message {
             SandboxMsg::Hello { hello, link, reply } => {
                 let answer = state.hello(*hello, link).await;
                 let _ = reply.send(answer);
             }
-            SandboxMsg::Heartbeat { epoch } => state.heartbeat(epoch),
+            SandboxMsg::Heartbeat { epoch } => state.heartbeat(&me, epoch),
             SandboxMsg::Draining { epoch } => {
                 if state.session.as_ref().is_some_and(|session| session.epoch == epoch) {
-                    state.draining = true;
+                    state.stopping = true;
                     state.park_held();
                     state.close_session_row(epoch).await;
                 }
@@ -183,7 +231,7 @@ impl Actor for SandboxActor {
             SandboxMsg::Gone { epoch } => {
                 if state.session.as_ref().is_some_and(|session| session.epoch == epoch) {
                     state.session = None;
-                    state.draining = false;
+                    state.stopping = false;
                     state.close_session_row(epoch).await;
                     info!(sandbox.id = %state.id, "agent of sandbox {} disconnected", state.id);
                 }
@@ -210,7 +258,16 @@ impl Actor for SandboxActor {
                     warn!(sandbox.id = %state.id, %error, "a sandbox's leases could not be looked after; the next tick does");
                 }
             },
+            SandboxMsg::ReadDrain => match state.read_drain().await {
+                Ok(drain) => state.set_drain(drain),
+                Err(error) => {
+                    warn!(sandbox.id = %state.id, %error, "a drain could not be read; the next heartbeat's record does");
+                }
+            },
+            SandboxMsg::Drain(drain) => state.set_drain(drain),
+            SandboxMsg::Probe => state.mailbox.probed(),
         }
+        state.show();
         Ok(())
     }
 }
@@ -232,6 +289,7 @@ impl SandboxState {
             .map_err(unavailable)?
             .ok_or_else(|| Refused::new(Refusal::Revoked, "this sandbox is not in good standing"))?;
         let leased = tasks::leased(&mut tx, self.id).await.map_err(unavailable)?;
+        let drain = drains::read(&mut tx, self.id).await.map_err(unavailable)?;
         store::db::commit(tx, "opening a session").await.map_err(unavailable)?;
         let epoch = opened.epoch;
         if let Some(node) = opened.before.filter(|node| *node != self.core.node) {
@@ -243,7 +301,8 @@ impl SandboxState {
             old.link.close(close::SUPERSEDED);
         }
         self.heard = Instant::now();
-        self.draining = false;
+        self.stopping = false;
+        self.drain = None;
         self.unclosed = None;
         let mut session = Session::new(Arc::clone(&self.core), self.id, epoch, link);
         let Reconciled { attached, lost, over, confirmed } = reconcile(&hello, &leased);
@@ -256,6 +315,7 @@ impl SandboxState {
             "agent of sandbox {} connected", self.id
         );
         self.session = Some(session);
+        self.set_drain(drain);
         self.report_lost(lost);
         self.core.ring();
         Ok(epoch)
@@ -335,10 +395,13 @@ impl SandboxState {
     /// Has every task on this sandbox that only waits for its person let go of its page; the others refuse.
     fn park_held(&self) {
         let Some(session) = &self.session else { return };
-        for at in session.jobs.values().map(|job| job.task) {
+        // One that is seen at work here would only refuse.
+        let waits =
+            |task: &TaskId| self.core.tasks.get(task).is_none_or(|live| live.mailbox.shown().state == "waiting_human");
+        for at in session.jobs.values().map(|job| job.task).filter(|at| waits(&at.id)) {
             let (tasks, task) = (self.tasks.clone(), at.id);
             tokio::spawn(async move {
-                match tasks.input(at, None, Input::Park).await {
+                match tasks.input(at, None, Input::Drained).await {
                     Ok(_) | Err(TaskError::Refused(_) | TaskError::NotFound) => {}
                     Err(error) => warn!(task.id = %task, %error, "task {task} could not be parked"),
                 }
@@ -346,7 +409,47 @@ impl SandboxState {
         }
     }
 
-    fn heartbeat(&mut self, epoch: i64) {
+    async fn read_drain(&self) -> Result<Option<Drain>, store::StoreError> {
+        let mut tx = self.core.store.begin().await?;
+        drains::read(&mut tx, self.id).await
+    }
+
+    /// Follows the row: a drain that began is told to the agent, and what is held for people is parked.
+    fn set_drain(&mut self, drain: Option<Drain>) {
+        if self.drain == drain {
+            return;
+        }
+        if let (Some(drain), Some(session)) = (&drain, &self.session) {
+            info!(sandbox.id = %self.id, jobs = session.jobs.len(), "sandbox {} is drained", self.id);
+            if let Err(error) = session.link.send(ControlDown::Drain { reason: drain.reason.clone() }) {
+                warn!(sandbox.id = %self.id, %error, "an agent was not told of its drain; nothing is placed there all the same");
+            }
+        }
+        self.drain = drain;
+        if self.drain.is_some() {
+            self.park_held();
+        }
+    }
+
+    /// What the actor tree shows of the sandbox.
+    fn show(&self) {
+        let jobs = self.session.as_ref().map(|session| session.jobs.len());
+        let state = match jobs {
+            None => "disconnected",
+            Some(_) if self.stopping => "stopping",
+            Some(0) if self.drain.is_some() => "drained",
+            Some(_) if self.drain.is_some() => "draining",
+            Some(0) => "idle",
+            Some(_) => "working",
+        };
+        let left = LOST_AFTER.saturating_sub(self.heard.elapsed());
+        let deadline = Some(("lost", chrono::Utc::now() + left));
+        if self.mailbox.show(Shown { state, lease: None, deadline }) {
+            self.core.inspect.note(&tree::sandbox(self.id), protocol::inspect::What::State, state);
+        }
+    }
+
+    fn heartbeat(&mut self, me: &ActorRef<SandboxMsg>, epoch: i64) {
         if self.session.as_ref().is_none_or(|session| session.epoch != epoch) {
             return;
         }
@@ -354,12 +457,15 @@ impl SandboxState {
         if self.recorded.elapsed() >= RECORD_EVERY {
             self.recorded = Instant::now();
             // Not waited for: a slow database must not look like a silent agent.
-            let (store, sandbox) = (self.core.store.clone(), self.id);
+            let (store, sandbox, me) = (self.core.store.clone(), self.id, me.clone());
             tokio::spawn(async move {
                 if let Ok(mut tx) = store.begin().await
                     && agents::record_heartbeat(&mut tx, sandbox, epoch).await.is_ok()
+                    && let Ok(drain) = drains::read(&mut tx, sandbox).await
                 {
                     let _ = store::db::commit(tx, "recording a heartbeat").await;
+                    // Should nobody have told us of a drain, here it is.
+                    let _ = me.cast(SandboxMsg::Drain(drain));
                 }
             });
         }
@@ -432,7 +538,7 @@ impl SandboxState {
         if let Some(epoch) = self.unclosed {
             self.close_session_row(epoch).await;
         }
-        if self.draining {
+        if self.stopping || self.drain.is_some() {
             self.park_held();
         }
         if self.heard.elapsed() < LOST_AFTER {

@@ -6,7 +6,6 @@
 //! committed. A commit that is lost or in doubt ends this actor, and its successor reads the row afresh.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -23,7 +22,9 @@ use tracing::{debug, info, warn};
 use super::machine::{self, At, Effect, Input, Live, Refused};
 use crate::cluster::peers::{self, Word};
 use crate::core::Core;
+use crate::inspect::tree;
 use crate::journal::Lost;
+use crate::supervise::{Letter, Mailbox, Shown};
 
 /// Without a message for this long the actor leaves memory; its row brings it back.
 const IDLE: Duration = Duration::from_secs(60);
@@ -41,6 +42,32 @@ pub enum TaskMsg {
     Owed,
     /// Leave memory if nothing came since the given count of messages.
     IdleSince(u64),
+    /// Asks nothing; see [`crate::inspect::watchdog`].
+    Probe,
+}
+
+impl Letter for TaskMsg {
+    /// A person, an agent and a timer each send one at a time; far more than this means that the actor is stuck.
+    const WAITING_MAX: usize = 64;
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Input { input, .. } => input.kind(),
+            Self::Progress(_) => "progress",
+            Self::Owed => "owed",
+            Self::IdleSince(_) => "idle",
+            Self::Probe => "probe",
+        }
+    }
+
+    fn counted(&self) -> bool {
+        match self {
+            // Its own planner's answer has nobody who waits.
+            Self::Input { reply, .. } => reply.is_some(),
+            Self::IdleSince(_) => false,
+            Self::Progress(_) | Self::Owed | Self::Probe => true,
+        }
+    }
 }
 
 /// The answer to an input.
@@ -60,7 +87,7 @@ pub struct TaskActor;
 pub struct TaskArgs {
     pub core: Arc<Core>,
     pub at: TaskAt,
-    pub depth: Arc<AtomicUsize>,
+    pub mailbox: Arc<Mailbox>,
 }
 
 pub struct TaskState {
@@ -68,7 +95,7 @@ pub struct TaskState {
     at: TaskAt,
     /// Under which the task was taken over; another one means another owner in between.
     epoch: Option<i64>,
-    depth: Arc<AtomicUsize>,
+    mailbox: Arc<Mailbox>,
     /// `None` when there is no such task.
     live: Option<Live>,
     handled: u64,
@@ -80,7 +107,7 @@ impl Actor for TaskActor {
     type Arguments = TaskArgs;
 
     async fn pre_start(&self, _: ActorRef<TaskMsg>, args: TaskArgs) -> Result<TaskState, ActorProcessingErr> {
-        Ok(TaskState { core: args.core, at: args.at, epoch: None, depth: args.depth, live: None, handled: 0 })
+        Ok(TaskState { core: args.core, at: args.at, epoch: None, mailbox: args.mailbox, live: None, handled: 0 })
     }
 
     /// First start and restart are one path: read the row (fencing off whoever owned it before) and repeat what is
@@ -96,6 +123,9 @@ impl Actor for TaskActor {
             Adopted::Missing => None,
             Adopted::NotOurs => return Err(Lost::NotOwner.into()),
         };
+        if let Some(live) = &state.live {
+            state.show(live);
+        }
         state.perform_owed(&me).await?;
         me.send_after(IDLE, || TaskMsg::IdleSince(0));
         Ok(())
@@ -107,12 +137,10 @@ impl Actor for TaskActor {
         message: TaskMsg,
         state: &mut TaskState,
     ) -> Result<(), ActorProcessingErr> {
+        let _in_hand = state.mailbox.handling(message.kind(), message.counted());
         match message {
             TaskMsg::Input { user, input, reply } => {
                 state.handled += 1;
-                if reply.is_some() {
-                    state.depth.fetch_sub(1, Ordering::Relaxed);
-                }
                 let applied = state.apply(&me, user, input).await?;
                 if let Applied::Refused(refused @ Refused::Unfitting { .. }) = &applied {
                     debug!(task.id = %state.at.id, %refused, "task {}: input refused", state.at.id);
@@ -121,11 +149,9 @@ impl Actor for TaskActor {
                     let _ = reply.send(applied);
                 }
             }
-            TaskMsg::Progress(progress) => {
-                state.depth.fetch_sub(1, Ordering::Relaxed);
-                state.tell_progress(progress);
-            }
+            TaskMsg::Progress(progress) => state.tell_progress(progress),
             TaskMsg::Owed => state.perform_owed(&me).await?,
+            TaskMsg::Probe => state.mailbox.probed(),
             TaskMsg::IdleSince(handled) => {
                 if handled == state.handled {
                     me.stop(None);
@@ -203,6 +229,7 @@ impl TaskState {
         }
         let held_until = decision.live.task.held_until;
         self.log_change(&decision.live);
+        self.show(&decision.live);
         self.live = Some(decision.live);
         // Committed, whoever performs it: an actor that may not act any more answers, and its successor does the rest.
         if decision.effects.is_empty() || self.may_act().await {
@@ -226,6 +253,20 @@ impl TaskState {
                 self.at.id, was.status, was.phase.map_or("-", |phase| phase.as_str()),
                 is.status, is.phase.map_or("-", |phase| phase.as_str()),
             );
+        }
+    }
+
+    /// What the actor tree shows of the task.
+    fn show(&self, live: &Live) {
+        let task = &live.task;
+        let state = match (task.status, task.phase) {
+            (protocol::task::Status::InProgress, Some(phase)) => phase.as_str(),
+            (status, _) => status.as_str(),
+        };
+        let held = task.held_until.map(|until| ("parked", until));
+        let deadline = held.or_else(|| task.wake_at.map(|at| ("woken", at)));
+        if self.mailbox.show(Shown { state, lease: task.lease_id, deadline }) {
+            self.core.inspect.note(&tree::task(self.at.id), protocol::inspect::What::State, state);
         }
     }
 

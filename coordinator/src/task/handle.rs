@@ -1,7 +1,6 @@
 //! What the rest of the crate may ask of a task.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -15,10 +14,8 @@ use super::machine::{Input, Refused};
 use super::supervisor;
 use crate::cluster::peers::{self, Note};
 use crate::core::{Core, LiveTask};
+use crate::supervise::NotSent;
 
-/// Messages one task may have waiting. A person, an agent and a timer each send one at a time; far more than this
-/// means that its actor is stuck.
-const MAILBOX_MAX: usize = 64;
 /// How long a sender waits for an input to become durable. A commit takes milliseconds, an outage up to the journal's
 /// patience of 5 s.
 const INPUT_TIMEOUT: Duration = Duration::from_secs(8);
@@ -100,13 +97,8 @@ impl Tasks {
     ) -> Result<Option<DateTime<Utc>>, TaskError> {
         for _ in 0..DELIVERIES_MAX {
             let live = self.live(at).await?;
-            if live.depth.fetch_add(1, Ordering::Relaxed) >= MAILBOX_MAX {
-                live.depth.fetch_sub(1, Ordering::Relaxed);
-                return Err(TaskError::Overloaded);
-            }
             let message = input.clone();
             let answer = live
-                .actor
                 .call(|reply| TaskMsg::Input { user, input: message, reply: Some(reply) }, Some(INPUT_TIMEOUT))
                 .await;
             match answer {
@@ -120,8 +112,9 @@ impl Tasks {
                 }
                 // Out of time does not mean not done: the message may still be waiting in the mailbox.
                 Ok(CallResult::Timeout) => return Err(TaskError::Unanswered),
+                Err(NotSent::Full(_)) => return Err(TaskError::Overloaded),
                 // The actor stopped with the message in hand or unread.
-                Ok(CallResult::SenderError) | Err(_) => {
+                Ok(CallResult::SenderError) | Err(NotSent::Gone) => {
                     self.core.tasks.remove_if(&at.id, |_, known| known.actor.get_id() == live.actor.get_id());
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
@@ -145,11 +138,7 @@ impl Tasks {
 
     pub(crate) fn progress_here(&self, at: TaskAt, progress: Progress) {
         let Some(live) = self.core.tasks.get(&at.id).map(|live| live.clone()) else { return };
-        if live.depth.fetch_add(1, Ordering::Relaxed) >= MAILBOX_MAX
-            || live.actor.cast(TaskMsg::Progress(progress)).is_err()
-        {
-            live.depth.fetch_sub(1, Ordering::Relaxed);
-        }
+        let _ = live.cast(TaskMsg::Progress(progress));
     }
 
     /// Has the task do again what it owes: its agent is back.
@@ -165,7 +154,7 @@ impl Tasks {
 
     pub(crate) async fn repeat_owed_here(&self, at: TaskAt) -> Result<(), TaskError> {
         let live = self.live(at).await?;
-        live.actor.cast(TaskMsg::Owed).map_err(|_| TaskError::Unanswered)
+        live.cast(TaskMsg::Owed).map_err(|_| TaskError::Unanswered)
     }
 
     /// The task's owner, by the database.

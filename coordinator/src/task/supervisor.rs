@@ -7,10 +7,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use protocol::ids::TaskId;
+use protocol::inspect::What;
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use ractor_cluster::RactorMessage;
@@ -20,7 +20,8 @@ use tracing::{error, warn};
 use super::actor::{TaskActor, TaskArgs};
 use super::handle::TaskError;
 use crate::core::{Core, LiveTask};
-use crate::supervise::Restarts;
+use crate::inspect::{family_id, steer, tree};
+use crate::supervise::{Letter, Live, Mailbox, Past, Restarts, redacted};
 
 /// Supervisors the tasks are spread over.
 pub const FAMILIES: usize = 16;
@@ -31,6 +32,28 @@ const ACTIVATE_TIMEOUT: Duration = Duration::from_secs(2);
 pub enum TasksMsg {
     /// Start the task's actor unless it runs; replies with it.
     Activate(TaskAt, Option<RpcReplyPort<LiveTask>>),
+    /// An admin wants the task's actor restarted; answered once it runs again.
+    Restart(TaskId, RpcReplyPort<()>),
+    /// Asks nothing; see [`crate::inspect::watchdog`].
+    Probe,
+}
+
+impl Letter for TasksMsg {
+    /// Activations are in memory only, so that even a burst of wakes and agents' reports passes at once.
+    const WAITING_MAX: usize = 4_096;
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Activate(..) => "activate",
+            Self::Restart(..) => "restart",
+            Self::Probe => "probe",
+        }
+    }
+
+    fn counted(&self) -> bool {
+        // A restart after a crash is its own message.
+        !matches!(self, Self::Activate(_, None))
+    }
 }
 
 pub struct TaskSupervisor;
@@ -42,12 +65,17 @@ pub struct TasksArgs {
 
 pub struct TasksState {
     core: Arc<Core>,
+    mailbox: Arc<Mailbox>,
     children: HashMap<ActorId, TaskAt>,
     crashes: HashMap<TaskId, Restarts>,
+    /// Of tasks that were restarted lately or are live.
+    pasts: HashMap<TaskId, Past>,
+    /// Who waits for a restart that was asked for.
+    asked: HashMap<TaskId, Vec<RpcReplyPort<()>>>,
 }
 
 /// The supervisor a task belongs to.
-fn family(task: TaskId) -> usize {
+pub fn family(task: TaskId) -> usize {
     task.0.as_bytes()[15] as usize % FAMILIES
 }
 
@@ -70,26 +98,58 @@ impl Actor for TaskSupervisor {
     type Arguments = TasksArgs;
 
     async fn pre_start(&self, me: ActorRef<TasksMsg>, args: TasksArgs) -> Result<TasksState, ActorProcessingErr> {
-        args.core.task_supervisors.insert(args.family, me);
-        Ok(TasksState { core: args.core, children: HashMap::new(), crashes: HashMap::new() })
+        // The children of an earlier supervisor ended with it.
+        args.core.tasks.retain(|task, _| family(*task) != args.family);
+        let mailbox = args.core.inspect.mailbox(&family_id(args.family));
+        args.core.task_supervisors.insert(args.family, Live { actor: me, mailbox: Arc::clone(&mailbox) });
+        Ok(TasksState {
+            core: args.core,
+            mailbox,
+            children: HashMap::new(),
+            crashes: HashMap::new(),
+            pasts: HashMap::new(),
+            asked: HashMap::new(),
+        })
     }
 
     async fn handle(
         &self,
         me: ActorRef<TasksMsg>,
-        TasksMsg::Activate(at, reply): TasksMsg,
+        message: TasksMsg,
         state: &mut TasksState,
     ) -> Result<(), ActorProcessingErr> {
-        let live = match state.core.tasks.get(&at.id).map(|live| live.clone()) {
+        let _in_hand = state.mailbox.handling(message.kind(), message.counted());
+        let (at, reply) = match message {
+            TasksMsg::Activate(at, reply) => (at, reply),
+            TasksMsg::Restart(task, reply) => {
+                if let Some(live) = state.core.tasks.get(&task) {
+                    state.asked.entry(task).or_default().push(reply);
+                    tokio::spawn(steer::end(live.actor.get_cell()));
+                }
+                return Ok(());
+            }
+            TasksMsg::Probe => {
+                state.mailbox.probed();
+                return Ok(());
+            }
+        };
+        let task = at.id;
+        let live = match state.core.tasks.get(&task).map(|live| live.clone()) {
             Some(live) => live,
             None => {
-                let depth = Arc::new(AtomicUsize::new(0));
-                let args = TaskArgs { core: Arc::clone(&state.core), at, depth: Arc::clone(&depth) };
+                let past = state.pasts.get(&task).cloned().unwrap_or_default();
+                let what = if past.restarts > 0 { What::Restarted } else { What::Started };
+                let mailbox = Arc::new(Mailbox::new(past));
+                let args = TaskArgs { core: Arc::clone(&state.core), at, mailbox: Arc::clone(&mailbox) };
                 // Starting waits for nothing: the row is read once the actor runs.
                 let (actor, _) = TaskActor::spawn_linked(None, TaskActor, args, me.get_cell()).await?;
-                let live = LiveTask { actor, shard: at.shard, depth };
+                let live = LiveTask { live: Live { actor, mailbox }, shard: at.shard };
+                state.core.inspect.note(&tree::task(task), what, "starting");
                 state.children.insert(live.actor.get_id(), at);
-                state.core.tasks.insert(at.id, live.clone());
+                state.core.tasks.insert(task, live.clone());
+                for asked in state.asked.remove(&task).into_iter().flatten() {
+                    let _ = asked.send(());
+                }
                 live
             }
         };
@@ -107,7 +167,14 @@ impl Actor for TaskSupervisor {
     ) -> Result<(), ActorProcessingErr> {
         match event {
             SupervisionEvent::ActorTerminated(child, ..) => {
-                state.forget(child.get_id());
+                let Some(at) = state.forget(child.get_id()) else { return Ok(()) };
+                let task = at.id;
+                if state.asked.contains_key(&task) {
+                    state.pasts.entry(task).or_default().again(None);
+                    me.cast(TasksMsg::Activate(at, None))?;
+                } else if !state.crashes.contains_key(&task) {
+                    state.pasts.remove(&task);
+                }
             }
             SupervisionEvent::ActorFailed(child, error) => {
                 let Some(at) = state.forget(child.get_id()) else { return Ok(()) };
@@ -119,6 +186,9 @@ impl Actor for TaskSupervisor {
                 metrics::counter!("valet_actor_restarts_total", "actor" => "task").increment(1);
                 let now = Instant::now();
                 state.crashes.retain(|_, restarts| restarts.recent(now) > 0);
+                let (crashes, live) = (&state.crashes, &state.core.tasks);
+                state.pasts.retain(|task, _| crashes.contains_key(task) || live.contains_key(task));
+                state.pasts.entry(task).or_default().again(Some(&redacted(&error)));
                 match state.crashes.entry(task).or_default().crashed(now) {
                     Some(delay) => {
                         warn!(task.id = %task, %error, ?delay, "task {task} crashed, restarting");
@@ -139,6 +209,7 @@ impl TasksState {
     fn forget(&mut self, child: ActorId) -> Option<TaskAt> {
         let at = self.children.remove(&child)?;
         self.core.tasks.remove_if(&at.id, |_, live| live.actor.get_id() == child);
+        self.core.inspect.note(&tree::task(at.id), What::Stopped, "ended");
         Some(at)
     }
 }

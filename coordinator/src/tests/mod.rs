@@ -1,7 +1,9 @@
 //! Task actors on a real Postgres: what is committed, what is performed, and what a restart repeats.
 
 mod cluster;
+mod drains;
 mod holds;
 mod restarts;
 mod support;
+mod tree;
 mod writing;

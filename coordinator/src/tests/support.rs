@@ -21,8 +21,9 @@ use tokio::sync::mpsc;
 
 use crate::cluster::owner;
 use crate::cluster::peers::Seal;
-use crate::core::{Core, Settings};
+use crate::core::{Core, LiveSandbox, Settings};
 use crate::sandbox::actor::SandboxMsg;
+use crate::supervise::{Mailbox, Past};
 use crate::task::handle::{TaskError, Tasks};
 use crate::task::machine::Input;
 use crate::task::machine::testing::{confirmation, form, verified};
@@ -93,7 +94,8 @@ impl Node {
         }
         let (notes, told) = mpsc::unbounded_channel();
         let (recorder, _) = Actor::spawn(None, Recorder, notes).await.unwrap();
-        core.sandboxes.insert(sandbox, recorder);
+        let mailbox = Arc::new(Mailbox::new(Past::default()));
+        core.sandboxes.insert(sandbox, LiveSandbox { actor: recorder, mailbox });
         let node = Self { tasks: Tasks::new(Arc::clone(&core)), core, supervisors, told };
         node.stand();
         node

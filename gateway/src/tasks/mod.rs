@@ -6,6 +6,7 @@
 mod actions;
 mod create;
 mod events;
+mod explain;
 mod export;
 mod job_url;
 mod list;
@@ -24,6 +25,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(export::export))
         .routes(routes!(list::get, actions::cancel))
         .routes(routes!(events::list))
+        .routes(routes!(explain::explain_own))
+        .routes(routes!(explain::explain_any))
         .routes(routes!(actions::approve))
         .routes(routes!(actions::retry))
         .routes(routes!(actions::resolve_blocker))

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use dashmap::DashMap;
 use protocol::ids::UserId;
+use protocol::inspect::{ADMINS, Changed};
 use store::bus::{Message, Signal};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -26,6 +28,8 @@ const ALL_SOCKETS_MAX: usize = 10_000;
 const QUEUE: usize = 256;
 /// Passing figures are dropped once half the queue is taken.
 const ROOM_FOR_FIGURES: usize = QUEUE / 2;
+/// Changes of actors gather this long, so that a screen hears of them a few times a second however many nodes tell.
+const ACTORS_EVERY: Duration = Duration::from_millis(400);
 /// People asked about in one statement.
 const PEOPLE_AT_ONCE: usize = 1_000;
 
@@ -65,6 +69,8 @@ struct Place {
     queue: mpsc::Sender<Delivery>,
     slow: CancellationToken,
     token_version: i32,
+    /// An admin's screen that asked to be told of actors.
+    actors: bool,
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +84,8 @@ struct Person {
 struct Inner {
     people: DashMap<UserId, Person>,
     sockets: AtomicUsize,
+    /// Sockets that are told of actors.
+    followers: AtomicUsize,
     next_id: AtomicU64,
     listening: AtomicBool,
 }
@@ -102,7 +110,7 @@ impl Hub {
         let id = inner.next_id.fetch_add(1, Ordering::Relaxed);
         let (sender, queue) = mpsc::channel(QUEUE);
         let slow = CancellationToken::new();
-        person.places.push(Place { id, queue: sender, slow: slow.clone(), token_version });
+        person.places.push(Place { id, queue: sender, slow: slow.clone(), token_version, actors: false });
         drop(person);
         let open = inner.sockets.fetch_add(1, Ordering::Relaxed) + 1;
         metrics::gauge!("valet_gateway_sockets").set(open as f64);
@@ -118,6 +126,9 @@ impl Hub {
     /// Hands messages on until told to stop. One per gateway.
     pub async fn pump(&self, app: &App, stop: CancellationToken) {
         let mut bus = app.bus.subscribe();
+        let mut actors = Changed::default();
+        let mut actors_tick = tokio::time::interval(ACTORS_EVERY);
+        actors_tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut tick = tokio::time::interval(app.options.sockets.tail);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         self.inner.listening.store(true, Ordering::Relaxed);
@@ -125,7 +136,9 @@ impl Hub {
             tokio::select! {
                 () = stop.cancelled() => break,
                 _ = tick.tick() => self.compare(app).await,
+                _ = actors_tick.tick() => self.inner.tell_actors(std::mem::take(&mut actors)),
                 message = bus.recv() => match message {
+                    Ok(Signal::Message(message)) if message.user == ADMINS => gather(&mut actors, &message),
                     Ok(Signal::Message(message)) => self.inner.deliver(&message),
                     Ok(Signal::Resync) => self.compare(app).await,
                     Err(RecvError::Lagged(lost)) => {
@@ -162,7 +175,55 @@ impl Hub {
     }
 }
 
+/// What one node told joins what others did.
+fn gather(actors: &mut Changed, message: &Message) {
+    match serde_json::from_str(&message.json) {
+        Ok(newer) => actors.merge(newer),
+        Err(error) => debug!(category = ?error.classify(), "a message about actors is not understood"),
+    }
+}
+
+impl Seat {
+    /// Whether this screen is told of actors. Only for admins' screens.
+    pub fn follow_actors(&self, on: bool) {
+        if let Some(mut person) = self.hub.people.get_mut(&self.user)
+            && let Some(place) = person.places.iter_mut().find(|place| place.id == self.id)
+            && place.actors != on
+        {
+            place.actors = on;
+            self.hub.count_follower(on);
+        }
+    }
+}
+
 impl Inner {
+    fn count_follower(&self, on: bool) {
+        if on {
+            self.followers.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.followers.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells the screens that asked for it what changed among the actors.
+    fn tell_actors(&self, changed: Changed) {
+        if (changed.changes.is_empty() && !changed.more) || self.followers.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let body = serde_json::json!({
+            "type": "actors_changed",
+            "at": crate::dates::Date(chrono::Utc::now()),
+            "more": changed.more,
+            "changes": changed.changes,
+        });
+        let json: Arc<str> = body.to_string().into();
+        for person in &self.people {
+            for place in person.places.iter().filter(|place| place.actors) {
+                place.pass(&json);
+            }
+        }
+    }
+
     fn deliver(&self, message: &Message) {
         let Some(mut person) = self.people.get_mut(&message.user) else { return };
         match message.seq {
@@ -173,8 +234,8 @@ impl Inner {
                 }
             }
             None => {
-                for place in person.places.iter().filter(|place| place.queue.capacity() > ROOM_FOR_FIGURES) {
-                    place.hand(Delivery::Passing(Arc::clone(&message.json)));
+                for place in &person.places {
+                    place.pass(&message.json);
                 }
             }
         }
@@ -190,6 +251,12 @@ impl Inner {
         for place in person.places.iter().filter(|place| place.token_version != tail.token_version) {
             place.hand(Delivery::Close(code::UNAUTHORIZED, "Token revoked"));
         }
+        if !tail.is_admin {
+            for place in person.places.iter_mut().filter(|place| place.actors) {
+                place.actors = false;
+                self.count_follower(false);
+            }
+        }
         if tail.last_seq > person.latest {
             person.latest = tail.last_seq;
             person.places.iter().for_each(|place| place.hand(Delivery::Behind(tail.last_seq)));
@@ -198,7 +265,12 @@ impl Inner {
 
     fn leave(&self, user: UserId, id: u64) {
         if let Some(mut person) = self.people.get_mut(&user) {
-            person.places.retain(|place| place.id != id);
+            person.places.retain(|place| {
+                if place.id == id && place.actors {
+                    self.count_follower(false);
+                }
+                place.id != id
+            });
         }
         self.people.remove_if(&user, |_, person| person.places.is_empty());
         let open = self.sockets.fetch_sub(1, Ordering::Relaxed) - 1;
@@ -207,6 +279,13 @@ impl Inner {
 }
 
 impl Place {
+    /// Hands on a passing message while there is room for those that matter more.
+    fn pass(&self, json: &Arc<str>) {
+        if self.queue.capacity() > ROOM_FOR_FIGURES {
+            self.hand(Delivery::Passing(Arc::clone(json)));
+        }
+    }
+
     fn hand(&self, delivery: Delivery) {
         if let Err(TrySendError::Full(_)) = self.queue.try_send(delivery) {
             self.slow.cancel();
@@ -252,7 +331,7 @@ mod tests {
     fn a_revoked_token_closes_and_a_further_tail_wakes() {
         let (hub, user) = (Hub::default(), UserId::new());
         let (mut old, mut new) = (hub.join(user, 0).unwrap(), hub.join(user, 1).unwrap());
-        let tail = store::user_events::Tail { user, last_seq: 7, is_active: true, token_version: 1 };
+        let tail = store::user_events::Tail { user, last_seq: 7, is_active: true, is_admin: false, token_version: 1 };
         hub.inner.settle(user, Some(&tail));
         assert!(matches!(old.queue.try_recv(), Ok(Delivery::Close(code::UNAUTHORIZED, _))));
         assert!(matches!(new.queue.try_recv(), Ok(Delivery::Behind(7))));

@@ -89,8 +89,11 @@ impl Line {
                 frame = stream.next() => {
                     heard = true;
                     match frame {
-                        // Subscriptions are accepted and mean nothing: everything of a person goes to all of them.
-                        Some(Ok(Message::Text(_) | Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => Ok(()),
+                        Some(Ok(Message::Text(text))) => {
+                            self.heard(&seat, &text);
+                            Ok(())
+                        }
+                        Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => Ok(()),
                         Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,
                     }
                 }
@@ -110,6 +113,20 @@ impl Line {
             if let Err(end) = step {
                 return end;
             }
+        }
+    }
+
+    /// Subscriptions to applications are accepted and mean nothing: everything of a person goes to all of their
+    /// screens. Changes among the actors go to admins' screens that ask for them.
+    fn heard(&self, seat: &Seat, text: &str) {
+        #[derive(serde::Deserialize)]
+        struct Wish {
+            action: String,
+            topic: Option<String>,
+        }
+        let Ok(wish) = serde_json::from_str::<Wish>(text) else { return };
+        if wish.topic.as_deref() == Some("actors") && self.caller.is_admin() {
+            seat.follow_actors(wish.action == "subscribe");
         }
     }
 

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "the helpers of tests are tests too")]
 
+mod actors;
 mod auth;
 mod bank;
 mod contract;
+mod drains;
 mod live;
 mod resumes;
 mod review;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use gateway::{App, AppState, Limits, Options, Secrets, Sockets};
 use protocol::cluster::{Action, Answer, Command, Done, ROUTERS, RejectCode, Rejected, RouterMessage};
 use protocol::ids::{ResumeId, TaskId, UserId};
+use protocol::inspect::{self, Request};
 use protocol::wire::codec;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
@@ -193,7 +194,13 @@ struct Seen {
     commands: Mutex<Vec<Command>>,
     answers: Mutex<VecDeque<Answer>>,
     came: Notify,
+    requests: Mutex<Vec<Request>>,
+    actors: Mutex<Option<Box<AnswerActors>>>,
+    hanging: Mutex<Vec<ractor::RpcReplyPort<Vec<u8>>>>,
 }
+
+/// How a node answers questions about its actors.
+type AnswerActors = dyn Fn(&Request) -> inspect::Answer + Send;
 
 struct RouterActor;
 
@@ -212,7 +219,21 @@ impl Actor for RouterActor {
         message: RouterMessage,
         seen: &mut Arc<Seen>,
     ) -> Result<(), ActorProcessingErr> {
-        let RouterMessage::Command(bytes, reply) = message else { return Ok(()) };
+        let (bytes, reply) = match message {
+            RouterMessage::Command(bytes, reply) => (bytes, reply),
+            RouterMessage::Peer(..) | RouterMessage::Note(_) => return Ok(()),
+            RouterMessage::Inspect(bytes, reply) => {
+                let request: Request = codec::decode(&bytes)?;
+                let answered = seen.actors.lock().unwrap().as_ref().map(|actors| actors(&request));
+                seen.requests.lock().unwrap().push(request);
+                // A router that was not told how to answer is a node that hangs.
+                match answered {
+                    Some(answer) => reply.send(codec::encode(&answer)?)?,
+                    None => seen.hanging.lock().unwrap().push(reply),
+                }
+                return Ok(());
+            }
+        };
         let command: Command = codec::decode(&bytes)?;
         // Only answers that a test prepared for what it does itself: uploads and creations are always fine.
         let told = matches!(command.action, Action::TaskCreated { .. } | Action::ParseResume { .. });
@@ -239,6 +260,23 @@ impl Router {
         let (actor, _) = Actor::spawn(None, RouterActor, Arc::clone(&seen)).await.unwrap();
         ractor::pg::join(ROUTERS.to_owned(), vec![actor.get_cell()]);
         (Self { actor, seen }, turn)
+    }
+
+    /// One more node beside the one of [`Router::start`], which holds the turn.
+    pub async fn another() -> Self {
+        let seen = Arc::new(Seen::default());
+        let (actor, _) = Actor::spawn(None, RouterActor, Arc::clone(&seen)).await.unwrap();
+        ractor::pg::join(ROUTERS.to_owned(), vec![actor.get_cell()]);
+        Self { actor, seen }
+    }
+
+    /// Has the node answer questions about its actors.
+    pub fn shows(&self, answer: impl Fn(&Request) -> inspect::Answer + Send + 'static) {
+        *self.seen.actors.lock().unwrap() = Some(Box::new(answer));
+    }
+
+    pub fn requests(&self) -> Vec<Request> {
+        self.seen.requests.lock().unwrap().clone()
     }
 
     pub fn will(&self, answer: Answer) {

@@ -3,6 +3,7 @@
 mod bad_input;
 mod chaos;
 mod cli;
+mod drain;
 mod faults;
 mod kills;
 mod main_job;

@@ -7,7 +7,7 @@ use protocol::task::{ErrorCode, Failure, FailureClass, InteractionKind, Outcome,
 use protocol::wire::message::Screenshot;
 use serde_json::json;
 use store::journal::{Slot, Step, TaskEvent, Write};
-use store::tasks::{Pending, PermitState, Picture, Review, ReviewStatus, Task};
+use store::tasks::{Parked, Pending, PermitState, Picture, Review, ReviewStatus, Task};
 
 use super::{
     At, CLEANUP_PATIENCE, COMMANDS_KEPT, Decision, Effect, HOLD, Live, PLAN_PATIENCE, SUBMIT_PATIENCE, WORK_PATIENCE,
@@ -193,8 +193,9 @@ impl<'a> Draft<'a> {
     }
 
     /// Notes that the browser held for the person is gone.
-    pub fn parked(&mut self) {
-        self.event("checkpoint", json!({ "step": "parked", "message": "The browser was closed; answers are kept" }));
+    pub fn parked(&mut self, why: Parked) {
+        let message = "The browser was closed; answers are kept";
+        self.event("checkpoint", json!({ "step": "parked", "reason": why, "message": message }));
     }
 
     /// Takes a slot together with the lease.

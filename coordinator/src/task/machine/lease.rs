@@ -4,7 +4,7 @@ use chrono::Duration;
 use protocol::ids::{LeaseId, SandboxId};
 use protocol::task::{ErrorCode, Failure, FailureClass, Outcome, Phase, Status};
 use serde_json::json;
-use store::tasks::{Pending, PermitState};
+use store::tasks::{Parked, Pending, PermitState};
 
 use super::draft::Draft;
 use super::{ATTEMPTS_MAX, Effect, Refused, review};
@@ -50,7 +50,7 @@ pub(super) fn lost(draft: &mut Draft<'_>, permit_used: Option<bool>) {
         // The review stays open without its browser: it costs a row, and an answer queues the task again.
         Status::WaitingHuman => {
             if draft.has_page() {
-                draft.parked();
+                draft.parked(Parked::HostLost);
             }
             draft.drop_lease();
             draft.task.held_until = None;
@@ -80,12 +80,12 @@ pub(super) fn retry_or_fail(draft: &mut Draft<'_>, failure: &Failure) {
 
 /// A held browser is let go before its time. One that is entering an edit, or after whose click the site wants the
 /// person, is not: the first ends by itself, the second would be lost.
-pub(super) fn parked(draft: &mut Draft<'_>) -> Result<(), Refused> {
+pub(super) fn parked(draft: &mut Draft<'_>, why: Parked) -> Result<(), Refused> {
     let held = draft.task.status == Status::WaitingHuman && draft.task.lease_id.is_some();
     if !held || draft.task.pending.is_some() || draft.task.permit_open() {
         return Err(draft.unfitting("parking"));
     }
-    review::park(draft);
+    review::park(draft, why);
     Ok(())
 }
 
@@ -106,7 +106,7 @@ pub(super) fn woken(draft: &mut Draft<'_>) -> Result<(), Refused> {
             match draft.task.pending {
                 Some(Pending::End { .. }) => lost(draft, None),
                 // Held for as long as it may be: the page is closed, the question stays.
-                _ => review::park(draft),
+                _ => review::park(draft, Parked::Time),
             }
             Ok(())
         }

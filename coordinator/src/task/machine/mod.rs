@@ -23,7 +23,7 @@ use protocol::task::Confirmation;
 use protocol::wire::WORK_SECONDS;
 use protocol::wire::message::{JobDown, Report};
 use store::journal;
-use store::tasks::{Pending, PermitState, Review, Task};
+use store::tasks::{Parked, Pending, PermitState, Review, Task};
 
 use draft::Draft;
 pub use items::{changed, fill_items};
@@ -85,12 +85,33 @@ pub enum Input {
     /// The agent's ledger holds the employer's confirmation of the click made with `permit`. It needs no lease: what was
     /// sent was sent, whatever was thought meanwhile.
     Confirmed { permit: PermitId, confirmation: Confirmation },
-    /// The place of a browser that is held for the person is wanted: by another task, or by its host that stops.
+    /// The place of a browser that is held for the person is wanted by another task.
     Park,
+    /// The host of a browser that is held for the person stops or is drained.
+    Drained,
     /// The task's `wake_at` has come, or the task was taken up for the first time.
     Wake,
     /// What follows from a report or a plan is refused by the database each time: the task cannot go on.
     Unwritable,
+}
+
+impl Input {
+    /// Its kind, for the actor tree and the log: never what is in it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Claimed { .. } => "claimed",
+            Self::Report { .. } => "report",
+            Self::Planned { .. } => "planned",
+            Self::Person { .. } => "person",
+            Self::LeaseLost { .. } => "lease_lost",
+            Self::Confirmed { .. } => "confirmed",
+            Self::Park => "park",
+            Self::Drained => "drained",
+            Self::Wake => "wake",
+            Self::Unwritable => "unwritable",
+        }
+    }
 }
 
 /// What to do once the step is committed. Each may be performed again after a crash.
@@ -181,7 +202,8 @@ pub fn decide(live: &Live, input: Input, at: At) -> Result<Decision, Refused> {
             }
             reports::confirmed_late(&mut draft, &confirmation);
         }
-        Input::Park => lease::parked(&mut draft)?,
+        Input::Park => lease::parked(&mut draft, Parked::PlaceNeeded)?,
+        Input::Drained => lease::parked(&mut draft, Parked::HostDraining)?,
         Input::Wake => lease::woken(&mut draft)?,
         Input::Unwritable => lease::quarantined(&mut draft)?,
     }

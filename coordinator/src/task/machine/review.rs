@@ -8,7 +8,7 @@ use protocol::task::{InteractionKind, Mode, Phase, Status};
 use protocol::wire::message::Screenshot;
 use serde_json::json;
 use store::journal::{ResultRow, Write};
-use store::tasks::{Approved, Pending, ReviewStatus};
+use store::tasks::{Approved, Parked, Pending, ReviewStatus};
 
 use super::draft::Draft;
 use super::{Effect, HOLD, ROUNDS_MAX, Refused, items, reports};
@@ -241,9 +241,9 @@ pub(super) fn ask_person(
 }
 
 /// Held long enough: the page is closed, the question and its answers stay.
-pub(super) fn park(draft: &mut Draft<'_>) {
+pub(super) fn park(draft: &mut Draft<'_>, why: Parked) {
     draft.task.held_until = None;
-    draft.parked();
+    draft.parked(why);
     draft.tell_update();
     draft.end_job();
 }

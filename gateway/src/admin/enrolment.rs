@@ -1,4 +1,4 @@
-//! What only administrators may do: so far, announcing browser hosts.
+//! Announcing browser hosts.
 
 use axum::Json;
 use axum::extract::State;
@@ -14,8 +14,6 @@ use store::agents::NewSandbox;
 use store::db;
 use tracing::info;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::AppState;
@@ -28,10 +26,6 @@ use crate::input::{Body, Fields, Input, int, named, text, uuid};
 const TTL: Duration = Duration::minutes(10);
 /// Random bytes of a token.
 const TOKEN_BYTES: usize = 32;
-
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(create_enrolment_token))
-}
 
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
@@ -76,7 +70,7 @@ pub struct EnrolmentTokenResponse {
 /// Makes a one-time token with which a browser host enrols.
 #[utoipa::path(post, path = "/api/v1/admin/enrolment-tokens", tag = "admin", request_body = EnrolmentTokenRequest,
     responses((status = 201, body = EnrolmentTokenResponse), (status = 403, body = ErrorResponse), (status = 404, body = ErrorResponse)))]
-async fn create_enrolment_token(
+pub async fn create_enrolment_token(
     State(app): State<AppState>,
     Admin(caller): Admin,
     Body(asked): Body<EnrolmentTokenRequest>,

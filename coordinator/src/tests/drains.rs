@@ -1,0 +1,116 @@
+//! Drains against claims, on a real Postgres.
+
+use protocol::cluster::Action;
+use protocol::task::{Phase, Status};
+use protocol::wire::message::{JobDown, Report};
+use sqlx::PgPool;
+use store::drains::{self, Drain};
+
+use super::support::{Node, at_phase, created, sandbox, user};
+use crate::task::handle::TaskError;
+use crate::task::machine::Input;
+
+async fn load(pool: &PgPool) -> i32 {
+    sqlx::query_scalar("SELECT current_load FROM sandboxes").fetch_one(pool).await.unwrap()
+}
+
+/// Commits a drain (or its end), as the gateway does, and returns once that is acknowledged.
+async fn drain(node: &Node, sandbox: protocol::ids::SandboxId, on: bool) {
+    let drain = on.then(|| Drain { reason: "a test".to_owned() });
+    let mut tx = node.core.store.begin().await.unwrap();
+    assert!(drains::set(&mut tx, sandbox, drain.as_ref()).await.unwrap());
+    store::db::commit(tx, "draining").await.unwrap();
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn nothing_is_placed_once_a_drain_is_acknowledged(pool: PgPool) {
+    const TASKS: usize = 24;
+    let (sandbox, epoch) = sandbox(&pool, 100).await;
+    let node = Node::start(&pool, sandbox).await;
+    let (mut before, mut after) = (0, 0);
+    for round in 0..6 {
+        let mut tasks = Vec::new();
+        for _ in 0..TASKS {
+            let task = created(&pool, user(&pool).await).await;
+            node.person(task, Action::TaskCreated { task }).await;
+            tasks.push(task);
+        }
+        let claims = futures::future::join_all(tasks.iter().map(|task| node.claim(*task, sandbox, epoch)));
+        let drained = async {
+            // Let some through, more each time.
+            for _ in 0..round * 40 {
+                tokio::task::yield_now().await;
+            }
+            drain(&node, sandbox, true).await;
+            load(&pool).await
+        };
+        let (claimed, at_drain) = tokio::join!(claims, drained);
+        assert_eq!(load(&pool).await, at_drain, "a place was taken after the drain was acknowledged");
+        assert!(claimed.iter().all(|claim| matches!(claim, Ok(()) | Err(TaskError::NoPlace))), "{claimed:?}");
+        before += claimed.iter().filter(|claim| claim.is_ok()).count();
+        after += claimed.iter().filter(|claim| claim.is_err()).count();
+        drain(&node, sandbox, false).await;
+        // Whoever was refused may be placed again.
+        for (task, claim) in tasks.iter().zip(&claimed) {
+            if claim.is_err() {
+                node.claim(*task, sandbox, epoch).await.unwrap();
+                break;
+            }
+        }
+        sqlx::query("UPDATE sandboxes SET capacity = 1000").execute(&pool).await.unwrap();
+    }
+    assert!(before > 0 && after > 0, "claims on both sides of the drain: {before} before, {after} after");
+    node.kill().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn what_a_drain_parks_says_so(pool: PgPool) {
+    let (sandbox, epoch) = sandbox(&pool, 2).await;
+    let mut node = Node::start(&pool, sandbox).await;
+    let working = at_phase(&mut node, &pool, sandbox, epoch, Phase::Filling).await;
+    let held = at_phase(&mut node, &pool, sandbox, epoch, Phase::Reviewing).await;
+    drain(&node, sandbox, true).await;
+    let mut tx = node.core.store.begin().await.unwrap();
+    let blockers = drains::blockers(&mut tx, sandbox, 9).await.unwrap();
+    assert_eq!(blockers.len(), 2);
+    drop(tx);
+    assert!(matches!(node.input(working, Input::Drained).await, Err(TaskError::Refused(_))), "work goes on");
+    node.input(held, Input::Drained).await.unwrap();
+    assert!(matches!(node.sent().await, JobDown::End { .. }));
+    node.report(held, Report::Ended).await;
+    let mut tx = node.core.store.begin().await.unwrap();
+    let facts = store::explain::facts(&mut tx, held, None).await.unwrap().unwrap();
+    assert_eq!(facts.parked.as_deref(), Some("host_draining"));
+    assert!(!facts.holds_place && facts.host.unwrap().draining);
+    let blockers = drains::blockers(&mut tx, sandbox, 9).await.unwrap();
+    assert_eq!(blockers.iter().map(|blocker| blocker.task).collect::<Vec<_>>(), [working]);
+    drop(tx);
+    assert_eq!(node.row(held).await.status, Status::WaitingHuman);
+    node.kill().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_place_in_the_queue_is_the_one_the_dispatcher_takes(pool: PgPool) {
+    let (sandbox, _) = sandbox(&pool, 1).await;
+    let node = Node::start(&pool, sandbox).await;
+    let (ada, eve) = (user(&pool).await, user(&pool).await);
+    let mut tasks = Vec::new();
+    for of in [ada, ada, eve, ada, eve] {
+        let task = created(&pool, of).await;
+        node.person(task, Action::TaskCreated { task }).await;
+        tasks.push(task);
+    }
+    let mut tx = node.core.store.begin().await.unwrap();
+    let queued = store::tasks::queued(&mut tx, &node.core.shards(), chrono::Utc::now(), 3, 9).await.unwrap();
+    assert_eq!(queued.len(), 5);
+    for (index, queued) in (1..).zip(&queued) {
+        let facts = store::explain::facts(&mut tx, queued.id, Some(queued.user)).await.unwrap().unwrap();
+        let place = facts.place.unwrap();
+        assert_eq!((place.of_all, place.waiting), (index, 5));
+    }
+    let last = store::explain::facts(&mut tx, tasks[3], Some(ada)).await.unwrap().unwrap();
+    assert_eq!(last.place.unwrap().of_user, 3);
+    assert!(store::explain::facts(&mut tx, tasks[3], Some(eve)).await.unwrap().is_none(), "another's is not explained");
+    drop(tx);
+    node.kill().await;
+}
