@@ -128,6 +128,8 @@ impl Silences {
     /// # Errors
     /// When the database does not answer, or the agents are gone.
     pub async fn silent_for(&self, lasts: Duration) -> anyhow::Result<Outcome> {
+        // Whoever lost a lease has its job again first.
+        self.until("every agent has a job", LEASED, self.proxies.len()).await?;
         for proxy in &self.proxies {
             proxy.control().set(Faults { loss: LOSS, ..Faults::default() });
         }
@@ -145,8 +147,6 @@ impl Silences {
         for proxy in &self.proxies {
             proxy.control().set(Faults::default());
         }
-        // Whoever lost a lease has its job again before the next silence.
-        self.until("every agent has a job", LEASED, self.proxies.len()).await?;
         Ok(Outcome { leases: held.count(), lost })
     }
 }

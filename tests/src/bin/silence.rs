@@ -27,6 +27,15 @@ async fn main() -> anyhow::Result<()> {
     if let Some(hosts) = hosts {
         return run_hosts(&hosts).await;
     }
+    // Told to stop, it takes what it started with it.
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        measured = measure(agents, seed) => measured,
+        _ = terminate.recv() => anyhow::bail!("told to stop"),
+    }
+}
+
+async fn measure(agents: usize, seed: u64) -> anyhow::Result<()> {
     let silences = Silences::start(agents, seed).await?;
     let stalls = silences.silent_for(STALL).await?;
     println!("stalls of {} s with 20 % loss: {} of {} lost", STALL.as_secs(), stalls.lost, stalls.leases);
