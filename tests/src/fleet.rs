@@ -190,7 +190,7 @@ impl Page for NoPage {
 }
 
 /// A host that may enrol.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Place {
     pub sandbox: uuid::Uuid,
     token: String,

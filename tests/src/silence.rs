@@ -1,7 +1,11 @@
 //! Agents that stall and agents that fall silent, many at once, over a lossy way each: who keeps its lease and who
 //! loses it.
+//!
+//! The agents run in a process of their own, which is stopped: as for a host that swaps or a virtual machine that is
+//! moved, nothing of it runs meanwhile, and what is sent to it waits in its sockets.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -9,12 +13,14 @@ use futures::future::try_join_all;
 use reqwest::Method;
 use serde_json::json;
 use sqlx::Row as _;
+use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 use crate::chaos::client::Client;
-use crate::faults::{Cut, Faults, UdpProxy};
-use crate::fleet::{Employer, Light, authority_fingerprint, places, raise_file_limit};
-use crate::valet::{Options, Valet};
+use crate::chaos::keeper::Pid;
+use crate::faults::{Faults, UdpProxy};
+use crate::fleet::{Employer, Light, Place, authority_fingerprint, places, raise_file_limit};
+use crate::valet::{Options, Valet, program};
 
 /// A pause that must be survived, and a silence that must not.
 pub const STALL: Duration = Duration::from_secs(8);
@@ -24,7 +30,11 @@ const LOSS: f64 = 0.2;
 /// Jobs one person may have running.
 const RUNNING_PER_USER: usize = 3;
 /// A lease that is lost is given up within this of the silence's end; one that is kept is still there.
-const AFTER: Duration = Duration::from_secs(4);
+const AFTER: Duration = Duration::from_secs(6);
+/// Jobs that are under way, each with its lease.
+const LEASED: &str = "SELECT count(*) FROM tasks WHERE lease_id IS NOT NULL AND phase = 'navigating'";
+/// The lossy way for some heartbeats.
+const BEFORE: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What came of it: how many leases there were and how many were lost.
@@ -38,7 +48,9 @@ pub struct Outcome {
 pub struct Silences {
     valet: Valet,
     database: sqlx::PgPool,
-    lights: Vec<(Light, UdpProxy)>,
+    proxies: Vec<UdpProxy>,
+    /// The process of all the agents; killed when dropped.
+    agents: Child,
     _folder: tempfile::TempDir,
 }
 
@@ -55,20 +67,20 @@ impl Silences {
         let valet = Valet::start_with(Options { no_agent: true, ..Options::default() }).await;
         let database = valet.database().await;
         let folder = tempfile::tempdir()?;
-        let employer = Employer::new(3);
-        employer.hold(true);
         let places = places(&database, &authority_fingerprint(&valet.data_dir())?, count, 1).await?;
-        let mut lights = Vec::with_capacity(count);
-        for (index, place) in places.iter().enumerate() {
+        let (mut proxies, mut hosts) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for (index, place) in places.into_iter().enumerate() {
             let proxy = UdpProxy::start(seed.wrapping_add(index as u64), valet.ready.quic.parse()?).await?;
-            let light = Light::start(place, vec![proxy.address().to_string()], folder.path(), 1, &employer)?;
-            lights.push((light, proxy));
+            hosts.push((place, proxy.address().to_string()));
+            proxies.push(proxy);
         }
-        let silences = Self { valet, database, lights, _folder: folder };
+        let list = folder.path().join("hosts.json");
+        std::fs::write(&list, serde_json::to_vec(&hosts)?)?;
+        let agents = Command::new(program("silence")).arg("--hosts").arg(&list).kill_on_drop(true).spawn()?;
+        let silences = Self { valet, database, proxies, agents, _folder: folder };
         silences.until("every agent is connected", "SELECT count(*) FROM sandboxes WHERE connected", count).await?;
         silences.give_jobs(count).await?;
-        let leased = "SELECT count(*) FROM tasks WHERE lease_id IS NOT NULL AND phase = 'navigating'";
-        silences.until("every agent has a job", leased, count).await?;
+        silences.until("every agent has a job", LEASED, count).await?;
         Ok(silences)
     }
 
@@ -110,36 +122,48 @@ impl Silences {
         Ok(rows.context("reading the leases")?.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
-    /// Makes every agent silent for a while, on a way that loses a fifth of what passes, and counts the leases that
-    /// are not the same afterwards.
+    /// Stops every agent for a while, on a way that loses a fifth of what passes, and counts the leases that are not
+    /// the same afterwards.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer, or the agents are gone.
     pub async fn silent_for(&self, lasts: Duration) -> anyhow::Result<Outcome> {
-        for (_, proxy) in &self.lights {
+        // Whoever lost a lease has its job again first.
+        self.until("every agent has a job", LEASED, self.proxies.len()).await?;
+        for proxy in &self.proxies {
             proxy.control().set(Faults { loss: LOSS, ..Faults::default() });
         }
         // Some heartbeats over the lossy way first, so that the silence begins anywhere between two.
-        sleep(Duration::from_secs(2)).await;
+        sleep(BEFORE).await;
         let before = self.leases().await?;
-        let stalled = self.lights.iter().map(|(_, proxy)| async {
-            proxy.control().cut(Cut::Silent);
-            sleep(lasts).await;
-            proxy.control().heal();
-        });
-        futures::future::join_all(stalled).await;
+        let agents = self.agents.id().and_then(|pid| Pid::of(pid.cast_signed())).context("the agents are gone")?;
+        agents.signal(libc::SIGSTOP);
+        sleep(lasts).await;
+        agents.signal(libc::SIGCONT);
         sleep(AFTER).await;
         let after = self.leases().await?;
         let held = before.iter().filter(|(_, lease)| lease.is_some());
         let lost = held.clone().filter(|(task, lease)| after.get(task) != Some(lease)).count();
-        for (_, proxy) in &self.lights {
+        for proxy in &self.proxies {
             proxy.control().set(Faults::default());
         }
         Ok(Outcome { leases: held.count(), lost })
     }
+}
 
-    /// Ends the agents, then the system.
-    pub async fn stop(self) {
-        futures::future::join_all(self.lights.into_iter().map(|(light, _)| light.stop())).await;
-    }
+/// Runs the agents of a list of hosts, each with its coordinator's address, until the process is ended. Their pages
+/// never open, so their jobs stay under way.
+///
+/// # Errors
+/// When the list cannot be read, or a folder not be used.
+pub async fn run_hosts(list: &Path) -> anyhow::Result<()> {
+    raise_file_limit();
+    let hosts: Vec<(Place, String)> = serde_json::from_slice(&std::fs::read(list)?)?;
+    let folder = list.parent().context("the list is in no folder")?;
+    let employer = Employer::new(3);
+    employer.hold(true);
+    let lights =
+        hosts.iter().map(|(place, coordinator)| Light::start(place, vec![coordinator.clone()], folder, 1, &employer));
+    let _lights: Vec<Light> = lights.collect::<anyhow::Result<_>>()?;
+    std::future::pending().await
 }

@@ -4,7 +4,7 @@
 #![expect(clippy::print_stdout, reason = "figures are this program's result")]
 
 use clap::Parser;
-use system_tests::silence::{SILENCE, STALL, Silences};
+use system_tests::silence::{SILENCE, STALL, Silences, run_hosts};
 
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -13,17 +13,33 @@ struct Arguments {
     agents: usize,
     #[arg(long, env = "SEED", default_value_t = 1)]
     seed: u64,
+    /// Only runs the agents of this list: what the program starts beside itself.
+    #[arg(long, value_name = "FILE")]
+    hosts: Option<std::path::PathBuf>,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "error".into());
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let Arguments { agents, seed } = Arguments::parse();
+    let Arguments { agents, seed, hosts } = Arguments::parse();
+    if let Some(hosts) = hosts {
+        return run_hosts(&hosts).await;
+    }
+    // Told to stop, it takes what it started with it.
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        measured = measure(agents, seed) => measured,
+        _ = terminate.recv() => anyhow::bail!("told to stop"),
+    }
+}
+
+async fn measure(agents: usize, seed: u64) -> anyhow::Result<()> {
     let silences = Silences::start(agents, seed).await?;
     let stalls = silences.silent_for(STALL).await?;
     println!("stalls of {} s with 20 % loss: {} of {} lost", STALL.as_secs(), stalls.lost, stalls.leases);
     let silent = silences.silent_for(SILENCE).await?;
     println!("silences of {} s: {} of {} lost", SILENCE.as_secs(), silent.lost, silent.leases);
-    silences.stop().await;
     Ok(())
 }
