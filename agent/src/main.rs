@@ -7,7 +7,7 @@ use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
-use valet_agent::config::{Config, LogFormat};
+use valet_agent::config::{Command, Config, LogFormat};
 use valet_agent::session::Agent;
 
 /// The agent waits more than it works; a second thread keeps heartbeats on time while a photograph is hashed.
@@ -33,7 +33,11 @@ async fn run(config: Config) -> anyhow::Result<()> {
             .install()
             .with_context(|| format!("metrics cannot be served on {address}"))?;
     }
+    let sweep = matches!(config.command, Some(Command::Sweep));
     let agent = Agent::open(config)?;
+    if sweep {
+        return browsers::clear(agent.ledger(), &agent.config().data_dir, None).await;
+    }
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
     let browsers = browsers::start(&agent).await?;

@@ -1,16 +1,19 @@
 //! A warm browser with blank pages in contexts of their own, ready to be handed out.
 //!
+//! It may begin with a browser of an earlier run ([`Adopted`]), whose pages are handed out to who asks for them by name.
 //! One keeper task owns the browser: it starts it, keeps spare pages open, notices its death (socket or silence) and
 //! starts another after a pause. A context is used once: handed out new, disposed afterwards. [`crate::forms`] leases.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::browser::{
     GetVersionParams, SetDownloadBehaviorBehavior, SetDownloadBehaviorParams,
 };
-use chromiumoxide::cdp::browser_protocol::target::{CreateBrowserContextParams, DisposeBrowserContextParams};
+use chromiumoxide::cdp::browser_protocol::target::{
+    CreateBrowserContextParams, DisposeBrowserContextParams, GetBrowserContextsParams, GetTargetsParams, TargetId,
+};
 use protocol::task::{ErrorCode, Failure, FailureClass};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -21,6 +24,7 @@ use super::launch::PROXY_BYPASS;
 use super::{Browser, LaunchError, LaunchOptions, ProcessRecorder};
 use crate::cdp::{BrowserContextId, Cdp, Error, Gone, PageSession};
 use crate::egress::{Egress, Way};
+use crate::page::Tab;
 
 /// Pause before the second start of a browser that fails; doubles up to [`MAX_BACK_OFF`].
 const BACK_OFF: Duration = Duration::from_millis(250);
@@ -30,6 +34,8 @@ const STEADY: Duration = Duration::from_secs(60);
 /// How often the browser process itself is asked whether it lives; two silences of a command's timeout end it.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const MISSED_HEARTBEATS: u32 = 2;
+/// For a page of an earlier run to answer. Its lease ends 12 s after that run, and its agent says hello after this.
+const KEPT_TIMEOUT: Duration = Duration::from_secs(4);
 
 #[derive(Debug, Clone)]
 pub struct PoolOptions {
@@ -82,7 +88,23 @@ pub struct PoolStatus {
     pub problem: Option<String>,
 }
 
+/// A page of an earlier run in a browser that was adopted.
+pub struct KeptPage {
+    pub context: BrowserContextId,
+    pub target: TargetId,
+    /// Opened where the context expects it.
+    pub way: Way,
+}
+
+/// A browser of an earlier run, and those of its pages that are still of use.
+pub struct Adopted {
+    pub browser: Browser,
+    pub pages: Vec<KeptPage>,
+}
+
 struct Warm {
+    /// The browser's process, and when it started.
+    browser: (u32, u64),
     context: BrowserContextId,
     page: PageSession,
     way: Way,
@@ -91,6 +113,8 @@ struct Warm {
 #[derive(Default)]
 struct State {
     ready: VecDeque<Warm>,
+    /// Pages of an earlier run that nobody has asked for yet, each with its place.
+    kept: Vec<(Warm, OwnedSemaphorePermit)>,
     /// Leases that hold a place and wait for a page.
     waiting: usize,
     browser: Option<u32>,
@@ -118,15 +142,79 @@ impl Pool {
     /// Begins to keep a browser. Returns at once; [`Pool::lease`] waits for it.
     #[must_use]
     pub fn start(options: PoolOptions, recorder: Arc<dyn ProcessRecorder>, egress: Egress) -> Self {
-        let inner = Arc::new(Inner {
-            places: Arc::new(Semaphore::new(options.capacity)),
-            options,
-            state: Mutex::default(),
-            changed: watch::Sender::new(()),
-            stop: CancellationToken::new(),
+        Self::begin(Inner::new(options), recorder, egress, None)
+    }
+
+    /// Goes on with a browser of an earlier run. Its pages that are not named, or of no use any more, are closed.
+    pub async fn resume(
+        options: PoolOptions,
+        recorder: Arc<dyn ProcessRecorder>,
+        egress: Egress,
+        Adopted { browser, pages }: Adopted,
+    ) -> Self {
+        let inner = Inner::new(options);
+        let (cdp, process) = (browser.cdp(), (browser.record().pid, browser.record().started));
+        let there = match cdp.root().run(GetTargetsParams::default()).await {
+            Ok(all) => all.target_infos.into_iter().map(|info| (info.browser_context_id, info.target_id)).collect(),
+            Err(error) => {
+                tracing::warn!(%error, "the adopted browser does not tell its pages");
+                HashSet::new()
+            }
+        };
+        let found = pages.into_iter().map(|KeptPage { context, target, way }| async {
+            let named = (Some(context), target);
+            if !there.contains(&named) {
+                tracing::info!("a page of before the restart is gone");
+                return None;
+            }
+            let (Some(context), target) = named else { return None };
+            // More than there are places for when the capacity was made smaller.
+            let place = inner.places.clone().try_acquire_owned().ok()?;
+            let page = tokio::time::timeout(KEPT_TIMEOUT, cdp.page(&target)).await;
+            let Ok(Ok(page)) = page else {
+                tracing::warn!("a page of before the restart does not answer");
+                return None;
+            };
+            Some((Warm { browser: process, context, page, way }, place))
         });
-        let keeper = tokio::spawn(keep(inner.clone(), recorder, egress));
+        let kept: Vec<_> = futures::future::join_all(found).await.into_iter().flatten().collect();
+        // Blank pages, and pages of jobs that are over.
+        match cdp.root().run(GetBrowserContextsParams::default()).await {
+            Ok(all) => {
+                let stays = |id: &BrowserContextId| kept.iter().any(|(warm, _)| warm.context == *id);
+                for other in all.browser_context_ids.into_iter().filter(|id| !stays(id)) {
+                    let cdp = cdp.clone();
+                    tokio::spawn(async move { dispose(&cdp, other).await });
+                }
+            }
+            Err(error) => tracing::warn!(%error, "contexts of before the restart stay open"),
+        }
+        inner.state().kept = kept;
+        Self::begin(inner, recorder, egress, Some(browser))
+    }
+
+    fn begin(inner: Arc<Inner>, recorder: Arc<dyn ProcessRecorder>, egress: Egress, first: Option<Browser>) -> Self {
+        let keeper = tokio::spawn(keep(inner.clone(), recorder, egress, first));
         Self { inner, keeper: Arc::new(Mutex::new(Some(keeper))) }
+    }
+
+    /// A page of an earlier run, once. None when there is no such page (any more).
+    pub async fn claim(&self, context: &str, target: &str) -> Option<Lease> {
+        let (warm, place) = {
+            let mut state = self.inner.state();
+            let named = |(warm, _): &(Warm, _)| warm.context.inner() == context && warm.page.target() == target;
+            let at = state.kept.iter().position(named)?;
+            state.kept.swap_remove(at)
+        };
+        let lease = Lease { warm: Some(warm), place: Some(place), pool: self.inner.clone() };
+        // With the connection of the agent that had it the context forgot what it was told.
+        match deny_downloads(lease.page().cdp(), lease.context()).await {
+            Ok(()) => Some(lease),
+            Err(error) => {
+                tracing::warn!(%error, "a page of before the restart cannot be used");
+                None
+            }
+        }
     }
 
     /// A blank page in a new context. Waits at most `limit` for a place and a page.
@@ -205,6 +293,16 @@ impl Pool {
 }
 
 impl Inner {
+    fn new(options: PoolOptions) -> Arc<Self> {
+        Arc::new(Self {
+            places: Arc::new(Semaphore::new(options.capacity)),
+            options,
+            state: Mutex::default(),
+            changed: watch::Sender::new(()),
+            stop: CancellationToken::new(),
+        })
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nothing panics while holding the pool's state")
     }
@@ -258,19 +356,31 @@ impl Lease {
     /// The page.
     #[must_use]
     pub fn page(&self) -> &PageSession {
-        &self.warm.as_ref().expect("present until closed or dropped").page
+        &self.warm().page
     }
 
     /// The context the page lives in; its popups do too.
     #[must_use]
     pub fn context(&self) -> &BrowserContextId {
-        &self.warm.as_ref().expect("present until closed or dropped").context
+        &self.warm().context
+    }
+
+    /// Names the page for a later run.
+    #[must_use]
+    pub fn tab(&self) -> Tab {
+        let Warm { browser: (pid, started), context, page, way } = self.warm();
+        let (context, target) = (context.inner().clone(), page.target().to_owned());
+        Tab { pid: *pid, started: *started, context, target, way: way.port() }
+    }
+
+    fn warm(&self) -> &Warm {
+        self.warm.as_ref().expect("present until closed or dropped")
     }
 
     /// What the context's traffic leaves by.
     #[must_use]
     pub fn way(&self) -> &Way {
-        &self.warm.as_ref().expect("present until closed or dropped").way
+        &self.warm().way
     }
 
     /// Resolves when the page cannot be used any more.
@@ -324,7 +434,8 @@ enum WarmError {
     Way(#[from] std::io::Error),
 }
 
-async fn warm_up(cdp: &Cdp, egress: &Egress) -> Result<Warm, WarmError> {
+async fn warm_up(browser: &Browser, egress: &Egress) -> Result<Warm, WarmError> {
+    let cdp = browser.cdp();
     let way = egress.way().await?;
     let behind = CreateBrowserContextParams::builder()
         .proxy_server(format!("http://127.0.0.1:{}", way.port()))
@@ -332,13 +443,14 @@ async fn warm_up(cdp: &Cdp, egress: &Egress) -> Result<Warm, WarmError> {
         .build();
     let context = cdp.root().run(behind).await?.browser_context_id;
     let opened = async {
-        let mut downloads = SetDownloadBehaviorParams::new(SetDownloadBehaviorBehavior::Deny);
-        downloads.browser_context_id = Some(context.clone());
-        cdp.root().run(downloads).await?;
+        deny_downloads(cdp, &context).await?;
         cdp.open_page(Some(&context)).await
     };
     match opened.await {
-        Ok(page) => Ok(Warm { context, page, way }),
+        Ok(page) => {
+            let browser = (browser.record().pid, browser.record().started);
+            Ok(Warm { browser, context, page, way })
+        }
         Err(error) => {
             dispose(cdp, context).await;
             Err(error.into())
@@ -346,12 +458,22 @@ async fn warm_up(cdp: &Cdp, egress: &Egress) -> Result<Warm, WarmError> {
     }
 }
 
-async fn keep(inner: Arc<Inner>, recorder: Arc<dyn ProcessRecorder>, egress: Egress) {
+async fn deny_downloads(cdp: &Cdp, context: &BrowserContextId) -> Result<(), Error> {
+    let mut downloads = SetDownloadBehaviorParams::new(SetDownloadBehaviorBehavior::Deny);
+    downloads.browser_context_id = Some(context.clone());
+    cdp.root().run(downloads).await.map(|_| ())
+}
+
+async fn keep(inner: Arc<Inner>, recorder: Arc<dyn ProcessRecorder>, egress: Egress, mut first: Option<Browser>) {
     let path = Arc::new(egress.clone());
     let mut pause = BACK_OFF;
-    while !inner.stop.is_cancelled() {
-        // Not cut short by stopping: a browser half started must be ended properly. It is bounded by its own timeout.
-        let problem = match Browser::launch(&inner.options.launch, recorder.clone(), Some(path.clone())).await {
+    while first.is_some() || !inner.stop.is_cancelled() {
+        let browser = match first.take() {
+            Some(adopted) => Ok(adopted),
+            // Not cut short by stopping: a browser half started must be ended properly. It is bounded by its own timeout.
+            None => Browser::launch(&inner.options.launch, recorder.clone(), Some(path.clone())).await,
+        };
+        let problem = match browser {
             Ok(browser) => {
                 let since = Instant::now();
                 let problem = serve(&inner, &egress, browser).await;
@@ -394,7 +516,7 @@ async fn serve(inner: &Inner, egress: &Egress, browser: Browser) -> String {
     inner.tell();
     tracing::info!(browser.pid = pid, "browser started");
     let problem = tokio::select! {
-        () = refill(inner, egress, browser.cdp()) => "the browser answers no more".to_owned(),
+        () = refill(inner, egress, &browser) => "the browser answers no more".to_owned(),
         () = browser.cdp().closed() => "the browser died".to_owned(),
         () = silence(browser.cdp()) => "the browser hangs".to_owned(),
         () = inner.stop.cancelled() => "stopped".to_owned(),
@@ -402,6 +524,7 @@ async fn serve(inner: &Inner, egress: &Egress, browser: Browser) -> String {
     {
         let mut state = inner.state();
         state.ready.clear();
+        state.kept.clear();
         state.browser = None;
     }
     inner.tell();
@@ -412,7 +535,7 @@ async fn serve(inner: &Inner, egress: &Egress, browser: Browser) -> String {
 }
 
 /// Opens blank pages whenever some are missing. Returns when that fails.
-async fn refill(inner: &Inner, egress: &Egress, cdp: &Cdp) {
+async fn refill(inner: &Inner, egress: &Egress, browser: &Browser) {
     let mut changed = inner.changed.subscribe();
     loop {
         changed.mark_unchanged();
@@ -423,7 +546,7 @@ async fn refill(inner: &Inner, egress: &Egress, cdp: &Cdp) {
             }
             continue;
         }
-        match warm_up(cdp, egress).await {
+        match warm_up(browser, egress).await {
             Ok(warm) => {
                 inner.state().ready.push_back(warm);
                 inner.tell();

@@ -97,7 +97,15 @@ impl Egress {
     /// # Errors
     /// When no port can be listened on.
     pub async fn way(&self) -> io::Result<Way> {
-        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+        self.way_at(0).await
+    }
+
+    /// Opens the way out that a browser context of an earlier run knows.
+    ///
+    /// # Errors
+    /// When somebody else listens on its port by now: the context must not be used then.
+    pub async fn way_at(&self, port: u16) -> io::Result<Way> {
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
         let open = self.shared.stop.child_token();
         let way = Way::new(listener.local_addr()?.port(), open.clone());
         self.tasks.spawn(accept(listener, self.shared.clone(), way.lane.clone(), open, self.tasks.clone()));
