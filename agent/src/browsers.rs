@@ -92,14 +92,14 @@ async fn adopt(agent: &Agent, egress: &Egress, recorder: &Arc<dyn ProcessRecorde
     let tabs = agent.adoptable();
     let Tab { pid, started, .. } = *tabs.first()?;
     let process = agent.ledger().processes().into_iter().find(|p| (p.pid, p.started) == (pid, started))?;
-    let mut pages = Vec::new();
-    for tab in tabs.into_iter().filter(|tab| (tab.pid, tab.started) == (pid, started)) {
-        // Before anything of the browser is touched: what its pages ask for goes where they expect it, or nowhere.
-        match egress.way_at(tab.way).await {
-            Ok(way) => pages.push(KeptPage { context: tab.context.into(), target: tab.target.into(), way }),
-            Err(error) => warn!(%error, "a page of before the restart has no way out any more"),
-        }
-    }
+    let pages: Vec<KeptPage> = tabs
+        .into_iter()
+        .filter(|tab| (tab.pid, tab.started) == (pid, started))
+        .map(|tab| {
+            let way = egress.shut_way(tab.way);
+            KeptPage { context: tab.context.into(), target: tab.target.into(), way }
+        })
+        .collect();
     let Process { port, profile, .. } = process;
     let record = ProcessRecord { pid, started, port, egress_port: egress.port(), folder: profile };
     match Browser::adopt(record, Arc::clone(recorder), Some(Arc::new(egress.clone()))).await {

@@ -92,7 +92,7 @@ pub struct PoolStatus {
 pub struct KeptPage {
     pub context: BrowserContextId,
     pub target: TargetId,
-    /// Opened where the context expects it.
+    /// Where the context expects it, and shut: see [`Lease::open_way`].
     pub way: Way,
 }
 
@@ -125,6 +125,7 @@ struct State {
 
 struct Inner {
     options: PoolOptions,
+    egress: Egress,
     places: Arc<Semaphore>,
     state: Mutex<State>,
     changed: watch::Sender<()>,
@@ -142,7 +143,7 @@ impl Pool {
     /// Begins to keep a browser. Returns at once; [`Pool::lease`] waits for it.
     #[must_use]
     pub fn start(options: PoolOptions, recorder: Arc<dyn ProcessRecorder>, egress: Egress) -> Self {
-        Self::begin(Inner::new(options), recorder, egress, None)
+        Self::begin(Inner::new(options, egress), recorder, None)
     }
 
     /// Goes on with a browser of an earlier run. Its pages that are not named, or of no use any more, are closed.
@@ -152,7 +153,7 @@ impl Pool {
         egress: Egress,
         Adopted { browser, pages }: Adopted,
     ) -> Self {
-        let inner = Inner::new(options);
+        let inner = Inner::new(options, egress);
         let (cdp, process) = (browser.cdp(), (browser.record().pid, browser.record().started));
         let there = match cdp.root().run(GetTargetsParams::default()).await {
             Ok(all) => all.target_infos.into_iter().map(|info| (info.browser_context_id, info.target_id)).collect(),
@@ -190,7 +191,7 @@ impl Pool {
             Err(error) => tracing::warn!(%error, "contexts of before the restart stay open"),
         }
         inner.state().kept = kept;
-        Self::begin(inner, recorder, egress, Some(browser))
+        Self::begin(inner, recorder, Some(browser))
     }
 
     fn begin(inner: Arc<Inner>, recorder: Arc<dyn ProcessRecorder>, egress: Egress, first: Option<Browser>) -> Self {
@@ -198,7 +199,7 @@ impl Pool {
         Self { inner, keeper: Arc::new(Mutex::new(Some(keeper))) }
     }
 
-    /// A page of an earlier run, once. None when there is no such page (any more).
+    /// A page of an earlier run, once; its way out is shut. None when there is no such page (any more).
     pub async fn claim(&self, context: &str, target: &str) -> Option<Lease> {
         let (warm, place) = {
             let mut state = self.inner.state();
@@ -293,8 +294,9 @@ impl Pool {
 }
 
 impl Inner {
-    fn new(options: PoolOptions) -> Arc<Self> {
+    fn new(options: PoolOptions, egress: Egress) -> Arc<Self> {
         Arc::new(Self {
+            egress,
             places: Arc::new(Semaphore::new(options.capacity)),
             options,
             state: Mutex::default(),
@@ -363,6 +365,14 @@ impl Lease {
     #[must_use]
     pub fn context(&self) -> &BrowserContextId {
         &self.warm().context
+    }
+
+    /// Opens the way out of a page of an earlier run. To be called once the page is guarded.
+    ///
+    /// # Errors
+    /// When somebody else listens there by now.
+    pub async fn open_way(&self) -> std::io::Result<()> {
+        self.pool.egress.open_way(self.way()).await
     }
 
     /// Names the page for a later run.
@@ -464,8 +474,8 @@ async fn deny_downloads(cdp: &Cdp, context: &BrowserContextId) -> Result<(), Err
     cdp.root().run(downloads).await.map(|_| ())
 }
 
-async fn keep(inner: Arc<Inner>, recorder: Arc<dyn ProcessRecorder>, egress: Egress, mut first: Option<Browser>) {
-    let path = Arc::new(egress.clone());
+async fn keep(inner: Arc<Inner>, recorder: Arc<dyn ProcessRecorder>, mut first: Option<Browser>) {
+    let path = Arc::new(inner.egress.clone());
     let mut pause = BACK_OFF;
     while first.is_some() || !inner.stop.is_cancelled() {
         let browser = match first.take() {
@@ -476,7 +486,7 @@ async fn keep(inner: Arc<Inner>, recorder: Arc<dyn ProcessRecorder>, egress: Egr
         let problem = match browser {
             Ok(browser) => {
                 let since = Instant::now();
-                let problem = serve(&inner, &egress, browser).await;
+                let problem = serve(&inner, browser).await;
                 if since.elapsed() >= STEADY {
                     pause = BACK_OFF;
                 }
@@ -506,7 +516,7 @@ fn error_text(error: &LaunchError) -> String {
 }
 
 /// Keeps spare pages on one browser until it dies or the pool stops, then clears it away. Returns why.
-async fn serve(inner: &Inner, egress: &Egress, browser: Browser) -> String {
+async fn serve(inner: &Inner, browser: Browser) -> String {
     let pid = browser.record().pid;
     {
         let mut state = inner.state();
@@ -516,7 +526,7 @@ async fn serve(inner: &Inner, egress: &Egress, browser: Browser) -> String {
     inner.tell();
     tracing::info!(browser.pid = pid, "browser started");
     let problem = tokio::select! {
-        () = refill(inner, egress, &browser) => "the browser answers no more".to_owned(),
+        () = refill(inner, &browser) => "the browser answers no more".to_owned(),
         () = browser.cdp().closed() => "the browser died".to_owned(),
         () = silence(browser.cdp()) => "the browser hangs".to_owned(),
         () = inner.stop.cancelled() => "stopped".to_owned(),
@@ -535,7 +545,7 @@ async fn serve(inner: &Inner, egress: &Egress, browser: Browser) -> String {
 }
 
 /// Opens blank pages whenever some are missing. Returns when that fails.
-async fn refill(inner: &Inner, egress: &Egress, browser: &Browser) {
+async fn refill(inner: &Inner, browser: &Browser) {
     let mut changed = inner.changed.subscribe();
     loop {
         changed.mark_unchanged();
@@ -546,7 +556,7 @@ async fn refill(inner: &Inner, egress: &Egress, browser: &Browser) {
             }
             continue;
         }
-        match warm_up(browser, egress).await {
+        match warm_up(browser, &inner.egress).await {
             Ok(warm) => {
                 inner.state().ready.push_back(warm);
                 inner.tell();

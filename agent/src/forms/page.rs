@@ -31,6 +31,8 @@ const READABLE: Duration = Duration::from_secs(12);
 const QUIET: Duration = Duration::from_millis(60);
 /// A page that shows neither form nor posting may still be loading what it shows.
 const QUIET_EMPTY: Duration = Duration::from_millis(600);
+/// For what a page of an earlier run has asked for to fail: nobody listens where it goes.
+const CALM: Duration = Duration::from_secs(1);
 /// Clicks on "Apply" from a posting to its form: a posting, perhaps a page that asks how to apply.
 const HOPS_MAX: usize = 2;
 /// Pixels of the page in a picture: long forms have 3000 to 5000.
@@ -121,6 +123,12 @@ impl FormPage {
         for tab in &tabs {
             counted.add(arm_again(tab).await?);
         }
+        // What was asked for before the guards were armed finds no way out; it is not to find the one that opens now.
+        page.wait_answered(CALM).await?;
+        lease.open_way().await.map_err(|error| {
+            tracing::warn!(%error, "a page of before the restart has no way out any more");
+            page_failure(ErrorCode::BrowserLost, "the page has no way out any more")
+        })?;
         let foreign = || page_failure(ErrorCode::BrowserLost, "the page is not as this version leaves it");
         let (engine, status, memory): (u32, Option<u16>, Memory) = codec::decode(memory).map_err(|_| foreign())?;
         if engine != engine_version() {
@@ -128,6 +136,12 @@ impl FormPage {
         }
         hide_scrollbars(&page).await?;
         Ok(Self { page, memory, status, armed: true, live: None, counted, lease: Some(lease) })
+    }
+
+    /// The page itself.
+    #[must_use]
+    pub fn session(&self) -> &PageSession {
+        &self.page
     }
 
     /// The present form, without touching the page.
