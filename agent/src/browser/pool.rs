@@ -194,8 +194,8 @@ impl Pool {
         Self::begin(inner, recorder, Some(browser))
     }
 
-    fn begin(inner: Arc<Inner>, recorder: Arc<dyn ProcessRecorder>, egress: Egress, first: Option<Browser>) -> Self {
-        let keeper = tokio::spawn(keep(inner.clone(), recorder, egress, first));
+    fn begin(inner: Arc<Inner>, recorder: Arc<dyn ProcessRecorder>, first: Option<Browser>) -> Self {
+        let keeper = tokio::spawn(keep(inner.clone(), recorder, first));
         Self { inner, keeper: Arc::new(Mutex::new(Some(keeper))) }
     }
 
