@@ -7,6 +7,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use protocol::net::AllowList;
@@ -19,6 +20,9 @@ use valet_agent::forms::Engine;
 use valet_agent::ledger::{Ledger, Process};
 use valet_agent::page::Tab;
 use valet_agent::session::Agent;
+
+/// For a browser of an earlier life to answer; 0.1 s on an idle host. Its leases end 12 s after that life.
+const ADOPT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Running browsers.
 pub struct Browsers {
@@ -102,16 +106,16 @@ async fn adopt(agent: &Agent, egress: &Egress, recorder: &Arc<dyn ProcessRecorde
         .collect();
     let Process { port, profile, .. } = process;
     let record = ProcessRecord { pid, started, port, egress_port: egress.port(), folder: profile };
-    match Browser::adopt(record, Arc::clone(recorder), Some(Arc::new(egress.clone()))).await {
-        Ok(browser) => {
+    let adopting = Browser::adopt(record, Arc::clone(recorder), Some(Arc::new(egress.clone())));
+    match tokio::time::timeout(ADOPT_TIMEOUT, adopting).await {
+        Ok(Ok(browser)) => {
             info!(browser.pid = pid, pages = pages.len(), "a browser of before the restart goes on");
-            Some(Adopted { browser, pages })
+            return Some(Adopted { browser, pages });
         }
-        Err(error) => {
-            warn!(%error, browser.pid = pid, "a browser of before the restart cannot be used");
-            None
-        }
+        Ok(Err(error)) => warn!(%error, browser.pid = pid, "a browser of before the restart cannot be used"),
+        Err(_) => warn!(browser.pid = pid, "a browser of before the restart does not answer"),
     }
+    None
 }
 
 /// Ends every browser of an earlier life but `keep`, removes its folder, and has the ledger forget it. Whatever started

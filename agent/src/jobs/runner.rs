@@ -73,6 +73,8 @@ pub(super) struct Runner<P> {
     watched: watch::Receiver<bool>,
     /// When the last `Ready` was given to the stream, if nothing was touched since.
     ready: Option<Instant>,
+    /// Why a permit is worth nothing while there is no `Ready`.
+    unready: ReturnReason,
 }
 
 impl<P: Page> Runner<P> {
@@ -94,6 +96,7 @@ impl<P: Page> Runner<P> {
             clock,
             answers,
             ready: None,
+            unready: ReturnReason::FormChanged,
         }
     }
 
@@ -125,6 +128,8 @@ impl<P: Page> Runner<P> {
         metrics::counter!("valet_pages_adopted_total").increment(1);
         self.guard.watch(page.dead());
         (self.page, self.tab) = (Some(page), Some(tab));
+        // What was ready in the earlier life was too long ago, by whatever clock.
+        self.unready = ReturnReason::Expired;
         self.conclude_earlier().await;
         if !self.keep.is_seen() {
             self.unfinished = Some(Unfinished::Begin);
@@ -293,7 +298,7 @@ impl<P: Page> Runner<P> {
 
     /// Enters values and reads the whole form again.
     async fn enter(&mut self, items: &[FillItem]) -> Result<(Vec<FillResult>, FormModel), Stop> {
-        self.ready = None;
+        (self.ready, self.unready) = (None, ReturnReason::FormChanged);
         let files = self.job.files.clone();
         let digests: Vec<_> = items
             .iter()

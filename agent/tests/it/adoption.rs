@@ -212,6 +212,11 @@ async fn a_permit_that_was_only_received_is_given_back() {
     // Its time is not over yet, and still it is worth nothing.
     job.send(submit).unwrap();
     assert_eq!(lives.events.news().await.1, given_back);
+    // Nor is one that was on its way meanwhile: the page is to be read back first.
+    let late = crate::support::permit();
+    job.send(JobDown::Submit { command: CommandId::new(), permit: late.clone() }).unwrap();
+    let reason = ReturnReason::Expired;
+    assert_eq!(lives.events.news().await.1, Report::PermitReturned { permit: late.id, reason });
     assert_eq!(lives.site.clicks(), 0);
     lives.end().await;
 }

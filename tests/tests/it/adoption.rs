@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Held {
     lease: Option<uuid::Uuid>,
     attempt: i32,
-    review_revision: i32,
+    review_revision: i64,
     last_report: i64,
     held: bool,
     epoch: i64,

@@ -64,7 +64,7 @@ impl<P: Page> Runner<P> {
     async fn may_click(&mut self, permit: &Permit) -> Result<Instant, ReturnReason> {
         let ttl = Duration::from_millis(permit.ttl_ms.into()).min(PERMIT_TTL_MAX);
         // Without a `Ready` that still stands there is nothing the permit could be for.
-        let deadline = self.ready.ok_or(ReturnReason::FormChanged)? + ttl;
+        let deadline = self.ready.ok_or(self.unready)? + ttl;
         self.still_valid(permit.id, deadline)?;
         let Some(page) = &mut self.page else { return Err(ReturnReason::NoSubmit) };
         let checked = self.guard.run(async { Ok(timeout_at(deadline, page.check(permit)).await) }).await;
