@@ -65,6 +65,16 @@ impl Lives {
         hello
     }
 
+    /// The next report after a number: the session of the first life may yet say what it had sent.
+    async fn after(&mut self, number: u64) -> (u64, Report) {
+        loop {
+            let (next, report) = self.events.news().await;
+            if next > number {
+                return (next, report);
+            }
+        }
+    }
+
     async fn end(self) -> tempfile::TempDir {
         self.stop.cancel();
         self.second.unwrap().await.unwrap().unwrap();
@@ -111,22 +121,17 @@ async fn a_job_goes_on_where_it_was_and_repeats_what_was_not_heard() {
     assert_eq!(number, last_report, "under the number it had");
     let prepare = CommandId::new();
     job.send(JobDown::Prepare { command: prepare, items: vec![] }).unwrap();
-    let (number, report) = loop {
-        // The session of the first life may yet say what it had sent.
-        match lives.events.news().await {
-            (number, Report::Filled { .. }) => assert_eq!(number, last_report),
-            other => break other,
-        }
-    };
+    let (number, report) = lives.after(last_report).await;
     assert!(matches!(report, Report::Ready { command, .. } if command == prepare), "{report:?}");
     assert_eq!(number, last_report + 1);
     assert_eq!(lives.site.fills(), 1);
     // What was given a permit now is sent from this page, once.
     job.send(JobDown::Submit { command: CommandId::new(), permit: permit() }).unwrap();
-    assert!(matches!(lives.events.news().await.1, Report::Outcome { outcome, .. } if outcome == confirmed()));
+    let (number, report) = lives.after(number).await;
+    assert!(matches!(report, Report::Outcome { outcome, .. } if outcome == confirmed()));
     assert_eq!(lives.site.clicks(), 1);
     job.send(JobDown::End { command: CommandId::new() }).unwrap();
-    assert_eq!(lives.events.news().await.1, Report::Ended);
+    assert_eq!(lives.after(number).await.1, Report::Ended);
     assert!(!state.parent().unwrap().exists(), "nothing of the job stays");
     lives.end().await;
 }
