@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use protocol::wire;
 
 /// Most pages at a time that make sense on one host: a page costs about 80 MB.
@@ -13,8 +13,11 @@ const ALLOW_PRIVATE_MAX: usize = 256;
 
 /// Runs browsers on this host for a Valet coordinator.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "valet-agent", version)]
+#[command(name = "valet-agent", version, subcommand_negates_reqs = true)]
 pub struct Config {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Where the coordinator listens; several are tried in turn.
     #[arg(
         long = "coordinator",
@@ -63,6 +66,14 @@ pub struct Config {
 
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
+}
+
+/// What else the program can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// End the browsers that an agent on this data directory has left, and exit. For when it will not come back: an
+    /// agent that starts does it by itself, and goes on with what is still of use.
+    Sweep,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -167,6 +178,14 @@ mod tests {
         for bad in ["", ".abcd", "x.abcd", "x.zz"] {
             assert!(bad.parse::<Token>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_sweep_needs_only_the_data_directory() {
+        let config = Config::try_parse_from(["valet-agent", "--data-dir", "/d", "sweep"]).unwrap();
+        assert_eq!((config.command, config.data_dir), (Some(Command::Sweep), PathBuf::from("/d")));
+        assert!(Config::try_parse_from(["valet-agent", "--data-dir", "/d"]).is_err());
+        assert_eq!(parse(&[]).command, None);
     }
 
     #[test]

@@ -7,8 +7,9 @@ use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
-use valet_agent::config::{Config, LogFormat};
-use valet_agent::session::Agent;
+use valet_agent::browser;
+use valet_agent::config::{Command, Config, LogFormat};
+use valet_agent::session::{self, Agent};
 
 /// The agent waits more than it works; a second thread keeps heartbeats on time while a photograph is hashed.
 const WORKERS: usize = 2;
@@ -33,7 +34,19 @@ async fn run(config: Config) -> anyhow::Result<()> {
             .install()
             .with_context(|| format!("metrics cannot be served on {address}"))?;
     }
-    let agent = Agent::open(config)?;
+    let sweep = matches!(config.command, Some(Command::Sweep));
+    let data_dir = config.data_dir.clone();
+    let agent = match Agent::open(config) {
+        // Without its ledger no agent goes on with what the last one left.
+        Err(error @ session::Error::Ledger(_)) => {
+            browser::sweep(&data_dir, &[]).await?;
+            return Err(error.into());
+        }
+        opened => opened?,
+    };
+    if sweep {
+        return browsers::clear(agent.ledger(), &agent.config().data_dir, None).await;
+    }
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
     let browsers = browsers::start(&agent).await?;

@@ -8,7 +8,22 @@ use protocol::ids::TaskId;
 use protocol::plan::FillResult;
 use protocol::task::Failure;
 use protocol::wire::message::{FillItem, Permit, Progress, ReturnReason, SubmitOutcome};
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
+
+/// Names a page for an agent that was restarted: in which browser, which context, what it goes out by. Kept in the
+/// ledger, so its fields are for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tab {
+    /// The browser's process, and when it started (clock ticks since the host did).
+    pub pid: u32,
+    pub started: u64,
+    /// Chromium's names of the browser context and of the tab in it.
+    pub context: String,
+    pub target: String,
+    /// The port of the egress proxy that the context goes out by.
+    pub way: u16,
+}
 
 /// A JPEG of the page, with every rectangle of the last observation in its pixels.
 #[derive(Debug, Clone)]
@@ -60,6 +75,16 @@ pub trait Page: Send {
     /// The caller has recorded the permit durably before.
     fn submit(&mut self, deadline: Instant, patience: Duration) -> impl Future<Output = Click> + Send;
 
+    /// Looks, for at most `patience`, for how a click ended that an earlier life of this agent made or may have made.
+    /// Touches nothing: what is not seen to be confirmed is unknown.
+    fn aftermath(&mut self, patience: Duration) -> impl Future<Output = SubmitOutcome> + Send;
+
+    /// Where the page is now; `None` when it could not be found again.
+    fn tab(&self) -> Option<Tab>;
+
+    /// What is known of the page beyond what it shows, for [`Browsers::adopt`].
+    fn memory(&self) -> Vec<u8>;
+
     /// Frames for a live view at most ten times a second; the sender is dropped when the view ends.
     fn watch(&mut self, frames: Option<tokio::sync::mpsc::Sender<Photo>>) -> impl Future<Output = ()> + Send;
 
@@ -76,4 +101,8 @@ pub trait Browsers: Send + Sync + 'static {
 
     /// A page of its own context, proven empty. At most the pool's capacity at a time.
     fn lease(&self, task: TaskId) -> impl Future<Output = Result<Self::Page, Failure>> + Send;
+
+    /// The page of an earlier life of this agent, as it was left. The submit guard is armed in every frame before
+    /// anything else is done with it. Fails when the page is gone or cannot be guarded; it is closed then.
+    fn adopt(&self, tab: &Tab, memory: &[u8]) -> impl Future<Output = Result<Self::Page, Failure>> + Send;
 }

@@ -160,9 +160,10 @@ impl Browser {
             return Err(LaunchError::NotThere);
         }
         let (_, url) = active_port(&record.folder).ok_or(LaunchError::NotThere)?;
+        let cdp = Cdp::connect_through(&url, path).await?;
+        // Not before it is ours: what does not answer is swept as the dead agent's.
         let agent = (std::process::id(), start_time(std::process::id()).unwrap_or_default());
         write_owner(&record.folder, &Owner { agent, browser: Some((record.pid, record.started)) })?;
-        let cdp = Cdp::connect_through(&url, path).await?;
         Ok(Self { cdp, record, sandboxed: sandbox_works(), recorder })
     }
 
@@ -227,6 +228,10 @@ pub async fn sweep(data: &Path, keep: &[PathBuf]) -> Result<usize, LaunchError> 
             {
                 end_group(pid, STOP_TIMEOUT).await;
             }
+        }
+        // Its agent may have died before it could write down the browser, or the browser before its helpers.
+        for group in process::groups_with(&profile_argument(&folder)) {
+            end_group(group, STOP_TIMEOUT).await;
         }
         remove_folder(&folder).await;
         removed += 1;
@@ -296,6 +301,11 @@ fn sandbox_works() -> bool {
 /// What goes around the proxy: not even loopback, which Chromium exempts by itself.
 pub(super) const PROXY_BYPASS: &str = "<-loopback>";
 
+/// Names a browser's folder on its command line.
+fn profile_argument(folder: &Path) -> String {
+    format!("--user-data-dir={}", folder.join(PROFILE).display())
+}
+
 fn command(program: &Path, folder: &Path, options: &LaunchOptions, sandboxed: bool) -> Command {
     let mut command = Command::new(program);
     command.args([
@@ -327,7 +337,7 @@ fn command(program: &Path, folder: &Path, options: &LaunchOptions, sandboxed: bo
     ]);
     command.arg(format!("--proxy-bypass-list={PROXY_BYPASS}"));
     command.arg(format!("--proxy-server=http://127.0.0.1:{}", options.egress_port));
-    command.arg(format!("--user-data-dir={}", folder.join(PROFILE).display()));
+    command.arg(profile_argument(folder));
     if !sandboxed {
         command.arg("--no-sandbox");
     }

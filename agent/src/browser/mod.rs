@@ -5,5 +5,5 @@ mod pool;
 mod process;
 
 pub use launch::{Browser, LaunchError, LaunchOptions, sweep};
-pub use pool::{Lease, Pool, PoolError, PoolOptions, PoolStatus};
-pub use process::{NoRecorder, ProcessRecord, ProcessRecorder, alive, start_time};
+pub use pool::{Adopted, KeptPage, Lease, Pool, PoolError, PoolOptions, PoolStatus};
+pub use process::{NoRecorder, ProcessRecord, ProcessRecorder, alive, end, start_time};

@@ -1,7 +1,10 @@
 //! A warm browser with blank pages in contexts of their own, ready to be handed out.
 //!
+//! It may begin with a browser of an earlier run ([`Adopted`]), whose pages are handed out to who asks for them by name.
 //! One keeper task owns the browser: it starts it, keeps spare pages open, notices its death (socket or silence) and
 //! starts another after a pause. A context is used once: handed out new, disposed afterwards. [`crate::forms`] leases.
+
+mod adopted;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -17,10 +20,12 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use self::adopted::{Adopted, KeptPage};
 use super::launch::PROXY_BYPASS;
 use super::{Browser, LaunchError, LaunchOptions, ProcessRecorder};
 use crate::cdp::{BrowserContextId, Cdp, Error, Gone, PageSession};
 use crate::egress::{Egress, Way};
+use crate::page::Tab;
 
 /// Pause before the second start of a browser that fails; doubles up to [`MAX_BACK_OFF`].
 const BACK_OFF: Duration = Duration::from_millis(250);
@@ -83,6 +88,8 @@ pub struct PoolStatus {
 }
 
 struct Warm {
+    /// The browser's process, and when it started.
+    browser: (u32, u64),
     context: BrowserContextId,
     page: PageSession,
     way: Way,
@@ -91,6 +98,8 @@ struct Warm {
 #[derive(Default)]
 struct State {
     ready: VecDeque<Warm>,
+    /// Pages of an earlier run that nobody has asked for yet, each with its place.
+    kept: Vec<(Warm, OwnedSemaphorePermit)>,
     /// Leases that hold a place and wait for a page.
     waiting: usize,
     browser: Option<u32>,
@@ -101,6 +110,7 @@ struct State {
 
 struct Inner {
     options: PoolOptions,
+    egress: Egress,
     places: Arc<Semaphore>,
     state: Mutex<State>,
     changed: watch::Sender<()>,
@@ -118,14 +128,11 @@ impl Pool {
     /// Begins to keep a browser. Returns at once; [`Pool::lease`] waits for it.
     #[must_use]
     pub fn start(options: PoolOptions, recorder: Arc<dyn ProcessRecorder>, egress: Egress) -> Self {
-        let inner = Arc::new(Inner {
-            places: Arc::new(Semaphore::new(options.capacity)),
-            options,
-            state: Mutex::default(),
-            changed: watch::Sender::new(()),
-            stop: CancellationToken::new(),
-        });
-        let keeper = tokio::spawn(keep(inner.clone(), recorder, egress));
+        Self::begin(Inner::new(options, egress), recorder, None)
+    }
+
+    fn begin(inner: Arc<Inner>, recorder: Arc<dyn ProcessRecorder>, first: Option<Browser>) -> Self {
+        let keeper = tokio::spawn(keep(inner.clone(), recorder, first));
         Self { inner, keeper: Arc::new(Mutex::new(Some(keeper))) }
     }
 
@@ -205,6 +212,17 @@ impl Pool {
 }
 
 impl Inner {
+    fn new(options: PoolOptions, egress: Egress) -> Arc<Self> {
+        Arc::new(Self {
+            egress,
+            places: Arc::new(Semaphore::new(options.capacity)),
+            options,
+            state: Mutex::default(),
+            changed: watch::Sender::new(()),
+            stop: CancellationToken::new(),
+        })
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nothing panics while holding the pool's state")
     }
@@ -258,19 +276,31 @@ impl Lease {
     /// The page.
     #[must_use]
     pub fn page(&self) -> &PageSession {
-        &self.warm.as_ref().expect("present until closed or dropped").page
+        &self.warm().page
     }
 
     /// The context the page lives in; its popups do too.
     #[must_use]
     pub fn context(&self) -> &BrowserContextId {
-        &self.warm.as_ref().expect("present until closed or dropped").context
+        &self.warm().context
+    }
+
+    /// Names the page for a later run.
+    #[must_use]
+    pub fn tab(&self) -> Tab {
+        let Warm { browser: (pid, started), context, page, way } = self.warm();
+        let (context, target) = (context.inner().clone(), page.target().to_owned());
+        Tab { pid: *pid, started: *started, context, target, way: way.port() }
+    }
+
+    fn warm(&self) -> &Warm {
+        self.warm.as_ref().expect("present until closed or dropped")
     }
 
     /// What the context's traffic leaves by.
     #[must_use]
     pub fn way(&self) -> &Way {
-        &self.warm.as_ref().expect("present until closed or dropped").way
+        &self.warm().way
     }
 
     /// Resolves when the page cannot be used any more.
@@ -324,7 +354,8 @@ enum WarmError {
     Way(#[from] std::io::Error),
 }
 
-async fn warm_up(cdp: &Cdp, egress: &Egress) -> Result<Warm, WarmError> {
+async fn warm_up(browser: &Browser, egress: &Egress) -> Result<Warm, WarmError> {
+    let cdp = browser.cdp();
     let way = egress.way().await?;
     let behind = CreateBrowserContextParams::builder()
         .proxy_server(format!("http://127.0.0.1:{}", way.port()))
@@ -332,13 +363,14 @@ async fn warm_up(cdp: &Cdp, egress: &Egress) -> Result<Warm, WarmError> {
         .build();
     let context = cdp.root().run(behind).await?.browser_context_id;
     let opened = async {
-        let mut downloads = SetDownloadBehaviorParams::new(SetDownloadBehaviorBehavior::Deny);
-        downloads.browser_context_id = Some(context.clone());
-        cdp.root().run(downloads).await?;
+        deny_downloads(cdp, &context).await?;
         cdp.open_page(Some(&context)).await
     };
     match opened.await {
-        Ok(page) => Ok(Warm { context, page, way }),
+        Ok(page) => {
+            let browser = (browser.record().pid, browser.record().started);
+            Ok(Warm { browser, context, page, way })
+        }
         Err(error) => {
             dispose(cdp, context).await;
             Err(error.into())
@@ -346,15 +378,25 @@ async fn warm_up(cdp: &Cdp, egress: &Egress) -> Result<Warm, WarmError> {
     }
 }
 
-async fn keep(inner: Arc<Inner>, recorder: Arc<dyn ProcessRecorder>, egress: Egress) {
-    let path = Arc::new(egress.clone());
+async fn deny_downloads(cdp: &Cdp, context: &BrowserContextId) -> Result<(), Error> {
+    let mut downloads = SetDownloadBehaviorParams::new(SetDownloadBehaviorBehavior::Deny);
+    downloads.browser_context_id = Some(context.clone());
+    cdp.root().run(downloads).await.map(|_| ())
+}
+
+async fn keep(inner: Arc<Inner>, recorder: Arc<dyn ProcessRecorder>, mut first: Option<Browser>) {
+    let path = Arc::new(inner.egress.clone());
     let mut pause = BACK_OFF;
-    while !inner.stop.is_cancelled() {
-        // Not cut short by stopping: a browser half started must be ended properly. It is bounded by its own timeout.
-        let problem = match Browser::launch(&inner.options.launch, recorder.clone(), Some(path.clone())).await {
+    while first.is_some() || !inner.stop.is_cancelled() {
+        let browser = match first.take() {
+            Some(adopted) => Ok(adopted),
+            // Not cut short by stopping: a browser half started must be ended properly. It is bounded by its own timeout.
+            None => Browser::launch(&inner.options.launch, recorder.clone(), Some(path.clone())).await,
+        };
+        let problem = match browser {
             Ok(browser) => {
                 let since = Instant::now();
-                let problem = serve(&inner, &egress, browser).await;
+                let problem = serve(&inner, browser).await;
                 if since.elapsed() >= STEADY {
                     pause = BACK_OFF;
                 }
@@ -384,7 +426,7 @@ fn error_text(error: &LaunchError) -> String {
 }
 
 /// Keeps spare pages on one browser until it dies or the pool stops, then clears it away. Returns why.
-async fn serve(inner: &Inner, egress: &Egress, browser: Browser) -> String {
+async fn serve(inner: &Inner, browser: Browser) -> String {
     let pid = browser.record().pid;
     {
         let mut state = inner.state();
@@ -394,7 +436,7 @@ async fn serve(inner: &Inner, egress: &Egress, browser: Browser) -> String {
     inner.tell();
     tracing::info!(browser.pid = pid, "browser started");
     let problem = tokio::select! {
-        () = refill(inner, egress, browser.cdp()) => "the browser answers no more".to_owned(),
+        () = refill(inner, &browser) => "the browser answers no more".to_owned(),
         () = browser.cdp().closed() => "the browser died".to_owned(),
         () = silence(browser.cdp()) => "the browser hangs".to_owned(),
         () = inner.stop.cancelled() => "stopped".to_owned(),
@@ -402,6 +444,7 @@ async fn serve(inner: &Inner, egress: &Egress, browser: Browser) -> String {
     {
         let mut state = inner.state();
         state.ready.clear();
+        state.kept.clear();
         state.browser = None;
     }
     inner.tell();
@@ -412,7 +455,7 @@ async fn serve(inner: &Inner, egress: &Egress, browser: Browser) -> String {
 }
 
 /// Opens blank pages whenever some are missing. Returns when that fails.
-async fn refill(inner: &Inner, egress: &Egress, cdp: &Cdp) {
+async fn refill(inner: &Inner, browser: &Browser) {
     let mut changed = inner.changed.subscribe();
     loop {
         changed.mark_unchanged();
@@ -423,7 +466,7 @@ async fn refill(inner: &Inner, egress: &Egress, cdp: &Cdp) {
             }
             continue;
         }
-        match warm_up(cdp, egress).await {
+        match warm_up(browser, &inner.egress).await {
             Ok(warm) => {
                 inner.state().ready.push_back(warm);
                 inner.tell();

@@ -9,6 +9,8 @@ use tokio::time::Instant;
 
 /// How often a process that was asked to end is looked at.
 const POLL: Duration = Duration::from_millis(20);
+/// For a process of an earlier run to end, and again after it was told so harder.
+const POLITELY: Duration = Duration::from_secs(5);
 
 /// A process this agent started, as it is written down before it is used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +76,25 @@ pub fn group_alive(group: u32) -> bool {
     })
 }
 
+/// The process groups in which a program runs with exactly this argument.
+pub(super) fn groups_with(argument: &str) -> Vec<u32> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let mut groups: Vec<u32> = pids
+        .filter(|pid| {
+            let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            command.split(|byte| *byte == 0).any(|given| given == argument.as_bytes())
+        })
+        .filter_map(|pid| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            stat.rsplit_once(") ")?.1.split(' ').nth(2)?.parse().ok()
+        })
+        .collect();
+    groups.sort_unstable();
+    groups.dedup();
+    groups
+}
+
 /// Signals the process group a browser of ours leads.
 pub(super) fn signal_group(group: u32, signal: libc::c_int) {
     let Ok(group) = libc::pid_t::try_from(group) else { return };
@@ -82,6 +103,11 @@ pub(super) fn signal_group(group: u32, signal: libc::c_int) {
         // SAFETY: kill takes two integers and touches no memory of ours.
         unsafe { libc::kill(-group, signal) };
     }
+}
+
+/// Ends a browser of an earlier run, if exactly that process still runs. `true` when nothing of it is left.
+pub async fn end(pid: u32, started: u64) -> bool {
+    !alive(pid, started) || end_group(pid, POLITELY).await
 }
 
 /// Ends a process group that was started by us, politely first. `true` when nothing of it is left.

@@ -82,6 +82,8 @@ pub(super) struct State {
     popups: Vec<PageSession>,
     pub(super) load: Load,
     setup: Option<Result<(), Gone>>,
+    /// Sessions of frames that are being set up.
+    pub(super) preparing: usize,
 }
 
 impl State {
@@ -130,6 +132,7 @@ impl PageSession {
             popups: Vec::new(),
             load: Load::default(),
             setup: None,
+            preparing: 0,
         };
         let page = Self {
             inner: Arc::new(Inner {
@@ -172,7 +175,7 @@ impl PageSession {
         look(&mut self.inner.state.lock().expect("nothing panics while holding a page's state"))
     }
 
-    fn change(&self, alter: impl FnOnce(&mut State)) {
+    pub(super) fn change(&self, alter: impl FnOnce(&mut State)) {
         self.state(alter);
         let _ = self.inner.changed.send(());
     }
@@ -298,6 +301,12 @@ impl PageSession {
         self.inner.context.clone()
     }
 
+    /// Chromium's name of the tab.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        self.inner.target.inner()
+    }
+
     #[must_use]
     pub fn cdp(&self) -> &Cdp {
         self.inner.root.cdp()
@@ -321,7 +330,23 @@ impl PageSession {
     /// # Errors
     /// [`Error::TooMany`] above 16 scripts; the page's end. A frame that dies meanwhile is no error.
     pub async fn add_script(&self, source: impl Into<String>, world: World) -> Result<(), Error> {
-        let script = Script { source: source.into(), world };
+        self.install(source.into(), world, true).await
+    }
+
+    /// Like [`PageSession::add_script`], but only for documents to come. Waits until the frames that are there have been
+    /// set up, so that whoever looks at them next finds the worlds that an earlier connection made in them.
+    ///
+    /// # Errors
+    /// As [`PageSession::add_script`].
+    pub async fn add_script_later(&self, source: impl Into<String>, world: World) -> Result<(), Error> {
+        self.install(source.into(), world, false).await?;
+        let settled = self.wait_for(|s| (s.preparing == 0).then_some(()));
+        let timeout = || Error::Timeout { method: "Target.attachedToTarget".into(), after: super::COMMAND_TIMEOUT };
+        tokio::time::timeout(super::COMMAND_TIMEOUT, settled).await.map_err(|_| timeout())?
+    }
+
+    async fn install(&self, source: String, world: World, at_once: bool) -> Result<(), Error> {
+        let script = Script { source, world };
         // One step under the lock: a session attached later finds the script, one attached before is in the list.
         let sessions = self.state(|s| {
             if s.scripts.len() >= MAX_SCRIPTS {
@@ -332,7 +357,9 @@ impl PageSession {
         })?;
         let root = self.inner.root.key();
         let added = sessions.iter().map(|session| async {
-            let added = session.run(new_document_script(&script)).await;
+            let mut params = new_document_script(&script);
+            params.run_immediately = Some(at_once);
+            let added = session.run(params).await;
             match added {
                 Err(error) if session.key() == root => return Err(error),
                 Err(error) if !error.is_fatal() => self.state(|s| s.frames.without_scripts(session.key())),

@@ -64,17 +64,22 @@ impl Sink for Inner {
         let frame = FrameId::from(String::from(info.target_id.clone()));
         let scripts = page.state(|s| {
             s.sessions.push(child.clone());
+            s.preparing += 1;
             s.frames.taken_over(child.key(), frame, info.parent_frame_id.clone());
             s.scripts.clone()
         });
         let (session, sink) = (child.clone(), page.sink());
         tokio::spawn(async move {
-            if let Err(error) = page.set_up(&session, &scripts, false).await
-                && !error.is_fatal()
-            {
-                tracing::warn!(%error, "a frame could not be set up");
-                page.state(|s| s.frames.without_scripts(session.key()));
-            }
+            let prepared = page.set_up(&session, &scripts, false).await;
+            page.change(|s| {
+                s.preparing -= 1;
+                if let Err(error) = prepared
+                    && !error.is_fatal()
+                {
+                    tracing::warn!(%error, "a frame could not be set up");
+                    s.frames.without_scripts(session.key());
+                }
+            });
         });
         Some(sink)
     }

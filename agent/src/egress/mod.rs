@@ -98,10 +98,31 @@ impl Egress {
     /// When no port can be listened on.
     pub async fn way(&self) -> io::Result<Way> {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
-        let open = self.shared.stop.child_token();
-        let way = Way::new(listener.local_addr()?.port(), open.clone());
-        self.tasks.spawn(accept(listener, self.shared.clone(), way.lane.clone(), open, self.tasks.clone()));
+        let way = self.shut_way(listener.local_addr()?.port());
+        self.serve(listener, &way);
         Ok(way)
+    }
+
+    /// The way out that a browser context of an earlier run knows. Nobody listens there before
+    /// [`Egress::open_way`], so that nothing leaves before its page is guarded.
+    #[must_use]
+    pub fn shut_way(&self, port: u16) -> Way {
+        Way::new(port, self.shared.stop.child_token())
+    }
+
+    /// Opens a way that is shut.
+    ///
+    /// # Errors
+    /// When somebody else listens on its port by now: the context must not be used then.
+    pub async fn open_way(&self, way: &Way) -> io::Result<()> {
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, way.port()))).await?;
+        self.serve(listener, way);
+        Ok(())
+    }
+
+    fn serve(&self, listener: TcpListener, way: &Way) {
+        let (lane, open) = (way.lane.clone(), way.open.clone());
+        self.tasks.spawn(accept(listener, self.shared.clone(), lane, open, self.tasks.clone()));
     }
 
     #[must_use]

@@ -123,12 +123,13 @@ impl Drop for Ticket {
 pub struct Way {
     pub(super) port: u16,
     pub(super) lane: Arc<Lane>,
-    pub(super) _open: DropGuard,
+    pub(super) open: CancellationToken,
+    _close: DropGuard,
 }
 
 impl Way {
     pub(super) fn new(port: u16, open: CancellationToken) -> Self {
-        Self { port, lane: Arc::default(), _open: open.drop_guard() }
+        Self { port, lane: Arc::default(), open: open.clone(), _close: open.drop_guard() }
     }
 
     /// Where the browser context's proxy is, on loopback.

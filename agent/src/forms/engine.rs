@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use protocol::ids::TaskId;
-use protocol::task::Failure;
+use protocol::task::{ErrorCode, Failure, FailureClass};
 
 use super::page::FormPage;
 use crate::browser::Pool;
-use crate::page::Browsers;
+use crate::page::{Browsers, Tab};
 
 /// How long a job may wait for a page: a browser that died a moment ago is back by then.
 const LEASE: Duration = Duration::from_secs(20);
@@ -33,5 +33,11 @@ impl Browsers for Engine {
         tracing::debug!(%task, "a page was leased");
         let page = lease.page().clone();
         Ok(FormPage::new(page, Some(lease)))
+    }
+
+    async fn adopt(&self, tab: &Tab, memory: &[u8]) -> Result<FormPage, Failure> {
+        let gone = || Failure::new(FailureClass::BrowserLost, ErrorCode::BrowserLost, "the page is gone");
+        let lease = self.pool.claim(&tab.context, &tab.target).await.ok_or_else(gone)?;
+        FormPage::adopt(lease, memory).await
     }
 }

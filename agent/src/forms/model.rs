@@ -111,7 +111,7 @@ pub(super) struct RawConfirmation {
 }
 
 /// A look at one frame after a click.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct Glance {
     pub fields: usize,
     /// Fields that complain or that the browser finds invalid.

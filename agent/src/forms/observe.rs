@@ -7,6 +7,7 @@ use futures::future::join_all;
 use protocol::form::{Blocker, Field, FieldKind, FileRef, FormModel, PageState, Value};
 use protocol::ids::FieldId;
 use protocol::task::{Ats, Confirmation, InteractionKind};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::model::{Point, RawBlocker, RawObservation, RawPage, bound, cut, some};
@@ -29,21 +30,21 @@ const FOREIGN: [&str; 9] = [
 const ERRORS_MAX: usize = 10;
 
 /// A file that was given to a field, which often does not show it in the input any more.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Upload {
     pub file: FileRef,
     pub place: Place,
 }
 
 /// A choice made in a list that shows something else for it (a flag and "+1" for "United States").
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Picked {
     pub label: String,
     pub shown: Vec<String>,
 }
 
 /// What is known about the page's fields between looks.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Memory {
     /// The fields of the last look, in order.
     pub fields: Vec<Field>,

@@ -6,7 +6,8 @@ use chromiumoxide::cdp::browser_protocol::emulation::SetScrollbarsHiddenParams;
 use protocol::form::{Blocker, FieldKind, FormModel};
 use protocol::plan::FillResult;
 use protocol::task::{ErrorCode, Failure, FailureClass, InteractionKind};
-use protocol::wire::message::{FillItem, Permit, Progress, ReturnReason};
+use protocol::wire::codec;
+use protocol::wire::message::{FillItem, Permit, Progress, ReturnReason, SubmitOutcome};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -15,11 +16,12 @@ use tokio::time::Instant;
 
 use super::model::Glance;
 use super::observe::{Look, Memory, frames_of, look};
-use super::script::{ENGINE, GUARD, call, took};
+use super::script::{ENGINE, GUARD, call, guard_again, took};
+use super::submit::Counts;
 use super::{combo, fill, submit};
 use crate::browser::Lease;
 use crate::cdp::{Error, NavigateError, PageEvent, PageSession, World};
-use crate::page::{Click, Files, Page, Photo};
+use crate::page::{Click, Files, Page, Photo, Tab};
 
 /// For a site to answer and send its document.
 const NAVIGATE: Duration = Duration::from_secs(25);
@@ -29,6 +31,8 @@ const READABLE: Duration = Duration::from_secs(12);
 const QUIET: Duration = Duration::from_millis(60);
 /// A page that shows neither form nor posting may still be loading what it shows.
 const QUIET_EMPTY: Duration = Duration::from_millis(600);
+/// For what a page of an earlier run has asked for to fail: nobody listens where it goes.
+const CALM: Duration = Duration::from_secs(1);
 /// Clicks on "Apply" from a posting to its form: a posting, perhaps a page that asks how to apply.
 const HOPS_MAX: usize = 2;
 /// Pixels of the page in a picture: long forms have 3000 to 5000.
@@ -45,6 +49,8 @@ pub struct FormPage {
     status: Option<u16>,
     armed: bool,
     live: Option<JoinHandle<()>>,
+    /// What the guards had counted when the page was adopted.
+    counted: Counts,
     /// Keeps the browser context; dropping it disposes of everything the job left there.
     lease: Option<Lease>,
 }
@@ -64,6 +70,27 @@ async fn hide_scrollbars(page: &PageSession) -> Result<(), Error> {
     page.root().run(SetScrollbarsHiddenParams::new(true)).await.map(|_| ())
 }
 
+/// Arms the guard in every document that is there and every one to come.
+async fn arm_again(page: &PageSession) -> Result<Counts, Error> {
+    page.add_script_later(ENGINE, World::Isolated).await?;
+    page.add_script_later(GUARD, World::Main).await?;
+    let mut counted = Counts::default();
+    for frame in page.frames() {
+        match guard_again(page, &frame.id).await {
+            Ok(counts) => counted.add(counts),
+            // It left the page, or shows another document, in which the scripts ran first.
+            Err(Error::FrameGone) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(counted)
+}
+
+/// Tells a script that a page was left with from another one.
+fn engine_version() -> u32 {
+    crc32fast::hash(ENGINE.as_bytes())
+}
+
 fn page_failure(code: ErrorCode, message: &str) -> Failure {
     Failure::new(FailureClass::Page, code, message)
 }
@@ -72,7 +99,49 @@ impl FormPage {
     /// Takes over a blank page; `lease`, when it came from the pool, is given back with it.
     #[must_use]
     pub fn new(page: PageSession, lease: Option<Lease>) -> Self {
-        Self { page, memory: Memory::default(), status: None, armed: false, live: None, lease }
+        Self {
+            page,
+            memory: Memory::default(),
+            status: None,
+            armed: false,
+            live: None,
+            counted: Counts::default(),
+            lease,
+        }
+    }
+
+    /// Takes over the page of an earlier run. First of all its guards are armed, in every frame and every other tab of
+    /// its context, so that nothing can be sent from it; `memory` is what [`Page::memory`] said of it.
+    ///
+    /// # Errors
+    /// When the page is gone, a frame cannot be guarded, or the page's script is that of another version.
+    pub async fn adopt(lease: Lease, memory: &[u8]) -> Result<Self, Failure> {
+        let page = lease.page().clone();
+        let tabs: Vec<PageSession> =
+            page.cdp().pages().into_iter().filter(|tab| tab.context() == page.context()).collect();
+        let mut counted = Counts::default();
+        for tab in &tabs {
+            counted.add(arm_again(tab).await?);
+        }
+        // What was asked for before the guards were armed finds no way out; it is not to find the one that opens now.
+        page.wait_answered(CALM).await?;
+        lease.open_way().await.map_err(|error| {
+            tracing::warn!(%error, "a page of before the restart has no way out any more");
+            page_failure(ErrorCode::BrowserLost, "the page has no way out any more")
+        })?;
+        let foreign = || page_failure(ErrorCode::BrowserLost, "the page is not as this version leaves it");
+        let (engine, status, memory): (u32, Option<u16>, Memory) = codec::decode(memory).map_err(|_| foreign())?;
+        if engine != engine_version() {
+            return Err(foreign());
+        }
+        hide_scrollbars(&page).await?;
+        Ok(Self { page, memory, status, armed: true, live: None, counted, lease: Some(lease) })
+    }
+
+    /// The page itself.
+    #[must_use]
+    pub fn session(&self) -> &PageSession {
+        &self.page
     }
 
     /// The present form, without touching the page.
@@ -317,6 +386,20 @@ impl Page for FormPage {
     async fn submit(&mut self, deadline: Instant, patience: Duration) -> Click {
         let way = self.lease.as_ref().map(Lease::way);
         submit::submit(&self.page, way, &mut self.memory, deadline, patience).await
+    }
+
+    async fn aftermath(&mut self, patience: Duration) -> SubmitOutcome {
+        submit::aftermath(&self.page, &mut self.memory, self.counted, patience).await
+    }
+
+    fn tab(&self) -> Option<Tab> {
+        let target = self.page.target().to_owned();
+        self.lease.as_ref().map(|lease| Tab { target, ..lease.tab() })
+    }
+
+    fn memory(&self) -> Vec<u8> {
+        // What does not fit is not kept: the page is lost at a restart then.
+        codec::encode(&(engine_version(), self.status, &self.memory)).unwrap_or_default()
     }
 
     async fn watch(&mut self, frames: Option<mpsc::Sender<Photo>>) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use protocol::ids::FieldId;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -35,11 +36,18 @@ pub(super) const GUARD: &str = include_str!("js/guard-page.js");
 /// Longest a call may take that waits for nothing in the page.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// [`GUARD`], where it does not run yet.
+const GUARD_ONCE: &str = concat!(
+    "() => { if (!Object.getOwnPropertyDescriptor(HTMLFormElement.prototype, 'submit').writable) return;\n",
+    include_str!("js/guard-page.js"),
+    "\n}"
+);
+
 const ENTER: &str = "(name, arg) => globalThis.__valet ? globalThis.__valet(name, arg) : null";
 const FILE_BOX: &str = "(key) => globalThis.__valetFile?.(key) ?? null";
 
 /// Where a field's elements are: known to the script of that frame by this key.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Place {
     pub id: FieldId,
     pub frame: FrameId,
@@ -69,6 +77,14 @@ pub(super) async fn call<T: DeserializeOwned>(
     }
     let malformed = || Error::Malformed { method: format!("engine {name}") };
     serde_json::from_str(answer.as_str().ok_or_else(malformed)?).map_err(|_| malformed())
+}
+
+/// Arms the guard in a document that was there before this connection to its browser, and shuts its gate. What the gate
+/// has counted since it was opened is answered.
+pub(super) async fn guard_again<T: DeserializeOwned>(page: &PageSession, frame: &FrameId) -> Result<T, Error> {
+    let counted = call(page, frame, "closeGate", json!({}), Duration::ZERO).await?;
+    page.call_on_within(frame, World::Main, GUARD_ONCE, &[], CALL_TIMEOUT).await?;
+    Ok(counted)
 }
 
 /// The file input of a field, to be given files by the browser.

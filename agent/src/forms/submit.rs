@@ -58,13 +58,22 @@ struct Spot {
 /// What the guard in the form's frame has counted since it was opened.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(default)]
-struct Report {
+pub(super) struct Counts {
     seen: u32,
     allowed: u32,
     /// Clicks that reached the control while the gate was open.
     clicks: u32,
     /// Clicks and submit events that came after the deadline, and were stopped.
     late: u32,
+}
+
+impl Counts {
+    pub(super) fn add(&mut self, other: Self) {
+        self.seen += other.seen;
+        self.allowed += other.allowed;
+        self.clicks += other.clicks;
+        self.late += other.late;
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -136,6 +145,37 @@ pub(super) async fn submit(
     Click::Made(Box::new(outcome))
 }
 
+/// Looks for how a click of an earlier run ended. Its requests were not watched, so nothing but a confirmation proves
+/// anything: the rest is evidence for the person. `counted` is what the guards had let through.
+pub(super) async fn aftermath(
+    page: &PageSession,
+    memory: &mut Memory,
+    counted: Counts,
+    patience: Duration,
+) -> SubmitOutcome {
+    let frame = memory.form_frame.clone().unwrap_or_else(|| page.main_frame());
+    let mut watch = Watch::new(page, frame, Glance::default());
+    watch.report = counted;
+    let until = Instant::now() + patience;
+    let mut thanked: Option<Instant> = None;
+    loop {
+        match watch.sign().await {
+            Ok(Sign::Confirmed(said, url)) => {
+                let since = *thanked.get_or_insert_with(Instant::now);
+                if said.number.is_some() || since.elapsed() >= NUMBER {
+                    return SubmitOutcome::Confirmed(confirmation(said, url));
+                }
+            }
+            Err(Lost { fatal: true }) => return watch.unknown().await,
+            Ok(_) | Err(_) => {}
+        }
+        if Instant::now() >= until {
+            return watch.unknown().await;
+        }
+        tokio::time::sleep(GLANCE).await;
+    }
+}
+
 /// What is watched after the click.
 struct Watch<'a> {
     page: &'a PageSession,
@@ -144,7 +184,7 @@ struct Watch<'a> {
     events: broadcast::Receiver<PageEvent>,
     /// Requests since the click that may carry the form, and documents, with the status of their answer.
     requests: HashMap<String, Request>,
-    report: Report,
+    report: Counts,
     sent: bool,
     /// What became of a request that may have carried the form will not be known.
     lost: bool,
@@ -187,7 +227,7 @@ impl<'a> Watch<'a> {
             frame,
             before,
             requests: HashMap::new(),
-            report: Report::default(),
+            report: Counts::default(),
             sent: false,
             lost: false,
             broken: false,
@@ -206,7 +246,7 @@ impl<'a> Watch<'a> {
 
     async fn close_gate(&self) {
         // A frame that is gone took its gate with it.
-        let _: Result<Report, _> = call(self.page, &self.frame, "closeGate", json!({}), Duration::ZERO).await;
+        let _: Result<Counts, _> = call(self.page, &self.frame, "closeGate", json!({}), Duration::ZERO).await;
     }
 
     async fn press(&self) -> Result<(), Error> {
@@ -214,18 +254,18 @@ impl<'a> Watch<'a> {
         call::<serde_json::Value>(self.page, &self.frame, "pressControl", argument, Duration::ZERO).await.map(|_| ())
     }
 
-    async fn report(&mut self) -> Result<Report, Error> {
-        let report: Report = call(self.page, &self.frame, "gateReport", json!({}), Duration::ZERO).await?;
+    async fn report(&mut self) -> Result<Counts, Error> {
+        let report: Counts = call(self.page, &self.frame, "gateReport", json!({}), Duration::ZERO).await?;
         self.report = report;
         Ok(report)
     }
 
     /// Why the click certainly sent nothing: it never reached an open gate, and the gate is shut again.
-    async fn not_made(&mut self, report: Report, delivered: bool) -> Option<ReturnReason> {
+    async fn not_made(&mut self, report: Counts, delivered: bool) -> Option<ReturnReason> {
         if report.clicks > 0 || report.allowed > 0 || !delivered {
             return None;
         }
-        let closed: Result<Report, _> = call(self.page, &self.frame, "closeGate", json!({}), Duration::ZERO).await;
+        let closed: Result<Counts, _> = call(self.page, &self.frame, "closeGate", json!({}), Duration::ZERO).await;
         self.listen();
         match closed {
             Ok(last) if last.clicks == 0 && last.allowed == 0 && !self.sent && !self.navigated => {
@@ -372,7 +412,7 @@ impl<'a> Watch<'a> {
         loop {
             let ends = sending.as_ref().map_or(0, Sending::ends);
             self.listen();
-            if let Ok(report) = call::<Report>(self.page, &self.frame, "gateReport", json!({}), Duration::ZERO).await
+            if let Ok(report) = call::<Counts>(self.page, &self.frame, "gateReport", json!({}), Duration::ZERO).await
                 && report.seen >= self.report.seen
             {
                 self.report = report;

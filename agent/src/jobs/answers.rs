@@ -20,6 +20,16 @@ impl Answers {
         self.0.iter().find(|(id, _)| *id == command).map(|(_, answer)| answer.clone())
     }
 
+    /// Commands that were carried out in an earlier life; their answers are in the spool or have arrived.
+    pub fn restored(commands: &[CommandId]) -> Self {
+        Self(commands.iter().take(COMMANDS_KEPT).map(|command| (*command, None)).collect())
+    }
+
+    /// Every command that is remembered, newest first.
+    pub fn commands(&self) -> impl Iterator<Item = CommandId> + '_ {
+        self.0.iter().map(|(command, _)| *command)
+    }
+
     pub fn put(&mut self, command: CommandId, answer: Option<Arc<Report>>) {
         self.0.push_front((command, answer));
         self.0.truncate(COMMANDS_KEPT);
@@ -58,5 +68,9 @@ mod tests {
         assert_eq!(answers.get(*ids.last().unwrap()), Some(Some(Arc::new(Report::Ended))));
         assert_eq!(answers.get(ids[1]), Some(None));
         assert_eq!(answers.get(ids[0]), None, "forgotten");
+        let commands: Vec<_> = answers.commands().collect();
+        let again = Answers::restored(&commands);
+        assert_eq!(again.commands().collect::<Vec<_>>(), commands);
+        assert_eq!(again.get(*ids.last().unwrap()), Some(None));
     }
 }

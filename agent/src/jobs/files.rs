@@ -48,6 +48,16 @@ impl JobFiles {
         Self { folder, arrived: Mutex::default(), changed: watch::Sender::new(()) }
     }
 
+    /// The files of a job of an earlier life.
+    pub fn found(folder: PathBuf) -> Self {
+        let arrived = Mutex::new(arrived(&folder));
+        Self { folder, arrived, changed: watch::Sender::new(()) }
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub fn has(&self, sha256: &str) -> bool {
         self.arrived().contains_key(sha256)
     }
@@ -110,6 +120,18 @@ impl Files for JobFiles {
     fn path(&self, sha256: &str) -> Option<PathBuf> {
         self.arrived().get(sha256).cloned()
     }
+}
+
+/// The files that lie in a job's folder whole, by digest: each was renamed to its own name once it had been checked.
+pub(super) fn arrived(folder: &Path) -> HashMap<String, PathBuf> {
+    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries(folder)
+        .filter_map(|entry| {
+            let whole = |name: &std::ffi::OsStr| !name.as_encoded_bytes().starts_with(b".");
+            let file = entries(&entry.path()).find(|file| whole(&file.file_name()))?;
+            Some((entry.file_name().into_string().ok()?, file.path()))
+        })
+        .collect()
 }
 
 async fn copy(mut bytes: impl AsyncRead + Unpin, file: &FileRef, path: &Path) -> Result<(), Error> {
@@ -191,6 +213,9 @@ mod tests {
         assert_eq!(std::fs::metadata(&files.folder).unwrap().permissions().mode() & 0o777, 0o700);
         files.wait(&[&good.sha256], Duration::from_secs(60)).await;
 
+        let later = JobFiles::found(files.folder.clone());
+        assert_eq!(later.path(&good.sha256), files.path(&good.sha256));
+
         let other = file("cv.pdf", b"other");
         for sent in [&b"othex"[..], b"othe", b"other!"] {
             assert!(matches!(files.receive(&other, sent).await, Err(Error::Mismatch)));
@@ -198,6 +223,8 @@ mod tests {
         assert!(files.path(&other.sha256).is_none());
         let left = std::fs::read_dir(files.folder.join(&other.sha256)).unwrap().count();
         assert_eq!(left, 0, "nothing half received stays");
+        std::fs::write(files.folder.join(&other.sha256).join(".half"), "oth").unwrap();
+        assert!(!JobFiles::found(files.folder.clone()).has(&other.sha256));
         let odd = FileRef { sha256: "../../../x".into(), ..good.clone() };
         assert!(matches!(files.receive(&odd, &b""[..]).await, Err(Error::Digest)));
         let huge = FileRef { size: BULK_MAX + 1, ..good };

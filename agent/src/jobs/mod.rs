@@ -5,12 +5,15 @@
 //!
 //! The order that makes an application sent at most once, in [`runner`]: permit received → valid, form and values as
 //! reviewed → recorded as used on the disk → still valid → click. Whatever fails before the click gives the permit
-//! back; whatever is unclear after the record is an unknown outcome, also after a crash or restart ([`past`]).
+//! back; whatever is unclear after the record is an unknown outcome, also after a crash or restart. A job whose page outlived
+//! this program goes on ([`adopt`], [`keep`]); of the others only the ledger knows ([`past`]).
 
+pub(crate) mod adopt;
 mod answers;
 pub(crate) mod files;
 mod guard;
 pub(crate) mod job;
+mod keep;
 mod past;
 mod permits;
 mod photos;
@@ -19,7 +22,7 @@ mod spool;
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,14 +30,17 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use protocol::ids::{LeaseId, TaskId};
 use protocol::wire::message::{HeldLease, JobDown, JobStart};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, error, info_span, warn};
 
+use self::adopt::Adoptable;
+use self::answers::Answers;
 use self::files::JobFiles;
 use self::job::Job;
-use self::runner::{Runner, Tools};
+use self::keep::Keep;
+use self::runner::{CLOSE_AFTER, Runner, Tools};
 use self::spool::Spool;
 use crate::ledger::Ledger;
 use crate::page::Browsers;
@@ -72,9 +78,17 @@ struct Inner<B> {
 pub(crate) struct Full;
 
 impl<B: Browsers> Jobs<B> {
-    pub fn new(browsers: B, ledger: Arc<Ledger>, uplink: Uplink, clock: LeaseClock, folder: PathBuf) -> Self {
-        let past = ledger.leases().into_iter().collect();
-        Self(Arc::new(Inner {
+    /// Jobs of an earlier life that are `adoptable` go on at once; the other leases of the ledger are past.
+    pub fn new(
+        browsers: B,
+        ledger: Arc<Ledger>,
+        uplink: Uplink,
+        clock: LeaseClock,
+        folder: PathBuf,
+        adoptable: HashMap<LeaseId, Adoptable>,
+    ) -> Self {
+        let past = ledger.leases().into_iter().filter(|(lease, _)| !adoptable.contains_key(lease)).collect();
+        let this = Self(Arc::new(Inner {
             browsers,
             ledger,
             uplink,
@@ -85,7 +99,33 @@ impl<B: Browsers> Jobs<B> {
             changed: watch::Sender::new(()),
             tasks: TaskTracker::new(),
             stopping: AtomicBool::new(false),
-        }))
+        }));
+        adoptable.into_values().for_each(|adoptable| this.adopt(adoptable));
+        this
+    }
+
+    fn adopt(&self, Adoptable { tab, kept }: Adoptable) {
+        let (lease, task) = (kept.start.lease, kept.start.task);
+        let files = Arc::new(JobFiles::found(self.folder(lease)));
+        let spool = Spool::restored(kept.last, kept.frames.clone());
+        let (job, mut inbox) = Job::new(lease, Some(task), spool, files);
+        self.jobs().insert(lease, job.clone());
+        let keep = Keep::resumed(job.files.folder(), &kept);
+        let runner = Runner::new(job.clone(), kept.start, keep, Answers::restored(&kept.answered), self.tools());
+        let (inner, of) = (self.0.clone(), job.clone());
+        self.spawn(job, async move {
+            let run = AssertUnwindSafe(runner.resume(tab, &kept.page, &inner.browsers, &mut inbox)).catch_unwind();
+            match run.await {
+                Ok(true) => {}
+                Ok(false) => past::run(of, inner.ledger.clone(), inbox).await,
+                Err(_) => crashed(of, inner.ledger.clone(), inbox).await,
+            }
+        });
+    }
+
+    fn tools(&self) -> Tools {
+        let Inner { ledger, uplink, clock, .. } = &*self.0;
+        Tools { ledger: ledger.clone(), uplink: uplink.clone(), clock: clock.clone(), close_after: CLOSE_AFTER }
     }
 
     /// Begins a job, or finds the one that was begun under this lease.
@@ -98,7 +138,8 @@ impl<B: Browsers> Jobs<B> {
         if jobs.len() >= JOBS_MAX {
             return Err(Full);
         }
-        let (job, mut inbox) = Job::new(lease, Some(start.task), Spool::after_number(0), self.files(lease));
+        let files = Arc::new(JobFiles::new(self.folder(lease)));
+        let (job, mut inbox) = Job::new(lease, Some(start.task), Spool::after_number(0), files);
         jobs.insert(lease, job.clone());
         drop(jobs);
         self.0.changed.send_replace(());
@@ -106,17 +147,13 @@ impl<B: Browsers> Jobs<B> {
             // The job may go on: a permit will not be used without a ledger.
             error!(%lease, %error, "a lease could not be recorded");
         }
-        let tools = Tools { ledger: self.0.ledger.clone(), uplink: self.0.uplink.clone(), clock: self.0.clock.clone() };
-        let runner = Runner::new(job.clone(), start, tools);
+        let keep = Keep::new(job.files.folder(), &start);
+        let runner = Runner::new(job.clone(), start, keep, Answers::default(), self.tools());
         let (inner, of) = (self.0.clone(), job.clone());
         self.spawn(job.clone(), async move {
             let run = AssertUnwindSafe(runner.run(&inner.browsers, &mut inbox)).catch_unwind();
             if run.await.is_err() {
-                error!(%lease, "a job crashed");
-                metrics::counter!("valet_jobs_crashed_total").increment(1);
-                of.alive.store(false, Ordering::Release);
-                // From here on it is as after a restart: only the ledger knows.
-                past::run(of, inner.ledger.clone(), inbox).await;
+                crashed(of, inner.ledger.clone(), inbox).await;
             }
         });
         Ok(job)
@@ -126,6 +163,7 @@ impl<B: Browsers> Jobs<B> {
     pub fn attach(&self, lease: LeaseId, acked: u64) -> Result<Arc<Job>, Full> {
         let mut jobs = self.jobs();
         if let Some(job) = jobs.get(&lease) {
+            job.spool.at_least(acked);
             job.take(JobDown::Ack { report: acked });
             return Ok(job.clone());
         }
@@ -133,7 +171,8 @@ impl<B: Browsers> Jobs<B> {
             return Err(Full);
         }
         let task = self.past().remove(&lease);
-        let (job, inbox) = Job::new(lease, task, Spool::after_number(acked), self.files(lease));
+        let files = Arc::new(JobFiles::new(self.folder(lease)));
+        let (job, inbox) = Job::new(lease, task, Spool::after_number(acked), files);
         job.alive.store(false, Ordering::Release);
         jobs.insert(lease, job.clone());
         drop(jobs);
@@ -243,8 +282,8 @@ impl<B: Browsers> Jobs<B> {
         }
     }
 
-    fn files(&self, lease: LeaseId) -> Arc<JobFiles> {
-        Arc::new(JobFiles::new(self.0.folder.join(lease.to_string())))
+    fn folder(&self, lease: LeaseId) -> PathBuf {
+        self.0.folder.join(lease.to_string())
     }
 
     fn jobs(&self) -> MutexGuard<'_, HashMap<LeaseId, Arc<Job>>> {
@@ -256,10 +295,9 @@ impl<B: Browsers> Jobs<B> {
     }
 }
 
-/// Removes what jobs of an earlier life left on the disk.
-pub(crate) fn clear(folder: &Path) -> std::io::Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+/// A job's task panicked. From here on it is as after a restart without its page: only the ledger knows.
+async fn crashed(job: Arc<Job>, ledger: Arc<Ledger>, inbox: mpsc::Receiver<JobDown>) {
+    error!(lease = %job.lease, "a job crashed");
+    metrics::counter!("valet_jobs_crashed_total").increment(1);
+    past::run(job, ledger, inbox).await;
 }

@@ -2,6 +2,7 @@
 //! knows how they stood.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use protocol::task::{ErrorCode, Failure, FailureClass};
 use protocol::wire::message::{JobDown, Report, ReturnReason};
@@ -14,6 +15,7 @@ use crate::ledger::Ledger;
 
 /// Says what became of the lease, then answers commands until the coordinator ends or releases it.
 pub(super) async fn run(job: Arc<Job>, ledger: Arc<Ledger>, mut inbox: mpsc::Receiver<JobDown>) {
+    job.alive.store(false, Ordering::Release);
     let settled: Vec<_> = ledger.permits_of(job.lease).iter().filter_map(settled).collect();
     let clicked = settled.iter().any(|report| matches!(report, Report::Outcome { .. }));
     for report in settled {
@@ -53,7 +55,7 @@ fn give_back(job: &Job, ledger: &Ledger, permit: protocol::ids::PermitId, reason
 }
 
 fn tell(job: &Job, report: &Report) {
-    if job.spool.push(report).is_err() {
+    if job.spool.push(report, |_, _| {}).is_err() {
         warn!(lease = %job.lease, "a report from the ledger does not fit a frame");
     }
 }

@@ -2,38 +2,39 @@
 //!
 //! Commands come from the job's stream ([`super::job`]), reports go to its spool. Work on the page is broken off by
 //! the end of the job, of the lease or of the page ([`super::guard`]); a submission, once its permit is used, is not.
+//!
+//! A lease that runs out freezes the page: work that it broke off is done again when the lease is renewed, and after a
+//! minute without that the page is closed. A job of an earlier life ([`super::adopt`]) begins frozen.
+
+mod sending;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use protocol::form::{FormModel, Value};
-use protocol::ids::PermitId;
 use protocol::plan::FillResult;
 use protocol::task::{ErrorCode, Failure, FailureClass, Phase};
-use protocol::wire::message::{FillItem, JobDown, JobStart, Permit, Report, ReturnReason, Screenshot, SubmitOutcome};
+use protocol::wire::message::{FillItem, JobDown, JobStart, Report, ReturnReason, Screenshot, SubmitOutcome};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use super::answers::{self, Answers};
 use super::guard::{Guard, Stop};
 use super::job::Job;
+use super::keep::Keep;
 use super::permits::{Permits, unknown};
 use super::photos;
 use crate::ledger::Ledger;
-use crate::page::{Browsers, Click, Page};
+use crate::page::{Browsers, Page, Tab};
 use crate::session::clock::LeaseClock;
 use crate::session::uplink::Uplink;
 
 /// How long a page may stay as it is after its lease ran out: a coordinator that comes back may take it up again.
-const CLOSE_AFTER: Duration = Duration::from_secs(60);
-/// How long the page may be watched after the click.
-const SUBMIT_PATIENCE: Duration = Duration::from_secs(30);
-/// For a page that died during a submission to say what it saw.
-const DEATH_PATIENCE: Duration = Duration::from_secs(2);
-/// A permit lives 5 s; nothing the coordinator sends may make it live long.
-const PERMIT_TTL_MAX: Duration = Duration::from_secs(60);
+pub(super) const CLOSE_AFTER: Duration = Duration::from_secs(60);
 /// For the job's files to arrive before a form that needs them is filled without.
 const FILES_TIMEOUT: Duration = Duration::from_secs(20);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,12 +44,27 @@ pub(super) struct Tools {
     pub ledger: Arc<Ledger>,
     pub uplink: Uplink,
     pub clock: LeaseClock,
+    /// See [`CLOSE_AFTER`].
+    pub close_after: Duration,
+}
+
+/// Work on the page that the end of the lease broke off.
+enum Unfinished {
+    /// From nothing to the first look.
+    Begin,
+    Command(JobDown),
 }
 
 pub(super) struct Runner<P> {
     job: Arc<Job>,
     start: JobStart,
     page: Option<P>,
+    ledger: Arc<Ledger>,
+    /// Where the ledger says that the page is.
+    tab: Option<Tab>,
+    keep: Keep,
+    unfinished: Option<Unfinished>,
+    close_after: Duration,
     guard: Guard,
     permits: Permits,
     uplink: Uplink,
@@ -57,42 +73,93 @@ pub(super) struct Runner<P> {
     watched: watch::Receiver<bool>,
     /// When the last `Ready` was given to the stream, if nothing was touched since.
     ready: Option<Instant>,
+    /// Why a permit is worth nothing while there is no `Ready`.
+    unready: ReturnReason,
 }
 
 impl<P: Page> Runner<P> {
-    pub fn new(job: Arc<Job>, start: JobStart, tools: Tools) -> Self {
-        let Tools { ledger, uplink, clock } = tools;
+    pub fn new(job: Arc<Job>, start: JobStart, keep: Keep, answers: Answers, tools: Tools) -> Self {
+        let Tools { ledger, uplink, clock, close_after } = tools;
         Self {
             guard: Guard::new(job.clone(), clock.clone()),
-            permits: Permits::new(ledger, job.clone(), start.task),
+            permits: Permits::new(ledger.clone(), job.clone(), start.task),
             watched: job.watched.subscribe(),
             job,
             start,
             page: None,
+            ledger,
+            tab: None,
+            keep,
+            unfinished: None,
+            close_after,
             uplink,
             clock,
-            answers: Answers::default(),
+            answers,
             ready: None,
+            unready: ReturnReason::FormChanged,
         }
     }
 
     /// Runs until the coordinator has acknowledged the end of the job, or does not know it any more.
     pub async fn run<B: Browsers<Page = P>>(mut self, browsers: &B, inbox: &mut mpsc::Receiver<JobDown>) {
-        let begun = self.begin(browsers).await;
-        self.settle(begun).await;
+        self.finish(Unfinished::Begin, browsers).await;
+        self.serve(browsers, inbox).await;
+    }
+
+    /// Goes on with a job of an earlier life, on the page it left at `tab`. False, with nothing said, when that page
+    /// is gone: then only the ledger knows.
+    pub async fn resume<B: Browsers<Page = P>>(
+        mut self,
+        tab: Tab,
+        memory: &[u8],
+        browsers: &B,
+        inbox: &mut mpsc::Receiver<JobDown>,
+    ) -> bool {
+        // From here the page is guarded. Nothing is done with it before the lease runs again.
+        let page = match browsers.adopt(&tab, memory).await {
+            Ok(page) => page,
+            Err(failure) => {
+                info!(lease = %self.job.lease, code = %failure.code, "a page of before the restart cannot be used");
+                self.keep.forget();
+                return false;
+            }
+        };
+        info!(lease = %self.job.lease, "the page of before the restart was taken over");
+        metrics::counter!("valet_pages_adopted_total").increment(1);
+        self.guard.watch(page.dead());
+        (self.page, self.tab) = (Some(page), Some(tab));
+        // What was ready in the earlier life was too long ago, by whatever clock.
+        self.unready = ReturnReason::Expired;
+        self.conclude_earlier().await;
+        if !self.keep.is_seen() {
+            self.unfinished = Some(Unfinished::Begin);
+        }
+        self.serve(browsers, inbox).await;
+        true
+    }
+
+    async fn serve<B: Browsers<Page = P>>(mut self, browsers: &B, inbox: &mut mpsc::Receiver<JobDown>) {
         loop {
             tokio::select! {
                 biased;
                 () = self.job.released.cancelled() => break,
-                failure = self.guard.dead() => self.settle(Err(Stop::Failed(failure))).await,
-                () = self.clock.over_for(CLOSE_AFTER), if self.page.is_some() => {
-                    self.settle(Err(Stop::RanOut)).await;
+                failure = self.guard.dead() => self.settle(Stop::Failed(failure)).await,
+                () = self.clock.over_for(self.close_after), if self.page.is_some() || self.unfinished.is_some() => {
+                    self.settle(Stop::RanOut).await;
+                }
+                () = self.clock.running(), if self.unfinished.is_some() => {
+                    if let Some(work) = self.unfinished.take() {
+                        self.finish(work, browsers).await;
+                    }
                 }
                 Ok(()) = self.watched.changed(), if self.page.is_some() => {
                     self.watched.mark_changed();
                     self.show().await;
                 }
-                command = next(&self.job, inbox) => {
+                // In their order: what comes now is for the page as that work leaves it, unless it is the end.
+                command = next(&self.job, inbox),
+                    if self.unfinished.is_none() || self.job.ending.is_cancelled() =>
+                {
                     let Some(command) = command else { break };
                     if self.perform(command).await {
                         break;
@@ -103,18 +170,41 @@ impl<P: Page> Runner<P> {
         self.close().await;
     }
 
+    /// Does what was to be done; what the end of the lease breaks off is kept for its renewal.
+    async fn finish<B: Browsers<Page = P>>(&mut self, work: Unfinished, browsers: &B) {
+        match work {
+            Unfinished::Begin => match self.begin(browsers).await {
+                Ok(()) => {}
+                Err(Stop::RanOut) => self.freeze(Unfinished::Begin),
+                Err(stop) => self.settle(stop).await,
+            },
+            // It is not the last one: an `End` is not broken off.
+            Unfinished::Command(command) => drop(self.perform(command).await),
+        }
+    }
+
+    fn freeze(&mut self, work: Unfinished) {
+        info!(lease = %self.job.lease, "the lease ran out: the page stays as it is");
+        metrics::counter!("valet_jobs_frozen_total").increment(1);
+        self.unfinished = Some(work);
+    }
+
     /// From nothing to the first look at the form.
     async fn begin<B: Browsers<Page = P>>(&mut self, browsers: &B) -> Result<(), Stop> {
-        self.report(&Report::Phase(Phase::StartingBrowser));
-        let page = self.guard.run(browsers.lease(self.start.task)).await?;
-        self.guard.watch(page.dead());
-        self.page = Some(page);
+        if self.page.is_none() {
+            self.report(&Report::Phase(Phase::StartingBrowser));
+            let page = self.guard.run(browsers.lease(self.start.task)).await?;
+            self.guard.watch(page.dead());
+            self.page = Some(page);
+            self.note_tab();
+        }
         self.show().await;
         self.report(&Report::Phase(Phase::Navigating));
         let Some(page) = &mut self.page else { return Err(no_page()) };
         self.guard.run(page.open(&self.start.url)).await?;
         self.report(&Report::Phase(Phase::Analyzing));
         let seen = self.look().await?;
+        self.keep.seen();
         self.report(&seen);
         Ok(())
     }
@@ -128,7 +218,8 @@ impl<P: Page> Runner<P> {
             Some(None) => {}
             None => {
                 self.show().await;
-                match self.carry_out(command).await {
+                match self.carry_out(command.clone()).await {
+                    Err(Stop::RanOut) => self.freeze(Unfinished::Command(command)),
                     Ok(report) => {
                         let ready = matches!(report, Report::Ready { .. });
                         let report = Arc::new(report);
@@ -138,7 +229,7 @@ impl<P: Page> Runner<P> {
                     }
                     Err(stop) => {
                         self.answers.put(id, None);
-                        self.settle(Err(stop)).await;
+                        self.settle(stop).await;
                     }
                 }
             }
@@ -207,7 +298,7 @@ impl<P: Page> Runner<P> {
 
     /// Enters values and reads the whole form again.
     async fn enter(&mut self, items: &[FillItem]) -> Result<(Vec<FillResult>, FormModel), Stop> {
-        self.ready = None;
+        (self.ready, self.unready) = (None, ReturnReason::FormChanged);
         let files = self.job.files.clone();
         let digests: Vec<_> = items
             .iter()
@@ -235,97 +326,15 @@ impl<P: Page> Runner<P> {
         Ok((results, form))
     }
 
-    /// Sends the application if, and only if, everything the permit names holds. See the invariants in the module
-    /// docs of [`crate::jobs`].
-    async fn submit(&mut self, permit: Permit) -> Report {
-        let id = permit.id;
-        if let Some(settled) = self.permits.settled(id) {
-            return settled;
-        }
-        if self.permits.receive(id).await.is_err() {
-            return self.permits.give_back(id, ReturnReason::Ledger).await;
-        }
-        let deadline = match self.may_click(&permit).await {
-            Ok(deadline) => deadline,
-            Err(reason) => return self.permits.give_back(id, reason).await,
-        };
-        if let Err(error) = self.permits.use_up(id).await {
-            warn!(permit = %id, %error, "no click without a record of it");
-            return self.permits.give_back(id, ReturnReason::Ledger).await;
-        }
-        // Writing may have taken long, and a revocation may have come meanwhile.
-        if let Err(reason) = self.still_valid(id, deadline) {
-            return self.permits.give_back(id, reason).await;
-        }
-        self.report(&Report::Phase(Phase::Submitting));
-        let outcome = match self.click(deadline).await {
-            Click::NotMade(reason) => return self.permits.give_back(id, reason).await,
-            Click::Made(outcome) => *outcome,
-        };
-        self.permits.conclude(id, outcome.clone()).await;
-        self.report(&Report::Phase(Phase::Verifying));
-        let screenshot = self.photograph("submitted").await;
-        Report::Outcome { permit: id, outcome, screenshot }
-    }
-
-    /// Until when the click may be made; everything is checked, nothing touched.
-    async fn may_click(&mut self, permit: &Permit) -> Result<Instant, ReturnReason> {
-        let ttl = Duration::from_millis(permit.ttl_ms.into()).min(PERMIT_TTL_MAX);
-        // Without a `Ready` that still stands there is nothing the permit could be for.
-        let deadline = self.ready.ok_or(ReturnReason::FormChanged)? + ttl;
-        self.still_valid(permit.id, deadline)?;
-        let Some(page) = &mut self.page else { return Err(ReturnReason::NoSubmit) };
-        let checked = self.guard.run(async { Ok(timeout_at(deadline, page.check(permit)).await) }).await;
-        match checked {
-            Ok(Ok(same)) => same?,
-            Ok(Err(_)) => return Err(ReturnReason::Expired),
-            Err(Stop::Ending | Stop::Released) => return Err(ReturnReason::Revoked),
-            Err(Stop::RanOut) => return Err(ReturnReason::Expired),
-            Err(Stop::Failed(_)) => return Err(ReturnReason::NoSubmit),
-        }
-        self.still_valid(permit.id, deadline)?;
-        Ok(deadline)
-    }
-
-    fn still_valid(&self, permit: PermitId, deadline: Instant) -> Result<(), ReturnReason> {
-        if self.job.is_revoked(permit) || self.job.ending.is_cancelled() || self.job.released.is_cancelled() {
-            return Err(ReturnReason::Revoked);
-        }
-        if Instant::now() >= deadline || self.clock.has_run_out() {
-            return Err(ReturnReason::Expired);
-        }
-        Ok(())
-    }
-
-    /// The click and what came of it. From here nothing breaks it off but its own limits.
-    async fn click(&mut self, deadline: Instant) -> Click {
-        self.ready = None;
-        let Some(page) = &mut self.page else { return Click::NotMade(ReturnReason::NoSubmit) };
-        let dead = self.guard.dead();
-        let submit = page.submit(deadline, SUBMIT_PATIENCE);
-        let gone = async {
-            tokio::select! {
-                () = tokio::time::sleep_until(deadline + SUBMIT_PATIENCE) => {}
-                _ = dead => {}
-            }
-            tokio::time::sleep(DEATH_PATIENCE).await;
-        };
-        tokio::select! {
-            biased;
-            click = submit => click,
-            // The page did not say: the click may have been made.
-            () = gone => Click::Made(Box::new(unknown())),
-        }
-    }
-
     /// Puts a job that was broken off into the state that follows from it.
-    async fn settle(&mut self, done: Result<(), Stop>) {
-        let failure = match done {
+    async fn settle(&mut self, stop: Stop) {
+        let failure = match stop {
             // The `End` is in the inbox, or the loop sees the release.
-            Ok(()) | Err(Stop::Ending | Stop::Released) => return,
-            Err(Stop::RanOut) => ran_out(),
-            Err(Stop::Failed(failure)) => failure,
+            Stop::Ending | Stop::Released => return,
+            Stop::RanOut => ran_out(),
+            Stop::Failed(failure) => failure,
         };
+        self.unfinished = None;
         if !self.job.alive.swap(false, Ordering::AcqRel) {
             return;
         }
@@ -341,6 +350,7 @@ impl<P: Page> Runner<P> {
     async fn close(&mut self) {
         self.job.alive.store(false, Ordering::Release);
         self.ready = None;
+        self.keep.forget();
         self.guard.forget();
         if let Some(mut page) = self.page.take()
             && timeout(CLOSE_TIMEOUT, page.close()).await.is_err()
@@ -387,8 +397,26 @@ impl<P: Page> Runner<P> {
         }
     }
 
-    fn report(&self, report: &Report) {
-        if self.job.spool.push(report).is_ok() {
+    /// Has the ledger know where the page is.
+    fn note_tab(&mut self) {
+        let Some(tab) = self.page.as_ref().and_then(Page::tab) else { return };
+        if self.tab.as_ref() == Some(&tab) {
+            return;
+        }
+        match self.ledger.page_leased(self.job.lease, tab.clone()) {
+            Ok(()) => self.tab = Some(tab),
+            // It would be looked for where it is not, or not at all: lost at a restart, as its permits then are.
+            Err(error) => warn!(lease = %self.job.lease, %error, "where a page is could not be recorded"),
+        }
+    }
+
+    fn report(&mut self, report: &Report) {
+        self.note_tab();
+        self.keep.answered(self.answers.commands());
+        if let Some(page) = &self.page {
+            self.keep.page(page.memory());
+        }
+        if self.push(report) {
             return;
         }
         // Only forms can be too large; what the coordinator waits for is still said.
@@ -406,9 +434,15 @@ impl<P: Page> Runner<P> {
                 screenshot: None,
             },
         };
-        if self.job.spool.push(&instead).is_err() {
+        if !self.push(&instead) {
             warn!(lease = %self.job.lease, "a report was lost: nothing of it fits a frame");
         }
+    }
+
+    /// False when it does not fit a frame.
+    fn push(&mut self, report: &Report) -> bool {
+        let keep = &mut self.keep;
+        self.job.spool.push(report, |last, frames| keep.save(last, frames)).is_ok()
     }
 }
 

@@ -33,17 +33,31 @@ impl Spool {
         Self { queue: Mutex::new(Queue { last, ..Queue::default() }), changed: watch::Sender::new(()) }
     }
 
-    /// Adds a report.
+    /// The spool of an earlier life: the number of its last report, and those that were not acknowledged.
+    pub fn restored(last: u64, frames: Vec<(u64, Bytes)>) -> Self {
+        let bytes = frames.iter().map(|(_, frame)| frame.len()).sum();
+        let queue = Queue { last, frames: frames.into(), bytes };
+        Self { queue: Mutex::new(queue), changed: watch::Sender::new(()) }
+    }
+
+    /// Numbers up to `number` were used, whatever is known here.
+    pub fn at_least(&self, number: u64) {
+        let mut queue = self.queue();
+        queue.last = queue.last.max(number);
+    }
+
+    /// Adds a report. `keep` sees the number of the last one and everything that waits before any of it can be sent.
     ///
     /// # Errors
     /// When it is too large for a frame; it is then not added and takes no number.
-    pub fn push(&self, report: &Report) -> Result<(), frame::Error> {
+    pub fn push(&self, report: &Report, keep: impl FnOnce(u64, &VecDeque<(u64, Bytes)>)) -> Result<(), frame::Error> {
         let mut queue = self.queue();
         let number = queue.last + 1;
         let frame = Bytes::from(frame::encode(&JobUp::Report { number, report: report.clone() })?);
         queue.last = number;
         queue.bytes += frame.len();
         queue.frames.push_back((number, frame));
+        keep(queue.last, &queue.frames);
         drop(queue);
         self.changed.send_replace(());
         Ok(())
@@ -112,7 +126,7 @@ mod tests {
         let spool = Spool::after_number(4);
         for _ in 0..REPORTS_MAX {
             spool.room().await;
-            spool.push(&Report::Phase(Phase::Filling)).unwrap();
+            spool.push(&Report::Phase(Phase::Filling), |_, _| {}).unwrap();
         }
         let full = spool.room();
         tokio::pin!(full);
@@ -129,6 +143,25 @@ mod tests {
     }
 
     #[test]
+    fn a_restored_spool_goes_on_where_the_other_stood() {
+        let first = Spool::after_number(0);
+        let mut kept = (0, Vec::new());
+        for _ in 0..3 {
+            let keep = |last, frames: &VecDeque<_>| kept = (last, frames.iter().cloned().collect());
+            first.push(&Report::Phase(Phase::Filling), keep).unwrap();
+        }
+        let again = Spool::restored(kept.0, kept.1);
+        assert_eq!(again.last(), 3);
+        again.ack(1);
+        assert_eq!(again.next_after(0), first.next_after(1));
+        // The other side has more than was kept here: its numbers are not used again.
+        again.at_least(7);
+        again.push(&Report::Ended, |last, _| assert_eq!(last, 8)).unwrap();
+        again.at_least(2);
+        assert_eq!(again.last(), 8);
+    }
+
+    #[test]
     fn a_report_over_the_limit_takes_no_number() {
         let spool = Spool::after_number(0);
         let step = "x".repeat(protocol::wire::codec::BODY_MAX);
@@ -137,7 +170,7 @@ mod tests {
             protocol::task::ErrorCode::Internal,
             "",
         );
-        assert!(spool.push(&Report::Unstored { step, failure }).is_err());
+        assert!(spool.push(&Report::Unstored { step, failure }, |_, _| {}).is_err());
         assert_eq!(spool.last(), 0);
     }
 }

@@ -1,6 +1,7 @@
-//! What must be known after a crash: processes, leases and permits, in an append-only file of the data directory.
+//! What must be known after a crash: processes, leases, their pages and permits, in an append-only file of the data
+//! directory. What a job was told and has said lies with the job ([`crate::jobs`]), and goes with it.
 //!
-//! Written by [`crate::jobs`] (leases, permits) and the browsers (processes). A permit is
+//! Written by [`crate::jobs`] (leases, pages, permits) and the browsers (processes, the proxy's port). A permit is
 //! recorded as used, durably, *before* the click: when that fails there is no click. A torn end is what a crash
 //! leaves and is dropped (damage before it is refused: it hides what is not known any more); the file is rewritten with what still matters at each start, and when a job with a
 //! permit ends, so that nothing of it stays behind.
@@ -24,6 +25,7 @@ use protocol::wire::codec;
 use protocol::wire::message::{Evidence, ReturnReason, SeenPermit, SubmitOutcome};
 use tracing::warn;
 
+use crate::page::Tab;
 use record::{MAGIC, Record};
 pub use record::{PermitEntry, PermitState, Process};
 
@@ -62,6 +64,8 @@ struct Inner {
 struct State {
     processes: BTreeMap<(u32, u64), Process>,
     leases: BTreeMap<LeaseId, TaskId>,
+    pages: BTreeMap<LeaseId, Tab>,
+    egress: Option<u16>,
     permits: BTreeMap<PermitId, PermitEntry>,
 }
 
@@ -155,6 +159,20 @@ impl Ledger {
         self.inner().state.processes.values().cloned().collect()
     }
 
+    /// The egress proxy listens there. A restarted agent listens there again, for browsers that go on.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    pub fn egress_at(&self, port: u16) -> Result<(), Error> {
+        self.write(Record::EgressAt { port }, Durable::No)
+    }
+
+    /// Where the egress proxy listened last.
+    #[must_use]
+    pub fn egress_port(&self) -> Option<u16> {
+        self.inner().state.egress
+    }
+
     // === leases ===
 
     /// # Errors
@@ -182,6 +200,20 @@ impl Ledger {
     #[must_use]
     pub fn leases(&self) -> Vec<(LeaseId, TaskId)> {
         self.inner().state.leases.iter().map(|(lease, task)| (*lease, *task)).collect()
+    }
+
+    /// Before the page of a lease is used, and when it has moved to another tab.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written: the page cannot be found again then.
+    pub fn page_leased(&self, lease: LeaseId, tab: Tab) -> Result<(), Error> {
+        self.write(Record::PageLeased { lease, tab }, Durable::No)
+    }
+
+    /// Where the page of a lease is, while its browser is not known to be gone.
+    #[must_use]
+    pub fn page(&self, lease: LeaseId) -> Option<Tab> {
+        self.inner().state.pages.get(&lease).cloned()
     }
 
     // === permits ===
@@ -340,13 +372,19 @@ impl State {
             }
             Record::ProcessGone { pid, started } => {
                 self.processes.remove(&(pid, started));
+                self.pages.retain(|_, tab| (tab.pid, tab.started) != (pid, started));
             }
             Record::LeaseBegan { lease, task } => {
                 self.leases.insert(lease, task);
             }
             Record::LeaseEnded { lease } => {
                 self.leases.remove(&lease);
+                self.pages.remove(&lease);
             }
+            Record::PageLeased { lease, tab } => {
+                self.pages.insert(lease, tab);
+            }
+            Record::EgressAt { port } => self.egress = Some(port),
             Record::Permit(entry) => {
                 self.permits.insert(entry.permit, entry);
             }
@@ -369,7 +407,9 @@ impl State {
         let processes = self.processes.values().cloned().map(Record::ProcessStarted);
         let leases = self.leases.iter().map(|(lease, task)| Record::LeaseBegan { lease: *lease, task: *task });
         let permits = self.permits.values().cloned().map(Record::Permit);
-        processes.chain(leases).chain(permits)
+        let pages = self.pages.iter().map(|(lease, tab)| Record::PageLeased { lease: *lease, tab: tab.clone() });
+        let egress = self.egress.map(|port| Record::EgressAt { port });
+        processes.chain(egress).chain(leases).chain(pages).chain(permits)
     }
 }
 

@@ -9,6 +9,8 @@ use protocol::wire::codec;
 use protocol::wire::message::{ReturnReason, SubmitOutcome};
 use serde::{Deserialize, Serialize};
 
+use crate::page::Tab;
+
 /// First bytes of the file.
 pub(super) const MAGIC: &[u8; 8] = b"VALETLG1";
 const HEADER_LEN: usize = 8;
@@ -50,10 +52,27 @@ pub struct PermitEntry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Record {
     ProcessStarted(Process),
-    ProcessGone { pid: u32, started: u64 },
-    LeaseBegan { lease: LeaseId, task: TaskId },
-    LeaseEnded { lease: LeaseId },
+    ProcessGone {
+        pid: u32,
+        started: u64,
+    },
+    LeaseBegan {
+        lease: LeaseId,
+        task: TaskId,
+    },
+    LeaseEnded {
+        lease: LeaseId,
+    },
     Permit(PermitEntry),
+    /// Where the page of a lease is, before it is used; a later one replaces it.
+    PageLeased {
+        lease: LeaseId,
+        tab: Tab,
+    },
+    /// The port of the egress proxy that browsers use outside their contexts.
+    EgressAt {
+        port: u16,
+    },
 }
 
 pub(super) fn append(record: &Record, out: &mut Vec<u8>) -> Result<(), codec::Error> {

@@ -150,6 +150,68 @@ fn a_write_that_fails_half_way_is_taken_back() {
 }
 
 #[test]
+fn a_full_disk_takes_no_permit() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ledger, id) = (Ledger::open(&dir.path().join("ledger")).unwrap(), ids());
+    ledger.inner().file = OpenOptions::new().append(true).open("/dev/full").unwrap();
+    let Err(Error::Io { source, .. }) = ledger.permit_used(id.permit, id.lease, id.task) else { panic!() };
+    assert_eq!(source.kind(), io::ErrorKind::StorageFull);
+    assert!(ledger.permit(id.permit).is_none());
+}
+
+fn tab(pid: u32) -> Tab {
+    Tab { pid, started: 99, context: "context".into(), target: "target".into(), way: 4_000 }
+}
+
+#[test]
+fn pages_are_found_until_their_lease_or_their_browser_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    let (a, b, c) = (ids(), ids(), ids());
+    {
+        let ledger = Ledger::open(&path).unwrap();
+        assert_eq!(ledger.egress_port(), None);
+        ledger.egress_at(3_000).unwrap();
+        ledger.egress_at(3_001).unwrap();
+        for (id, pid) in [(&a, 7), (&b, 8), (&c, 7)] {
+            ledger.lease_began(id.lease, id.task).unwrap();
+            ledger.page_leased(id.lease, tab(pid)).unwrap();
+        }
+        // It went on in another tab.
+        ledger.page_leased(a.lease, Tab { target: "popup".into(), ..tab(7) }).unwrap();
+        ledger.process_gone(8, 99).unwrap();
+        ledger.lease_ended(c.lease).unwrap();
+    }
+    // Once as it was written, once as it was rewritten.
+    for _ in 0..2 {
+        let ledger = Ledger::open(&path).unwrap();
+        assert_eq!(ledger.page(a.lease), Some(Tab { target: "popup".into(), ..tab(7) }));
+        assert_eq!((ledger.page(b.lease), ledger.page(c.lease)), (None, None));
+        assert_eq!(ledger.egress_port(), Some(3_001));
+    }
+}
+
+#[test]
+fn records_are_the_same_bytes_for_ever() {
+    let id = uuid::Uuid::from_bytes([7; 16]);
+    let (lease, task, permit) = (LeaseId(id), TaskId(id), PermitId(id));
+    let process = Process { pid: 7, started: 99, port: 922, profile: "/p".into() };
+    let entry = PermitEntry { permit, lease, task, at_ms: 5, state: PermitState::Used };
+    let all = [
+        Record::ProcessStarted(process),
+        Record::ProcessGone { pid: 7, started: 99 },
+        Record::LeaseBegan { lease, task },
+        Record::LeaseEnded { lease },
+        Record::Permit(entry),
+        Record::PageLeased { lease, tab: Tab { context: "c".into(), target: "t".into(), ..tab(7) } },
+        Record::EgressAt { port: 3_000 },
+    ];
+    let mut bytes = Vec::new();
+    all.iter().for_each(|record| record::append(record, &mut bytes).unwrap());
+    assert_eq!((bytes.len(), crc32fast::hash(&bytes)), (206, 2_579_226_482));
+}
+
+#[test]
 fn another_file_is_not_overwritten() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger");

@@ -31,6 +31,12 @@ impl LeaseClock {
         Instant::now() >= *self.0.borrow()
     }
 
+    /// Resolves when leases run: at once, or with the next renewal.
+    pub async fn running(&self) {
+        // The sender is ours: it lives as long as this future.
+        let _ = self.0.subscribe().wait_for(|until| Instant::now() < *until).await;
+    }
+
     /// Resolves when leases have been over for `longer` without a renewal.
     pub async fn over_for(&self, longer: Duration) {
         let mut renewed = self.0.subscribe();
@@ -69,6 +75,19 @@ mod tests {
         let over = clock.over_for(Duration::ZERO);
         tokio::pin!(over);
         assert!(futures::poll!(&mut over).is_pending());
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_renewal_sees_one_that_lasts() {
+        let clock = LeaseClock::new();
+        let running = clock.running();
+        tokio::pin!(running);
+        assert!(futures::poll!(&mut running).is_pending());
+        clock.extend(Instant::now());
+        assert!(futures::poll!(&mut running).is_pending());
+        clock.extend(Instant::now() + Duration::from_secs(3600));
+        running.await;
+        clock.running().await;
     }
 
     #[tokio::test]

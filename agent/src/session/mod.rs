@@ -11,13 +11,14 @@ pub(crate) mod io;
 mod serve;
 pub mod uplink;
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use protocol::ids::SandboxId;
+use protocol::ids::{LeaseId, SandboxId};
 use protocol::wire::message::{AgentSettings, Refusal};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
@@ -30,9 +31,10 @@ use self::uplink::Uplink;
 use crate::config::Config;
 use crate::enrol;
 use crate::identity::{self, Identity};
-use crate::jobs::{self, Jobs};
+use crate::jobs::Jobs;
+use crate::jobs::adopt::{self, Adoptable};
 use crate::ledger::{self, Ledger};
-use crate::page::Browsers;
+use crate::page::{Browsers, Tab};
 
 /// A certificate with less left than this counts as run out: a handshake and a renewal must fit.
 const LEAST_LEFT: Duration = Duration::from_secs(2);
@@ -46,6 +48,8 @@ pub struct Agent {
     config: Config,
     ledger: Arc<Ledger>,
     settings: watch::Sender<AgentSettings>,
+    /// Jobs of an earlier life that go on.
+    adoptable: HashMap<LeaseId, Adoptable>,
     /// Held while the agent runs: two on one directory would share a key and a ledger.
     _lock: File,
 }
@@ -88,7 +92,8 @@ enum Ended {
 }
 
 impl Agent {
-    /// Takes the data directory: creates it (0700), locks it, opens the ledger, removes leftover files of jobs.
+    /// Takes the data directory: creates it (0700), locks it, opens the ledger, finds the jobs that go on and removes
+    /// what the others left.
     ///
     /// # Errors
     /// When it is taken, or cannot be written.
@@ -104,8 +109,14 @@ impl Agent {
             fs::TryLockError::Error(source) => io("locked")(source),
         })?;
         let ledger = Arc::new(Ledger::open(&dir.join("ledger"))?);
-        jobs::clear(&jobs_folder(&config)).map_err(io("cleared"))?;
-        Ok(Self { config, ledger, settings: watch::Sender::new(before_welcome()), _lock: lock })
+        let adoptable = adopt::find(&ledger, &jobs_folder(&config)).map_err(io("cleared"))?;
+        Ok(Self { config, ledger, settings: watch::Sender::new(before_welcome()), adoptable, _lock: lock })
+    }
+
+    /// The pages of an earlier life that its jobs go on with: their browsers are not to be ended.
+    #[must_use]
+    pub fn adoptable(&self) -> Vec<Tab> {
+        self.adoptable.values().map(|adoptable| adoptable.tab.clone()).collect()
     }
 
     /// Where browsers record their processes before they use them.
@@ -129,10 +140,11 @@ impl Agent {
     ///
     /// # Errors
     /// When nothing but a person can help: not enrolled, token refused, revoked, disk.
-    pub async fn run<B: Browsers>(self, browsers: B, stop: CancellationToken) -> Result<(), Error> {
+    pub async fn run<B: Browsers>(mut self, browsers: B, stop: CancellationToken) -> Result<(), Error> {
         let (uplink, clock) = (Uplink::new(), LeaseClock::new());
         let folder = jobs_folder(&self.config);
-        let jobs = Jobs::new(browsers, self.ledger.clone(), uplink.clone(), clock.clone(), folder);
+        let adoptable = std::mem::take(&mut self.adoptable);
+        let jobs = Jobs::new(browsers, self.ledger.clone(), uplink.clone(), clock.clone(), folder, adoptable);
         let done = self.sessions(&jobs, &uplink, &clock, &stop).await;
         jobs.stop().await;
         done

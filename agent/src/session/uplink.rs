@@ -42,7 +42,7 @@ pub(super) enum Answer {
 }
 
 impl Uplink {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (session, waiting) = (watch::Sender::new(None), Mutex::default());
         Self(Arc::new(Inner { session, waiting }))
     }

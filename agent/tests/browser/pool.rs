@@ -97,6 +97,7 @@ async fn a_browser_is_recorded_and_outlives_its_agent_to_be_adopted() {
     let book = Arc::new(Book::default());
     let browser = Browser::launch(&options, book.clone(), None).await.unwrap();
     let page = browser.cdp().open_page(None).await.unwrap();
+    page.add_script("globalThis.kept = 41", World::Isolated).await.unwrap();
     open(&page, &site.url("/frame")).await;
     let record = book.0.lock().unwrap()[0].1.clone();
     assert_eq!(&record, browser.record());
@@ -115,6 +116,8 @@ async fn a_browser_is_recorded_and_outlives_its_agent_to_be_adopted() {
     })
     .await;
     assert_eq!(js(&found, &found.main_frame(), "document.querySelectorAll('#name').length").await, 1);
+    let kept = found.eval(&found.main_frame(), World::Isolated, "globalThis.kept").await.unwrap();
+    assert_eq!(kept, 41, "our world is the one of before");
     adopted.stop().await;
     assert!(!alive(record.pid, record.started));
     assert_eq!(folders(&data), Vec::<String>::new());

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; the lint spares only functions marked as tests")]
 
+mod adopt;
 mod fill;
 mod guard;
 mod https;

@@ -158,17 +158,20 @@ pub struct World {
     pub data: tempfile::TempDir,
 }
 
-impl World {
-    pub async fn start() -> Self {
-        let site = Arc::new(Site {
-            received: Mutex::default(),
-            arrived: watch::Sender::new(0),
-            go: watch::Sender::new(false),
-        });
-        let breaking = breaking(site.clone()).await;
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let app = Router::new()
+/// Starts the site; answers its port.
+pub async fn serve() -> (Arc<Site>, u16) {
+    let (site, port, _) = serve_all().await;
+    (site, port)
+}
+
+/// And the port of the server that hangs up on a form.
+async fn serve_all() -> (Arc<Site>, u16, u16) {
+    let site =
+        Arc::new(Site { received: Mutex::default(), arrived: watch::Sender::new(0), go: watch::Sender::new(false) });
+    let breaking = breaking(site.clone()).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let app = Router::new()
             .route("/p/{name}", get(page))
             .route("/apply", post(apply))
             .route("/thanks", get(|| async { Html(THANKS) }))
@@ -183,7 +186,13 @@ impl World {
             .route("/login", get(|| async { Html("<title>Sign in</title><h1>Sign in to continue</h1><form><label>E-mail<input type=email></label><label>Password<input type=password></label><button>Sign in</button></form>") }))
             .route("/frame", get(|| async { Html("<title>Careers</title><h1>Careers</h1><iframe src='/p/simple' width=800 height=500></iframe>") }))
             .with_state(Shared { site: site.clone(), breaking });
-        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    (site, port, breaking)
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let (site, port, breaking) = serve_all().await;
         let allowed =
             AllowList::new([format!("127.0.0.1:{port}"), format!("localhost:{port}"), format!("127.0.0.1:{breaking}")])
                 .unwrap();

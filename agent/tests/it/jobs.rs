@@ -294,17 +294,30 @@ async fn a_stale_lease_is_released() {
 }
 
 #[tokio::test]
-async fn a_lease_that_runs_out_stops_the_work_on_the_page() {
+async fn a_lease_that_runs_out_freezes_the_page_until_it_is_renewed() {
     let mut world = World::with(|core| core.settings.lock().unwrap().lease_ttl_ms = 1_500).await;
-    let (_, job) = world.observed().await;
+    let (start, job) = world.observed().await;
     world.site.hang(Some(Step::Fill));
+    let fill = CommandId::new();
     let items = vec![FillItem { field: "f1".into(), value: Value::Text("x".into()) }];
-    job.send(JobDown::Fill { command: CommandId::new(), items }).unwrap();
+    job.send(JobDown::Fill { command: fill, items: items.clone() }).unwrap();
     world.site.reached(Step::Fill).await;
-    world.core.deaf.cancel();
-    let (_, Report::Failed { failure, .. }) = world.events.news().await else { panic!() };
-    assert_eq!(failure.code, ErrorCode::HostLost);
-    world.site.reached(Step::Closed).await;
+    // Nobody answers the heartbeats any more: what is being done to the page ends, and the page stays.
+    world.core.hear(false);
+    world.site.broken_off(Step::Fill).await;
+    world.site.hang(None);
+    assert!(world.events.so_far().iter().all(|event| !matches!(event, Event::Report(_, Report::Failed { .. }))));
+    // A session anew renews the lease: the work is done once, whoever else asks for it.
+    world.core.hear(true);
+    world.link.close(protocol::wire::close::SUPERSEDED);
+    let (hello, link) = world.events.hello().await;
+    let [held] = &hello.leases[..] else { panic!("{:?}", hello.leases) };
+    assert!(held.alive && held.lease == start.lease);
+    let job = link.open_job(JobDown::Attach { lease: start.lease, acked: held.last_report }).unwrap();
+    job.send(JobDown::Fill { command: fill, items }).unwrap();
+    assert!(matches!(world.events.news().await.1, Report::Filled { command, .. } if command == fill));
+    assert!(matches!(world.events.news().await.1, Report::Filled { command, .. } if command == fill), "said again");
+    assert_eq!(world.site.fills(), 1);
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::large_enum_variant, reason = "a handful of events at a time")]
 
+mod adoption;
+mod disk;
 mod enrolment;
 mod jobs;
 mod limits;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -19,14 +19,15 @@ use protocol::ids::{CommandId, LeaseId, PermitId, SandboxId, TaskId};
 use protocol::plan::{FillResult, FillStatus};
 use protocol::task::{Ats, Confirmation, Failure, Mode};
 use protocol::wire::message::{
-    AgentSettings, ArtifactHeader, FillItem, Heartbeat, Hello, JobDown, JobStart, LiveFrameHeader, Permit, Progress,
-    Refusal, Report, ReturnReason, SubmitOutcome, Welcome,
+    AgentSettings, ArtifactHeader, Evidence, FillItem, Heartbeat, Hello, JobDown, JobStart, LiveFrameHeader, Permit,
+    Progress, Refusal, Report, ReturnReason, SubmitOutcome, Welcome,
 };
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use valet_agent::config::Config;
-use valet_agent::page::{Browsers, Click, Files, Page, Photo};
+use valet_agent::page::{Browsers, Click, Files, Page, Photo, Tab};
 use valet_agent::session::{Agent, Error};
 
 /// Only reached when something is wrong.
@@ -54,8 +55,8 @@ pub struct Core {
     pub refuse: Mutex<Option<Refused>>,
     pub refuse_artifacts: Mutex<Option<ArtifactRefused>>,
     pub refuse_reports: Mutex<Option<ReportRefused>>,
-    /// Heartbeats are not answered.
-    pub deaf: CancellationToken,
+    /// Whether heartbeats are answered.
+    hears: AtomicBool,
     epoch: AtomicI64,
 }
 
@@ -77,7 +78,7 @@ impl Core {
             refuse: Mutex::default(),
             refuse_artifacts: Mutex::default(),
             refuse_reports: Mutex::default(),
-            deaf: CancellationToken::new(),
+            hears: AtomicBool::new(true),
             epoch: AtomicI64::new(1),
         };
         (Arc::new(core), Events(receiver))
@@ -88,6 +89,10 @@ impl Core {
         let token = uuid::Uuid::new_v4().to_string();
         self.tokens.lock().unwrap().insert(token.clone(), sandbox);
         token
+    }
+
+    pub fn hear(&self, yes: bool) {
+        self.hears.store(yes, Ordering::SeqCst);
     }
 
     fn tell(&self, event: Event) {
@@ -119,7 +124,7 @@ impl Sessions for Core {
     }
     async fn heartbeat(&self, _: SandboxId, _: i64, heartbeat: Heartbeat) -> Result<(), Refused> {
         self.tell(Event::Heartbeat(heartbeat));
-        if self.deaf.is_cancelled() {
+        if !self.hears.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
         Ok(())
@@ -367,6 +372,8 @@ pub enum Step {
     Check,
     Click,
     Closed,
+    /// A page of an earlier life was taken over.
+    Adopted,
 }
 
 /// An employer's site in a script. Every page given to the agent is of this one site.
@@ -382,13 +389,27 @@ struct State {
     check: Mutex<Result<(), ReturnReason>>,
     /// Removed while the page is checked, after the permit was received.
     remove: Mutex<Option<std::path::PathBuf>>,
+    /// The step that was given up last.
+    broken_off: watch::Sender<Option<Step>>,
     fills: AtomicI64,
     form: Mutex<FormModel>,
     dead: Mutex<CancellationToken>,
     clicks: AtomicI64,
+    /// Pages outlive their agent.
+    outlives: AtomicBool,
+    /// What a page of an earlier life says of the click that may have been made then.
+    aftermath: Mutex<SubmitOutcome>,
 }
 
 pub struct TestPage(Site);
+
+struct BrokenOff<'a>(&'a watch::Sender<Option<Step>>, Step);
+
+impl Drop for BrokenOff<'_> {
+    fn drop(&mut self) {
+        self.0.send_replace(Some(self.1));
+    }
+}
 
 impl Site {
     pub fn new() -> Self {
@@ -400,10 +421,13 @@ impl Site {
             panic: Mutex::default(),
             check: Mutex::new(Ok(())),
             remove: Mutex::default(),
+            broken_off: watch::Sender::new(None),
             fills: AtomicI64::new(0),
             form: Mutex::new(form()),
             dead: Mutex::default(),
             clicks: AtomicI64::new(0),
+            outlives: AtomicBool::new(false),
+            aftermath: Mutex::new(SubmitOutcome::Unknown { evidence: Evidence::default() }),
         }))
     }
 
@@ -428,6 +452,13 @@ impl Site {
     pub fn die(&self) {
         self.0.dead.lock().unwrap().cancel();
     }
+    /// Pages go on without their agent, and are found again by the next.
+    pub fn outlives(&self, yes: bool) {
+        self.0.outlives.store(yes, Ordering::SeqCst);
+    }
+    pub fn aftermath(&self, outcome: SubmitOutcome) {
+        *self.0.aftermath.lock().unwrap() = outcome;
+    }
     pub fn clicks(&self) -> i64 {
         self.0.clicks.load(Ordering::SeqCst)
     }
@@ -440,6 +471,12 @@ impl Site {
         *self.0.seen.lock().unwrap() = Some(seen);
     }
 
+    /// Waits until a step that does not end was given up.
+    pub async fn broken_off(&self, step: Step) {
+        let mut broken = self.0.broken_off.subscribe();
+        timeout(PATIENCE, broken.wait_for(|broken| *broken == Some(step))).await.expect("it is given up").unwrap();
+    }
+
     async fn pass(&self, step: Step) {
         // Read before the step is told: whoever waits for it may change it then.
         let hang = *self.0.hang.lock().unwrap();
@@ -447,6 +484,7 @@ impl Site {
         let panic = self.0.panic.lock().unwrap().take_if(|asked| *asked == step);
         assert_eq!(panic, None, "asked to panic");
         if hang == Some(step) {
+            let _broken_off = BrokenOff(&self.0.broken_off, step);
             std::future::pending::<()>().await;
         }
     }
@@ -455,6 +493,11 @@ impl Site {
 impl Browsers for Site {
     type Page = TestPage;
     async fn lease(&self, _: TaskId) -> Result<TestPage, Failure> {
+        Ok(TestPage(self.clone()))
+    }
+    async fn adopt(&self, tab: &Tab, memory: &[u8]) -> Result<TestPage, Failure> {
+        assert_eq!((Some(tab), memory), (TestPage(self.clone()).tab().as_ref(), &b"memory"[..]));
+        self.pass(Step::Adopted).await;
         Ok(TestPage(self.clone()))
     }
 }
@@ -505,6 +548,19 @@ impl Page for TestPage {
         self.0.pass(Step::Click).await;
         self.0.0.clicks.fetch_add(1, Ordering::SeqCst);
         Click::Made(Box::new(confirmed()))
+    }
+    async fn aftermath(&mut self, _: Duration) -> SubmitOutcome {
+        self.0.0.aftermath.lock().unwrap().clone()
+    }
+    fn tab(&self) -> Option<Tab> {
+        // A browser that lives as long as the test.
+        let pid = std::process::id();
+        let started = valet_agent::browser::start_time(pid)?;
+        let outlives = self.0.0.outlives.load(Ordering::SeqCst);
+        outlives.then(|| Tab { pid, started, context: "context".into(), target: "target".into(), way: 1 })
+    }
+    fn memory(&self) -> Vec<u8> {
+        b"memory".to_vec()
     }
     async fn watch(&mut self, frames: Option<mpsc::Sender<Photo>>) {
         if let Some(frames) = frames {

@@ -1,5 +1,6 @@
 //! The whole system, as its users meet it. Each test has a system of its own.
 
+mod adoption;
 mod bad_input;
 mod chaos;
 mod cli;

@@ -18,6 +18,8 @@ use crate::enrol;
 
 /// The agent closes its pages and its browser.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
+/// A browser that does not listen is given five seconds, and five more after a harder word.
+const SWEEP_PATIENCE: Duration = Duration::from_secs(12);
 const RESTART_FIRST: Duration = Duration::from_millis(200);
 const RESTART_MAX: Duration = Duration::from_secs(5);
 /// An agent that ran this long did not fail at its start.
@@ -78,7 +80,7 @@ impl LocalAgent {
 
     pub async fn stop(self) {
         self.stop.cancel();
-        let _ = tokio::time::timeout(STOP_PATIENCE + Duration::from_secs(1), self.keeper).await;
+        let _ = tokio::time::timeout(STOP_PATIENCE + SWEEP_PATIENCE + Duration::from_secs(1), self.keeper).await;
     }
 }
 
@@ -124,6 +126,16 @@ impl Launch {
         command.spawn().context("the agent cannot be started")
     }
 
+    /// An agent that died leaves its browsers to the next one. There will be none, so they are ended.
+    async fn sweep(&self) {
+        let mut command = Command::new(&self.program);
+        command.arg("--data-dir").arg(&self.dir).arg("sweep").stdin(Stdio::null()).kill_on_drop(true);
+        match tokio::time::timeout(SWEEP_PATIENCE, command.status()).await {
+            Ok(Ok(status)) if status.success() => {}
+            ended => warn!(?ended, "the browsers of the local agent could not be ended"),
+        }
+    }
+
     async fn keep(self, mut child: Child, stop: CancellationToken) {
         let mut pause = RESTART_FIRST;
         loop {
@@ -131,7 +143,9 @@ impl Launch {
             tokio::select! {
                 status = child.wait() => warn!(?status, "the local agent ended, starting it again"),
                 () = stop.cancelled() => {
-                    stop_child(&mut child).await;
+                    if !stop_child(&mut child).await {
+                        self.sweep().await;
+                    }
                     return;
                 }
             }
@@ -139,7 +153,7 @@ impl Launch {
             loop {
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
-                    () = stop.cancelled() => return,
+                    () = stop.cancelled() => return self.sweep().await,
                 }
                 match self.spawn() {
                     Ok(started) => {
@@ -153,13 +167,18 @@ impl Launch {
     }
 }
 
-async fn stop_child(child: &mut Child) {
+/// Whether it ended in order, and so left nothing.
+async fn stop_child(child: &mut Child) -> bool {
     if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
         // SAFETY: the child has not been waited for, so the id is still its own.
         unsafe { libc::kill(pid, libc::SIGTERM) };
     }
-    if tokio::time::timeout(STOP_PATIENCE, child.wait()).await.is_err() {
-        warn!("the local agent does not stop, ending it");
-        let _ = child.kill().await;
+    match tokio::time::timeout(STOP_PATIENCE, child.wait()).await {
+        Ok(status) => status.is_ok_and(|status| status.success()),
+        Err(_) => {
+            warn!("the local agent does not stop, ending it");
+            let _ = child.kill().await;
+            false
+        }
     }
 }
