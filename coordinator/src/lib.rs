@@ -6,7 +6,7 @@
 
 pub mod answers;
 mod core;
-mod dispatch;
+pub mod dispatch;
 mod jobs;
 mod journal;
 pub mod listener;

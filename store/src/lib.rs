@@ -20,6 +20,8 @@ pub mod health;
 pub mod journal;
 pub mod notifications;
 pub mod qa_bank;
+pub mod quarantine;
+pub mod queue;
 pub mod resumes;
 pub mod reviews;
 pub mod sessions;

@@ -96,7 +96,13 @@ impl Actor for TaskActor {
         if let Some(live) = &state.live {
             state.core.follow_lease(&live.task);
         }
-        state.perform_owed(&me);
+        if state.live.as_ref().is_some_and(|live| machine::is_poison(&live.task)) {
+            warn!(task.id = %state.id, "task {} crashed its actor too often and is ended", state.id);
+            metrics::counter!("valet_tasks_quarantined_total").increment(1);
+            state.apply(&me, None, Input::Crashing).await?;
+        } else {
+            state.perform_owed(&me);
+        }
         me.send_after(IDLE, || TaskMsg::IdleSince(0));
         Ok(())
     }
