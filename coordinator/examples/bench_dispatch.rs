@@ -43,7 +43,10 @@ fn main() {
     for _ in 0..idle {
         assert!(fleet.planner.plan(fleet.now, AT_A_TIME).len() <= AT_A_TIME);
     }
-    println!("dispatcher, a pass that places nothing or what is left: {:.1} us", (began.elapsed() / idle).as_secs_f64() * 1e6);
+    println!(
+        "dispatcher, a pass that places nothing or what is left: {:.1} us",
+        (began.elapsed() / idle).as_secs_f64() * 1e6
+    );
 }
 
 struct Fleet {
@@ -74,6 +77,7 @@ impl Fleet {
                 tags: Vec::new(),
                 site,
                 profile_host: None,
+                placed_at: None,
                 stand: Stand::Queued { since: now },
             };
             planner.apply(&fact, now);
@@ -94,7 +98,8 @@ impl Fleet {
     fn claimed(&mut self, placements: &[Placement]) {
         for placement in placements {
             let Some(mut fact) = self.waiting.remove(&placement.task) else { continue };
-            fact.stand = Stand::Placed { sandbox: placement.sandbox, running: true, at: Some(self.now) };
+            fact.stand = Stand::Placed { sandbox: placement.sandbox, running: true };
+            fact.placed_at = Some(self.now);
             self.planner.apply(&fact, self.now);
             self.load(placement.sandbox, 1);
             self.planner.settle(placement.task, Claimed::Answered, self.now);

@@ -108,6 +108,8 @@ pub struct TaskFact {
     pub site: Option<String>,
     /// The host that holds the person's browser profile for this platform.
     pub profile_host: Option<SandboxId>,
+    /// When it was placed last, whether it still has that place or not.
+    pub placed_at: Option<DateTime<Utc>>,
     pub stand: Stand,
 }
 
@@ -117,7 +119,7 @@ pub enum Stand {
     /// It waits for one; not to be placed before `since`, and after those of its person that are older.
     Queued { since: DateTime<Utc> },
     /// It has one. `running` when it is being worked on, not held for its person.
-    Placed { sandbox: SandboxId, running: bool, at: Option<DateTime<Utc>> },
+    Placed { sandbox: SandboxId, running: bool },
     /// Neither: it ended, or waits for its person without a browser.
     Neither,
 }
@@ -136,11 +138,9 @@ pub async fn facts(db: &mut PgConnection, tasks: &[TaskId]) -> Result<Vec<TaskFa
         .into_iter()
         .map(|row| {
             let stand = match (row.lease_id.and(row.sandbox_id), row.queued_at) {
-                (Some(sandbox), _) => Stand::Placed {
-                    sandbox: SandboxId(sandbox),
-                    running: row.status == Status::InProgress.as_str(),
-                    at: row.placed_at,
-                },
+                (Some(sandbox), _) => {
+                    Stand::Placed { sandbox: SandboxId(sandbox), running: row.status == Status::InProgress.as_str() }
+                }
                 (None, Some(since)) if row.status == Status::Queued.as_str() => Stand::Queued { since },
                 _ => Stand::Neither,
             };
@@ -152,6 +152,7 @@ pub async fn facts(db: &mut PgConnection, tasks: &[TaskId]) -> Result<Vec<TaskFa
                 tags: tags(row.tags.as_ref()),
                 site: row.site,
                 profile_host: row.profile_host.map(SandboxId),
+                placed_at: row.placed_at,
                 stand,
             }
         })

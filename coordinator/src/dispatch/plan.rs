@@ -59,7 +59,6 @@ enum State {
     },
     Placed {
         running: bool,
-        at: Option<DateTime<Utc>>,
     },
 }
 
@@ -78,6 +77,10 @@ struct Known {
     profile_host: Option<SandboxId>,
     /// The order among the person's own.
     since: DateTime<Utc>,
+    /// When it was placed last, as far as the facts tell: another instant than before means that a claim was taken.
+    placed_at: Option<DateTime<Utc>>,
+    /// The facts say that the claim on its way was taken, and that the task waits again since.
+    began: bool,
     state: State,
 }
 
@@ -170,8 +173,11 @@ impl Planner {
             (Some(State::Later(until)), Stand::Queued { since }) if until > since && until > now => State::Later(until),
             (_, Stand::Queued { since }) if since > now => State::Later(since),
             (_, Stand::Queued { .. }) => State::Ready,
-            (_, Stand::Placed { running, at, .. }) => State::Placed { running, at },
-            (_, Stand::Neither) => return self.forget(fact.id, now),
+            (_, Stand::Placed { running, .. }) => State::Placed { running },
+            (_, Stand::Neither) => {
+                let began = self.tasks.get(&fact.id).is_some_and(|known| known.placed_at != fact.placed_at);
+                return self.forget(fact.id, !began, now);
+            }
         };
         let need = self.need(fact);
         let site = fact.site.as_deref().map(|site| self.sites.name(site));
@@ -182,7 +188,7 @@ impl Planner {
         let begun = match (was, state) {
             // Counted when it was read before.
             (Some(State::Placed { .. }), _) => None,
-            (_, State::Placed { at, .. }) => at.filter(|at| *at + WINDOW > now),
+            (_, State::Placed { .. }) => fact.placed_at.filter(|at| *at + WINDOW > now),
             _ => None,
         };
         if let Some(known) = self.tasks.get_mut(&fact.id)
@@ -192,7 +198,9 @@ impl Planner {
             && known.site == site
             && (known.since == since || !matches!(state, State::Later(_) | State::Ready))
         {
+            known.began |= matches!(state, State::Planned { .. }) && known.placed_at != fact.placed_at;
             known.profile_host = fact.profile_host;
+            known.placed_at = fact.placed_at;
             known.since = since;
             self.weigh(fact);
             return;
@@ -200,13 +208,24 @@ impl Planner {
         // A claim on its way keeps what it was counted as until its outcome is known.
         if matches!(state, State::Planned { .. }) {
             if let Some(known) = self.tasks.get_mut(&fact.id) {
+                known.began |= known.placed_at != fact.placed_at;
+                known.placed_at = fact.placed_at;
                 known.since = since;
             }
             return;
         }
-        self.forget(fact.id, now);
+        self.forget(fact.id, true, now);
         self.weigh(fact);
-        let known = Known { user: fact.user, need, site: site.clone(), profile_host: fact.profile_host, since, state };
+        let known = Known {
+            user: fact.user,
+            need,
+            site: site.clone(),
+            profile_host: fact.profile_host,
+            since,
+            placed_at: fact.placed_at,
+            began: false,
+            state,
+        };
         self.tasks.insert(fact.id, known);
         match state {
             State::Later(until) => {
@@ -216,17 +235,20 @@ impl Planner {
             State::Planned { .. } | State::Placed { .. } => {
                 if state.is_running() {
                     self.people.entry(fact.user).or_default().running += 1;
-                    if let Some(site) = &site {
-                        self.sites.enter(site, begun);
-                    }
+                }
+                match (&site, begun) {
+                    (Some(site), begun) if state.is_running() => self.sites.enter(site, begun),
+                    // Held already, and begun all the same.
+                    (Some(site), Some(begun)) => self.sites.started(site, begun),
+                    _ => {}
                 }
             }
         }
     }
 
-    /// The task's row is gone.
+    /// The task's row is gone. Should it have been on its way to a place, its site may have seen it.
     pub fn remove(&mut self, task: TaskId, now: DateTime<Utc>) {
-        self.forget(task, now);
+        self.forget(task, false, now);
     }
 
     /// What became of a claim; told only once facts that were read after it have been applied.
@@ -236,16 +258,17 @@ impl Planner {
         if !matches!(known.state, State::Planned { .. }) {
             return;
         }
-        let (user, need, site) = (known.user, known.need, known.site.clone());
-        let (profile_host, since) = (known.profile_host, known.since);
-        self.forget(task, now);
+        let undone = !known.began;
+        let mut known = Known { site: known.site.clone(), began: false, ..*known };
+        self.forget(task, undone, now);
         let until = match claimed {
-            Claimed::Failed { until } => until.max(since),
-            Claimed::Answered => since,
+            Claimed::Failed { until } => until.max(known.since),
+            Claimed::Answered => known.since,
             Claimed::Gone => return,
         };
-        let state = if until > now { State::Later(until) } else { State::Ready };
-        self.tasks.insert(task, Known { user, need, site, profile_host, since, state });
+        known.state = if until > now { State::Later(until) } else { State::Ready };
+        let state = known.state;
+        self.tasks.insert(task, known);
         match state {
             State::Later(until) => drop(self.later.insert((until, task))),
             _ => self.ready(task),
@@ -348,8 +371,8 @@ impl Planner {
         self.enter(user);
     }
 
-    /// Takes a task out, with everything it counted for.
-    fn forget(&mut self, task: TaskId, now: DateTime<Utc>) {
+    /// Takes a task out, with everything it counted for; `undo`: a claim on its way did not begin anything at its site.
+    fn forget(&mut self, task: TaskId, undo: bool, now: DateTime<Utc>) {
         let Some(known) = self.tasks.remove(&task) else { return };
         match known.state {
             State::Later(until) => drop(self.later.remove(&(until, task))),
@@ -364,7 +387,7 @@ impl Planner {
                 let mut undone = None;
                 if let State::Planned { sandbox, at } = known.state {
                     self.hosts.settle(sandbox);
-                    undone = Some(at);
+                    undone = Some(at).filter(|_| undo);
                 }
                 if known.state.is_running() {
                     if let Some(person) = self.people.get_mut(&known.user) {

@@ -196,15 +196,6 @@ impl Sites {
         let names: Vec<Arc<str>> = looked_at.map(|(name, _)| Arc::clone(name)).collect();
         self.openings.extend(names.into_iter().map(|name| (now, name)));
     }
-
-    /// Being worked on, and begun within the window.
-    #[cfg(test)]
-    pub fn busy(&mut self, name: &str, now: DateTime<Utc>) -> (u32, usize) {
-        let name = self.name(name);
-        let site = self.site(&name);
-        let _ = site.room(now);
-        (site.running, site.starts.len())
-    }
 }
 
 #[cfg(test)]

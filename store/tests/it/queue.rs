@@ -29,7 +29,7 @@ impl Reader {
 }
 
 async fn stand(world: &World, task: TaskId) -> Stand {
-    queue::facts(&mut world.tx().await, &[task]).await.unwrap()[0].stand
+    queue::facts(&mut *world.tx().await, &[task]).await.unwrap()[0].stand
 }
 
 #[sqlx::test(migrator = "store::MIGRATIONS")]
@@ -78,12 +78,14 @@ async fn a_sandboxs_changes_are_read_whoever_made_them(pool: PgPool) {
     let world = World::new(pool).await;
     let (sandbox, epoch) = world.sandbox(2).await;
     let (other, _) = world.sandbox(1).await;
-    let from = async || queue::marks(&mut world.tx().await).await.unwrap().oldest;
+    let from = async || queue::marks(&mut *world.tx().await).await.unwrap().oldest;
     let mut mark = from().await;
-    let read = async |mark| queue::sandboxes(&mut world.tx().await, mark).await.unwrap();
+    let read = async |mark| queue::sandboxes(&mut *world.tx().await, mark).await.unwrap();
     assert_eq!(read(0).await.len(), 2);
     assert!(read(mark).await.is_empty());
-    store::agents::record_heartbeat(&mut world.tx().await, other, 1).await.unwrap();
+    let mut tx = world.tx().await;
+    store::agents::record_heartbeat(&mut tx, other, 1).await.unwrap();
+    store::db::commit(tx, "a heartbeat").await.unwrap();
     assert!(read(mark).await.is_empty(), "a heartbeat changes nothing here");
     let mut task = world.task(world.user().await, 1).await;
     world.claim(&mut task, sandbox, epoch).await.unwrap();
@@ -144,7 +146,7 @@ async fn what_a_task_asks_of_its_host_and_where_its_profile_lies_is_read(pool: P
     .await
     .unwrap();
     sqlx::query("UPDATE users SET subscription_tier = 'pro'").execute(&world.pool).await.unwrap();
-    let facts = queue::facts(&mut world.tx().await, &[task.id, TaskId::new()]).await.unwrap();
+    let facts = queue::facts(&mut *world.tx().await, &[task.id, TaskId::new()]).await.unwrap();
     assert_eq!(facts.len(), 1);
     let fact = &facts[0];
     assert_eq!((fact.engine.as_deref(), fact.site.as_deref()), (Some("adspower"), Some("linkedin")));
@@ -166,14 +168,14 @@ async fn a_sites_own_limits_and_pauses_are_read(pool: PgPool) {
     let mut paused = claim(&task, sandbox, epoch);
     paused.writes = vec![Write::SitePaused { until }, Write::SitePaused { until: now }];
     world.commit(&[paused]).await.unwrap();
-    let sites = queue::sites(&mut world.tx().await, now).await.unwrap();
+    let sites = queue::sites(&mut *world.tx().await, now).await.unwrap();
     assert_eq!(
         (sites[0].site.as_str(), sites[0].limit.running, sites[0].limit.starts),
         ("crumb.example", 1, site::OWN.starts)
     );
     assert_eq!((sites[1].site.as_str(), sites[1].limit), ("linkedin", site::LINKEDIN));
     assert!((sites[1].paused_until.unwrap() - until).abs() < TimeDelta::milliseconds(1), "the longest");
-    assert_eq!(queue::sites(&mut world.tx().await, until + TimeDelta::seconds(1)).await.unwrap().len(), 1);
+    assert_eq!(queue::sites(&mut *world.tx().await, until + TimeDelta::seconds(1)).await.unwrap().len(), 1);
 }
 
 #[sqlx::test(migrator = "store::MIGRATIONS")]
@@ -187,7 +189,7 @@ async fn a_queued_task_says_why_it_waits_and_where_it_stands(pool: PgPool) {
     let mine = world.task(late, 5).await;
     let explain = async |task: TaskId| {
         let now = Utc::now();
-        let waiting = queue::waiting(&mut world.tx().await, task, now).await.unwrap();
+        let waiting = queue::waiting(&mut *world.tx().await, task, now).await.unwrap();
         waiting.map(|waiting| waiting.explain(now))
     };
     let explained = explain(mine.id).await.unwrap();

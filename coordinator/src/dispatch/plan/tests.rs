@@ -29,13 +29,14 @@ fn waiting(user: UserId, since: DateTime<Utc>) -> TaskFact {
         tags: Vec::new(),
         site: None,
         profile_host: None,
+        placed_at: None,
         stand: Stand::Queued { since },
     }
 }
 
 fn placed(fact: &TaskFact, placement: Placement, at: DateTime<Utc>) -> TaskFact {
-    let stand = Stand::Placed { sandbox: placement.sandbox, running: true, at: Some(at) };
-    TaskFact { stand, ..fact.clone() }
+    let stand = Stand::Placed { sandbox: placement.sandbox, running: true };
+    TaskFact { stand, placed_at: Some(at), ..fact.clone() }
 }
 
 /// A planner that knows these, and the time.
@@ -89,7 +90,7 @@ fn who_is_at_the_cap_comes_back_when_a_task_ends_or_is_held() {
         planner.apply(&placed(fact(placement), *placement, now), now);
     }
     assert_eq!(planner.plan(now, 99), [], "three are running");
-    let held = Stand::Placed { sandbox: first[0].sandbox, running: false, at: Some(now) };
+    let held = Stand::Placed { sandbox: first[0].sandbox, running: false };
     planner.apply(&TaskFact { stand: held, ..fact(&first[0]).clone() }, now);
     assert_eq!(planner.plan(now, 99).len(), 1);
     planner.apply(&TaskFact { stand: Stand::Neither, ..fact(&first[1]).clone() }, now);
