@@ -111,13 +111,16 @@ struct Person {
     entries: Vec<Entry>,
 }
 
+/// Somebody whose site has room for them.
+type Called = (UserId, Arc<str>);
+
 /// Those who wait for a place that has what one need asks for.
 #[derive(Debug, Default)]
 struct Ring {
     /// Turns in order; the number says which of two rings' heads came first.
     turns: VecDeque<(u64, UserId)>,
     /// Called because their site has room.
-    called: VecDeque<(UserId, Arc<str>)>,
+    called: VecDeque<Called>,
 }
 
 /// The dispatcher's index: who waits, who runs, which places are free.
@@ -459,7 +462,7 @@ impl Planner {
     }
 
     /// Who is next: a need with a free place, and the one who was called, if it is one of those's turn.
-    fn next(&mut self) -> Option<(usize, Option<(UserId, Arc<str>)>)> {
+    fn next(&mut self) -> Option<(usize, Option<Called>)> {
         let free = |need: &usize| self.hosts.is_free(*need);
         let called = (0..self.rings.len()).find(|need| !self.rings[*need].called.is_empty() && free(need));
         let turn = (0..self.rings.len())
