@@ -228,13 +228,13 @@ fn only_those_in_want_of_a_place_ask_for_one() {
     let ada = UserId::new();
     let tasks: Vec<_> = (0..6).map(|_| waiting(ada, now)).collect();
     let full = host(2);
-    let (mut planner, now) = planner(&[full.clone()], &tasks);
+    let (mut planner, now) = planner(std::slice::from_ref(&full), &tasks);
     assert_eq!(planner.plan(now, 9).len(), 2);
     let want = planner.in_want(99);
     assert_eq!(want.count, 1, "one person, who may have one more");
     assert!(want.fits(full.id));
     let picky = TaskFact { engine: Some("adspower".into()), ..waiting(UserId::new(), now) };
-    let (mut planner, now) = super::tests::planner(&[full.clone()], &[picky]);
+    let (mut planner, now) = super::tests::planner(std::slice::from_ref(&full), &[picky]);
     assert_eq!(planner.plan(now, 9), []);
     let want = planner.in_want(99);
     assert!(want.count == 1 && !want.fits(full.id), "no browser there helps them");
