@@ -80,7 +80,8 @@ mod tests {
         assert_eq!(site("https://WWW.Crumb.example./jobs", Ats::Unknown).as_deref(), Some("crumb.example"));
         let limits = ["linkedin", "lever", "crumb.example"].map(limit);
         assert_eq!(limits, [LINKEDIN, SHARED, OWN]);
-        assert!(LINKEDIN.running < OWN.running && LINKEDIN.starts < OWN.starts, "LinkedIn is asked for least");
+        let [linkedin, _, own] = limits;
+        assert!(linkedin.running < own.running && linkedin.starts < own.starts, "LinkedIn is asked for least");
     }
 
     #[test]
