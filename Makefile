@@ -39,6 +39,7 @@ chaos: setup ui release
 ## Figures, a line each.
 bench: setup ui release
 	@$(TARGET_DIR)/release/bench
+	@cargo run --release --locked --workspace --quiet --example bench_dispatch
 
 ## Fills every form of a folder laid out like FORMS/{pages,expected,profile.json} and prints how right it was.
 bench-forms: release

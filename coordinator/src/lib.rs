@@ -7,7 +7,7 @@
 pub mod answers;
 mod cluster;
 mod core;
-mod dispatch;
+pub mod dispatch;
 mod inspect;
 mod jobs;
 mod journal;

@@ -3,7 +3,8 @@
 //! - [`ids`]: who is who; [`task`]: the states of an application; [`form`]: a page's form as the agent saw it
 //!   and the digests a permit names; [`plan`]: what is to be entered, why and how sure; [`event`]: what a person's
 //!   screen is told.
-//! - [`net`]: which addresses a browser may connect to.
+//! - [`net`]: which addresses a browser may connect to. [`site`]: what an employer's site is asked to bear;
+//!   [`waiting`]: why a queued application waits.
 //! - [`wire`]: frames and messages between agent and coordinator; [`cluster`]: messages from gateways (and other
 //!   coordinators) to the coordinator that owns a user; [`inspect`]: the live actor tree.
 
@@ -15,5 +16,7 @@ pub mod inspect;
 pub mod net;
 pub mod plan;
 pub mod resume;
+pub mod site;
 pub mod task;
+pub mod waiting;
 pub mod wire;

@@ -217,16 +217,41 @@ named_enum! {
         Form = "form",
         /// A fault of ours.
         Internal = "internal",
+        /// The employer's site answers no more requests for now.
+        RateLimited = "rate_limited",
     }
 }
 
+/// How often attempts that ended one way are repeated without asking anyone, and after which pauses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retries {
+    /// Attempts in all, of whatever class the earlier ones failed with. 1 means that none is repeated.
+    pub attempts: i32,
+    /// Seconds before the second attempt; 0 repeats at once.
+    pub first: u32,
+    /// Seconds before the third attempt; doubles with each further one.
+    pub next: u32,
+    /// The longest pause in seconds.
+    pub most: u32,
+}
+
 impl FailureClass {
-    /// Whether an attempt that ended this way, before any permit, may be repeated without asking anyone.
+    /// What helps against a failure of this class, before any permit.
     #[must_use]
-    pub const fn retryable(self) -> bool {
+    pub const fn retries(self) -> Retries {
         match self {
-            Self::BrowserLost | Self::HostLost | Self::Network => true,
-            Self::Page | Self::Refused | Self::Form | Self::Internal => false,
+            // A browser that died once dies again only of the page: one more at once, one after a moment.
+            Self::BrowserLost => Retries { attempts: 3, first: 0, next: 4, most: 4 },
+            // None of the task's fault, and another host takes it: more often, as hosts go in waves.
+            Self::HostLost => Retries { attempts: 6, first: 0, next: 4, most: 30 },
+            // The person may be watching: short pauses first, none longer than a minute.
+            Self::Network => Retries { attempts: 4, first: 4, next: 15, most: 60 },
+            // Limits are counted by the minute, and sometimes by the hour: then the person is asked.
+            Self::RateLimited => Retries { attempts: 4, first: 60, next: 180, most: 900 },
+            // Would end the same way.
+            Self::Page | Self::Refused | Self::Form | Self::Internal => {
+                Retries { attempts: 1, first: 0, next: 0, most: 0 }
+            }
         }
     }
 }
@@ -251,6 +276,7 @@ named_enum! {
         ReviewExpired = "REVIEW_EXPIRED",
         ArtifactStorage = "ARTIFACT_STORAGE_FULL",
         Quarantined = "QUARANTINED",
+        RateLimited = "SITE_RATE_LIMITED",
         Internal = "INTERNAL_ERROR",
     }
 }
@@ -326,8 +352,12 @@ impl ErrorCode {
                  room; then try again."
             }
             Self::Quarantined => {
-                "The form holds something that cannot be stored. Nothing was sent. Open the posting and apply there \
-                 yourself; trying again is not likely to end differently."
+                "Something in this application stops Valet each time. Nothing was sent. Open the posting and apply \
+                 there yourself; trying again is not likely to end differently."
+            }
+            Self::RateLimited => {
+                "The employer's site answers no more requests for now. Nothing was sent. Try again in an hour, or open \
+                 the posting and apply there yourself."
             }
             Self::Internal => {
                 "Something went wrong on our side. Nothing was sent. Try again; if it happens again, tell whoever runs \
@@ -382,11 +412,13 @@ pub struct Failure {
     pub class: FailureClass,
     pub code: ErrorCode,
     pub message: String,
+    /// Seconds the site asked to be left alone for, when it said so.
+    pub retry_after: Option<u32>,
 }
 
 impl Failure {
     pub fn new(class: FailureClass, code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { class, code, message: message.into() }
+        Self { class, code, message: message.into(), retry_after: None }
     }
 }
 

@@ -7,15 +7,6 @@ use uuid::Uuid;
 
 use crate::StoreError;
 
-/// A sandbox able to take work.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Placeable {
-    pub id: SandboxId,
-    pub epoch: i64,
-    pub capacity: i32,
-    pub load: i32,
-}
-
 /// What an agent said of itself at hello.
 #[derive(Debug, Clone)]
 pub struct SessionFacts {
@@ -124,30 +115,6 @@ pub async fn record_heartbeat(db: &mut PgConnection, sandbox: SandboxId, epoch: 
     .await
     .map_err(StoreError::during("recording a heartbeat"))?;
     Ok(())
-}
-
-/// Sandboxes that may be given work now.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn placeable(db: &mut PgConnection) -> Result<Vec<Placeable>, StoreError> {
-    let rows = sqlx::query!(
-        "SELECT id, connection_epoch, capacity, current_load FROM sandboxes
-          WHERE connected AND NOT draining AND revoked_at IS NULL AND status = 'active' AND current_load < capacity
-          ORDER BY id"
-    )
-    .fetch_all(db)
-    .await
-    .map_err(StoreError::during("reading free sandboxes"))?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Placeable {
-            id: SandboxId(row.id),
-            epoch: row.connection_epoch,
-            capacity: row.capacity,
-            load: row.current_load,
-        })
-        .collect())
 }
 
 /// A sandbox to be registered.

@@ -24,6 +24,8 @@ pub mod journal;
 pub mod nodes;
 pub mod notifications;
 pub mod qa_bank;
+pub mod quarantine;
+pub mod queue;
 pub mod resumes;
 pub mod reviews;
 pub mod sessions;

@@ -15,6 +15,8 @@ pub struct NewTask<'a> {
     /// The address without tracking parameters; one per job.
     pub canonical_job: &'a str,
     pub ats: Ats,
+    /// As [`protocol::site::of`] names it.
+    pub site: Option<&'a str>,
     pub mode: Mode,
     pub resume: ResumeId,
     pub notes: Option<&'a str>,
@@ -92,8 +94,8 @@ pub async fn insert(db: &mut PgConnection, new: NewTask<'_>) -> Result<TaskId, S
     let id = TaskId::new();
     sqlx::query!(
         "INSERT INTO tasks (id, user_id, job_url, canonical_job, platform, ats, mode, resume_id, notes, idempotency_key,
-                            shard, wake_at)
-         VALUES ($1, $2, $3, $4, $5::text::platform, $6, $7::text::application_mode, $8, $9, $10, $11, now())",
+                            shard, site, wake_at)
+         VALUES ($1, $2, $3, $4, $5::text::platform, $6, $7::text::application_mode, $8, $9, $10, $11, $12, now())",
         id.0,
         new.user.0,
         new.job_url,
@@ -104,7 +106,8 @@ pub async fn insert(db: &mut PgConnection, new: NewTask<'_>) -> Result<TaskId, S
         new.resume.0,
         new.notes,
         new.idempotency_key,
-        shard_of(new.user)
+        shard_of(new.user),
+        new.site
     )
     .execute(&mut *db)
     .await

@@ -148,6 +148,10 @@ pub struct Task {
     pub held_until: Option<DateTime<Utc>>,
     pub wake_at: Option<DateTime<Utc>>,
     pub queued_at: Option<DateTime<Utc>>,
+    pub site: Option<String>,
+    pub placed_at: Option<DateTime<Utc>>,
+    /// Crashes of the task's actor; counted by [`crate::quarantine`], never written by the journal.
+    pub crashes: i32,
     pub created_at: DateTime<Utc>,
     pub started_at: Option<DateTime<Utc>>,
     pub completed_at: Option<DateTime<Utc>>,
@@ -319,43 +323,6 @@ pub async fn due(
     .await
     .map_err(StoreError::during("looking for due tasks"))?;
     Ok(rows.into_iter().map(|row| TaskAt { id: TaskId(row.id), shard: row.shard }).collect())
-}
-
-/// A task that waits for a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Queued {
-    pub id: TaskId,
-    pub user: UserId,
-    pub queued_at: DateTime<Utc>,
-    /// Tasks of this user that hold a place now.
-    pub running: i64,
-}
-
-/// The heads of the queue, users in turn: per user the oldest tasks that may start now, so many that the user stays
-/// within `cap`.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn queued(
-    db: &mut PgConnection,
-    shards: &[i16],
-    now: DateTime<Utc>,
-    cap: i64,
-    limit: i64,
-) -> Result<Vec<Queued>, StoreError> {
-    let rows = sqlx::query_file!("sql/tasks/queued.sql", shards, now, cap, limit)
-        .fetch_all(db)
-        .await
-        .map_err(StoreError::during("reading the queue"))?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Queued {
-            id: TaskId(row.id),
-            user: UserId(row.user_id),
-            queued_at: row.queued_at,
-            running: row.running,
-        })
-        .collect())
 }
 
 /// A task that holds a place on a sandbox.

@@ -12,15 +12,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use agent::config::{Config, LogFormat};
-use agent::page::{Browsers, Click, Files, Page, Photo};
+use agent::page::{Browsers, Click, Files, Page, Photo, Tab};
 use agent::session::Agent;
 use anyhow::Context as _;
 use protocol::form::{Choice, Field, FieldKind, FormModel, PageState, Value};
 use protocol::ids::TaskId;
 use protocol::plan::{FillResult, FillStatus};
-use protocol::task::{Ats, Confirmation, Failure};
+use protocol::task::{Ats, Confirmation, ErrorCode, Failure, FailureClass};
 use protocol::wire;
-use protocol::wire::message::{FillItem, Permit, Progress, ReturnReason, SubmitOutcome};
+use protocol::wire::message::{Evidence, FillItem, Permit, Progress, ReturnReason, SubmitOutcome};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -80,6 +80,11 @@ impl Browsers for NoBrowsers {
     async fn lease(&self, task: TaskId) -> Result<NoPage, Failure> {
         let model = form(self.0.fields);
         Ok(NoPage { task, employer: Arc::clone(&self.0), model, _alive: watch::Sender::new(()) })
+    }
+
+    async fn adopt(&self, _: &Tab, _: &[u8]) -> Result<NoPage, Failure> {
+        // No page names a tab, so none is ever looked for.
+        Err(Failure::new(FailureClass::BrowserLost, ErrorCode::BrowserLost, "there is no page to be found again"))
     }
 }
 
@@ -160,6 +165,18 @@ impl Page for NoPage {
             return Err(ReturnReason::ValuesChanged);
         }
         Ok(())
+    }
+
+    async fn aftermath(&mut self, _: Duration) -> SubmitOutcome {
+        SubmitOutcome::Unknown { evidence: Evidence::default() }
+    }
+
+    fn tab(&self) -> Option<Tab> {
+        None
+    }
+
+    fn memory(&self) -> Vec<u8> {
+        Vec::new()
     }
 
     async fn submit(&mut self, deadline: Instant, _: Duration) -> Click {
@@ -262,6 +279,7 @@ impl Light {
         employer: &Arc<Employer>,
     ) -> anyhow::Result<Self> {
         let config = Config {
+            command: None,
             coordinators,
             server_name: wire::SERVER_NAME.to_owned(),
             data_dir: folder.join(place.sandbox.simple().to_string()),

@@ -267,7 +267,7 @@ impl Passed {
             Input::Park => Self::Park,
             Input::Drained => Self::Drained,
             Input::Wake => Self::Wake,
-            Input::Planned { .. } | Input::Unwritable => return None,
+            Input::Planned { .. } | Input::Unwritable | Input::Crashing => return None,
         })
     }
 }

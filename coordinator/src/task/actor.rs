@@ -126,7 +126,13 @@ impl Actor for TaskActor {
         if let Some(live) = &state.live {
             state.show(live);
         }
-        state.perform_owed(&me).await?;
+        if state.live.as_ref().is_some_and(|live| machine::is_poison(&live.task)) {
+            warn!(task.id = %state.at.id, "task {} crashed its actor too often and is ended", state.at.id);
+            metrics::counter!("valet_tasks_quarantined_total").increment(1);
+            state.apply(&me, None, Input::Crashing).await?;
+        } else {
+            state.perform_owed(&me).await?;
+        }
         me.send_after(IDLE, || TaskMsg::IdleSince(0));
         Ok(())
     }

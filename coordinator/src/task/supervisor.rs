@@ -2,7 +2,8 @@
 //!
 //! Children: one [`super::actor::TaskActor`] per live task. A child that finishes (it was idle) is forgotten. One that
 //! crashes is started again after a back-off, from its row; one that keeps crashing is left alone until the next
-//! message or its next deadline, and reported. The family is spread over [`FAMILIES`] supervisors, because one with
+//! message or its next deadline, and reported. Crashes that the database did not cause are counted in the row
+//! (`store::quarantine`): after a few, the task is ended by its next actor, and without one when that crashes, too. The family is spread over [`FAMILIES`] supervisors, because one with
 //! tens of thousands of children is slow to stop.
 
 use std::collections::HashMap;
@@ -15,14 +16,19 @@ use ractor::rpc::CallResult;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use ractor_cluster::RactorMessage;
 use store::tasks::TaskAt;
+use store::{StoreError, quarantine};
 use tracing::{error, warn};
 
 use super::actor::{TaskActor, TaskArgs};
 use super::handle::TaskError;
+use crate::cluster::peers::{self, Word};
 use crate::core::{Core, LiveTask};
 use crate::inspect::{family_id, steer, tree};
+use crate::journal::Lost;
 use crate::supervise::{Letter, Live, Mailbox, Past, Restarts, redacted};
 
+/// Before a task whose actor ended with an outage of the database is taken up again.
+const OUTAGE_PAUSE: Duration = Duration::from_secs(1);
 /// Supervisors the tasks are spread over.
 pub const FAMILIES: usize = 16;
 /// Spawning is in memory only; this covers a busy supervisor.
@@ -184,6 +190,13 @@ impl Actor for TaskSupervisor {
                     return Ok(());
                 }
                 metrics::counter!("valet_actor_restarts_total", "actor" => "task").increment(1);
+                if is_outage(error.as_ref()) {
+                    // No fault of the task's, and no end of its patience: it is taken up when the database is back.
+                    warn!(task.id = %task, %error, "task {task} ended with an outage, restarting");
+                    state.pasts.entry(task).or_default().again(Some(&redacted(&error)));
+                    me.send_after(OUTAGE_PAUSE, move || TasksMsg::Activate(at, None));
+                    return Ok(());
+                }
                 let now = Instant::now();
                 state.crashes.retain(|_, restarts| restarts.recent(now) > 0);
                 let (crashes, live) = (&state.crashes, &state.core.tasks);
@@ -196,6 +209,14 @@ impl Actor for TaskSupervisor {
                     }
                     None => error!(task.id = %task, %error, "task {task} keeps crashing, left alone for a minute"),
                 }
+                if is_own_fault(error.as_ref()) {
+                    let core = Arc::clone(&state.core);
+                    tokio::spawn(async move {
+                        if let Err(error) = count_crash(&core, task).await {
+                            warn!(task.id = %task, %error, "a crash of task {task} was not counted");
+                        }
+                    });
+                }
             }
             SupervisionEvent::ActorStarted(_)
             | SupervisionEvent::ProcessGroupChanged(_)
@@ -205,11 +226,68 @@ impl Actor for TaskSupervisor {
     }
 }
 
+/// Whether the database was away, or its answer was lost.
+fn is_outage(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    match error.downcast_ref::<Lost>() {
+        Some(lost) => matches!(lost, Lost::Unavailable | Lost::InDoubt),
+        None => error.downcast_ref::<StoreError>().is_some_and(StoreError::is_outage),
+    }
+}
+
+/// Whether a crash says something about the task: not when the database was away, and not when somebody else owns the
+/// task now.
+fn is_own_fault(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    let other = error.downcast_ref::<Lost>().is_some_and(|lost| *lost != Lost::Poison);
+    !other && !is_outage(error)
+}
+
+/// Counts the crash, and ends the task without its actor when that cannot.
+async fn count_crash(core: &Arc<Core>, task: TaskId) -> Result<(), StoreError> {
+    let mut tx = core.store.begin().await?;
+    let crashes = quarantine::count_crash(&mut tx, task).await?;
+    store::db::commit(tx, "counting a crash").await?;
+    if crashes < quarantine::SHELVED_AT {
+        return Ok(());
+    }
+    let mut tx = core.store.begin().await?;
+    let held = Arc::clone(&core.held.borrow());
+    let Some(shelved) = quarantine::shelve(&mut tx, &held, task).await? else { return Ok(()) };
+    store::db::commit(tx, "shelving a task").await?;
+    error!(task.id = %task, crashes, "task {task} was ended without its actor");
+    metrics::counter!("valet_tasks_quarantined_total").increment(1);
+    shelved.told.into_iter().for_each(|message| core.bus.publish(message));
+    if let Some((sandbox, lease)) = shelved.released {
+        peers::to_sandbox(core, sandbox, Word::Release { lease }).await;
+        core.ring();
+    }
+    Ok(())
+}
+
 impl TasksState {
     fn forget(&mut self, child: ActorId) -> Option<TaskAt> {
         let at = self.children.remove(&child)?;
         self.core.tasks.remove_if(&at.id, |_, live| live.actor.get_id() == child);
         self.core.inspect.note(&tree::task(at.id), What::Stopped, "ended");
         Some(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crash_counts_unless_the_database_or_another_owner_caused_it() {
+        let own = |error: ActorProcessingErr| is_own_fault(error.as_ref());
+        for lost in [Lost::NotOwner, Lost::Unavailable, Lost::InDoubt, Lost::NoSlot] {
+            assert!(!own(lost.into()), "{lost}");
+        }
+        let outage = |error: ActorProcessingErr| is_outage(error.as_ref());
+        assert!(outage(Lost::InDoubt.into()) && outage(Lost::Unavailable.into()));
+        assert!(!outage(Lost::NotOwner.into()) && !outage(Lost::Poison.into()) && !outage("a panic".into()));
+        assert!(!own(StoreError::Unreachable { doing: "a test", source: sqlx::Error::PoolTimedOut }.into()));
+        assert!(own(Lost::Poison.into()));
+        assert!(own(StoreError::Corrupt { doing: "a test" }.into()));
+        assert!(own("a panic".into()));
     }
 }

@@ -1,8 +1,10 @@
 //! Task actors on a real Postgres: what is committed, what is performed, and what a restart repeats.
 
 mod cluster;
+mod dispatch;
 mod drains;
 mod holds;
+mod quarantine;
 mod restarts;
 mod support;
 mod tree;

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use protocol::cluster::Action;
 use protocol::ids::{ResumeId, TaskId, UserId};
+use protocol::net::AllowList;
 use protocol::task::Mode;
 use serde_json::json;
 use store::task_intake::{Made, NewTask};
@@ -102,11 +103,19 @@ pub async fn create(
     if new.mode == Mode::Autopilot {
         no_rival(&mut tx, caller.user, &canonical, None).await?;
     }
+    let ats = job_url::ats_of(&new.job_url);
+    // What the operator allowed although it is private is theirs, and asks for no politeness of ours.
+    let own = AllowList::new(&app.options.allowed_private_hosts).is_ok_and(|own| {
+        let address = new.job_url.host_str().zip(new.job_url.port_or_known_default());
+        address.is_some_and(|(host, port)| own.contains(host, port))
+    });
+    let site = protocol::site::of(&new.job_url, ats).filter(|_| !own);
     let row = NewTask {
         user: caller.user,
         job_url: new.job_url.as_str(),
         canonical_job: &canonical,
-        ats: job_url::ats_of(&new.job_url),
+        ats,
+        site: site.as_deref(),
         mode: new.mode,
         resume: new.resume_id,
         notes: new.notes.as_deref(),

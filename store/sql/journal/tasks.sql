@@ -20,7 +20,7 @@ UPDATE tasks t
        lease_id = n.lease_id, last_report = n.last_report, attempt = n.attempt,
        permit_id = n.permit_id, permit_state = n.permit_state, grants = n.grants,
        review_revision = n.review_revision, pending = n.pending, recent_commands = n.recent_commands,
-       held_until = n.held_until, wake_at = n.wake_at, queued_at = n.queued_at,
+       held_until = n.held_until, wake_at = n.wake_at, queued_at = n.queued_at, placed_at = n.placed_at,
        started_at = n.started_at, completed_at = n.completed_at
   FROM next n, held
  WHERE t.id = n.id AND held.id = n.id AND t.generation = n.generation

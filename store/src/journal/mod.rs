@@ -9,6 +9,7 @@ mod writes;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use protocol::form::Digest;
 use protocol::ids::{ArtifactId, LeaseId, PermitId, QaEntryId, SandboxId, UserId};
 use serde_json::Value as Json;
@@ -80,6 +81,12 @@ pub enum Write {
         question: String,
         answer: String,
     },
+    /// The task's site asked to be left alone.
+    SitePaused {
+        until: DateTime<Utc>,
+    },
+    /// Crashes of the task's actor count from anew.
+    CrashesForgotten,
     Notification {
         kind: &'static str,
         title: String,

@@ -1,6 +1,8 @@
 //! The rows beside a task's own: its history, review, permits, results, learned answers, notifications.
 
-use chrono::Utc;
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
 use protocol::ids::{ArtifactId, QaEntryId};
 use serde_json::{Value as Json, json};
 use sqlx::PgConnection;
@@ -35,6 +37,37 @@ pub(super) async fn all(db: &mut PgConnection, steps: &[Step]) -> Result<(), Com
             write_one(db, &step.task, write).await?;
         }
     }
+    pause_sites(db, steps).await
+}
+
+/// In the order of their names, as every batch locks them.
+async fn pause_sites(db: &mut PgConnection, steps: &[Step]) -> Result<(), CommitError> {
+    let mut pauses: BTreeMap<&str, DateTime<Utc>> = BTreeMap::new();
+    for step in steps {
+        let Some(site) = step.task.site.as_deref() else { continue };
+        for write in &step.writes {
+            if let Write::SitePaused { until } = write {
+                let pause = pauses.entry(site).or_insert(*until);
+                *pause = (*pause).max(*until);
+            }
+        }
+    }
+    if pauses.is_empty() {
+        return Ok(());
+    }
+    let sites: Vec<String> = pauses.keys().map(|site| (*site).to_owned()).collect();
+    let untils: Vec<DateTime<Utc>> = pauses.values().copied().collect();
+    sqlx::query!(
+        "INSERT INTO site_limits (site, paused_until)
+         SELECT site, until FROM unnest($1::varchar[], $2::timestamptz[]) AS p (site, until) ORDER BY site
+         ON CONFLICT (site) DO UPDATE
+            SET paused_until = greatest(site_limits.paused_until, EXCLUDED.paused_until), updated_at = now()",
+        &sites,
+        &untils
+    )
+    .execute(db)
+    .await
+    .map_err(failed("pausing sites"))?;
     Ok(())
 }
 
@@ -113,6 +146,15 @@ async fn write_one(db: &mut PgConnection, task: &Task, write: &Write) -> Result<
                 .await
                 .map_err(failed("keeping an answer"))?;
             }
+            Ok(())
+        }
+        // Written for all steps together.
+        Write::SitePaused { .. } => Ok(()),
+        Write::CrashesForgotten => {
+            sqlx::query!("UPDATE tasks SET crashes = 0 WHERE id = $1", task.id.0)
+                .execute(db)
+                .await
+                .map_err(failed("forgetting crashes"))?;
             Ok(())
         }
         Write::Notification { kind, title, body, metadata } => {

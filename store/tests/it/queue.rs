@@ -1,62 +1,238 @@
-//! Who is next.
+//! What the dispatcher reads, and why a task waits.
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use protocol::ids::TaskId;
+use protocol::site;
+use protocol::task::Status;
+use protocol::waiting::Why;
 use sqlx::PgPool;
-use store::journal::USER_CAP;
+use store::journal::Write;
+use store::queue::{self, Stand};
 use store::tasks;
+use uuid::Uuid;
 
-use crate::support::World;
+use crate::support::{World, claim, give, step};
 
-async fn queue(world: &World) -> Vec<TaskId> {
-    let shards: Vec<i16> = world.held.iter().map(|held| held.shard).collect();
-    let mut tx = world.tx().await;
-    tasks::queued(&mut tx, &shards, Utc::now(), USER_CAP, 100).await.unwrap().iter().map(|task| task.id).collect()
+/// A reader that remembers where it stands.
+struct Reader {
+    from: i64,
+}
+
+impl Reader {
+    async fn read(&mut self, world: &World) -> Vec<TaskId> {
+        let mut tx = world.tx().await;
+        let marks = queue::marks(&mut tx).await.unwrap();
+        let changed = queue::changed(&mut tx, self.from, marks.next, None, 100).await.unwrap();
+        self.from = marks.oldest;
+        changed.into_iter().map(|change| change.id).collect()
+    }
+}
+
+async fn stand(world: &World, task: TaskId) -> Stand {
+    queue::facts(&mut *world.tx().await, &[task]).await.unwrap()[0].stand
 }
 
 #[sqlx::test(migrator = "store::MIGRATIONS")]
-async fn people_take_turns(pool: PgPool) {
+async fn changes_are_read_once_and_only_those_that_concern_a_place(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (sandbox, epoch) = world.sandbox(1).await;
+    let mut reader = Reader { from: 0 };
+    let mut task = world.task(world.user().await, 1).await;
+    assert_eq!(reader.read(&world).await, [task.id]);
+    assert!(matches!(stand(&world, task.id).await, Stand::Queued { .. }));
+    assert!(reader.read(&world).await.is_empty());
+
+    world.claim(&mut task, sandbox, epoch).await.unwrap();
+    assert_eq!(reader.read(&world).await, [task.id]);
+    assert!(matches!(stand(&world, task.id).await, Stand::Placed { running: true, .. }));
+    task.progress = 50;
+    task.wake_at = Some(Utc::now());
+    world.commit(&[step(&task)]).await.unwrap();
+    task.generation += 1;
+    assert!(reader.read(&world).await.is_empty(), "progress is none of the dispatcher's business");
+
+    world.commit(&[give(&task)]).await.unwrap();
+    assert_eq!(reader.read(&world).await, [task.id]);
+    assert_eq!(stand(&world, task.id).await, Stand::Neither);
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_commit_that_becomes_visible_late_is_not_missed(pool: PgPool) {
+    let world = World::new(pool).await;
+    let user = world.user().await;
+    let (early, late) = (world.task(user, 2).await, world.task(user, 1).await);
+    let mut reader = Reader { from: 0 };
+    reader.read(&world).await;
+    let touch = "UPDATE tasks SET queued_at = now() WHERE id = $1";
+    let mut slow = world.tx().await;
+    sqlx::query(touch).bind(early.id.0).execute(&mut *slow).await.unwrap();
+    sqlx::query(touch).bind(late.id.0).execute(&world.pool).await.unwrap();
+    assert_eq!(reader.read(&world).await, [late.id], "the earlier one is not committed");
+    store::db::commit(slow, "being late").await.unwrap();
+    assert!(reader.read(&world).await.contains(&early.id));
+    assert!(reader.read(&world).await.is_empty());
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_sandboxs_changes_are_read_whoever_made_them(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (sandbox, epoch) = world.sandbox(2).await;
+    let (other, _) = world.sandbox(1).await;
+    let from = async || queue::marks(&mut *world.tx().await).await.unwrap().oldest;
+    let mut mark = from().await;
+    let read = async |mark| queue::sandboxes(&mut *world.tx().await, mark).await.unwrap();
+    assert_eq!(read(0).await.len(), 2);
+    assert!(read(mark).await.is_empty());
+    let mut tx = world.tx().await;
+    store::agents::record_heartbeat(&mut tx, other, 1).await.unwrap();
+    store::db::commit(tx, "a heartbeat").await.unwrap();
+    assert!(read(mark).await.is_empty(), "a heartbeat changes nothing here");
+    let mut task = world.task(world.user().await, 1).await;
+    world.claim(&mut task, sandbox, epoch).await.unwrap();
+    let facts = read(mark).await;
+    assert_eq!((facts[0].id, facts[0].load, facts.len()), (sandbox, 1, 1));
+    mark = from().await;
+    sqlx::query("UPDATE sandboxes SET draining = true, tags = '[\"gpu\", \"eu\"]' WHERE id = $1")
+        .bind(other.0)
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    let facts = read(mark).await;
+    assert_eq!((facts[0].id, facts[0].ready), (other, false));
+    assert_eq!(facts[0].tags, ["eu", "gpu"]);
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn the_whole_queue_is_read_in_pages(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (sandbox, epoch) = world.sandbox(9).await;
+    let user = world.user().await;
+    let mut tasks = Vec::new();
+    for age in 0..5 {
+        tasks.push(world.task(user, age).await);
+    }
+    world.claim(&mut tasks[0], sandbox, epoch).await.unwrap();
+    world.claim(&mut tasks[1], sandbox, epoch).await.unwrap();
+    world.commit(&[give(&tasks[1])]).await.unwrap();
+    let mut expected: Vec<TaskId> = tasks.iter().map(|task| task.id).filter(|id| *id != tasks[1].id).collect();
+    expected.sort();
+    let mut tx = world.tx().await;
+    let first = queue::page(&mut tx, TaskId(Uuid::nil()), 3).await.unwrap();
+    let second = queue::page(&mut tx, first[2], 3).await.unwrap();
+    assert_eq!([first, second].concat(), expected, "what waits and what has a place, no others");
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn what_a_task_asks_of_its_host_and_where_its_profile_lies_is_read(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (host, _) = world.sandbox(1).await;
+    let user = world.user().await;
+    let task = world.task(user, 1).await;
+    sqlx::query(
+        "UPDATE tasks SET engine = 'adspower', tags = '[\"b\", \"a\", 7]', site = 'linkedin', platform = 'linkedin'
+          WHERE id = $1",
+    )
+    .bind(task.id.0)
+    .execute(&world.pool)
+    .await
+    .unwrap();
+    sqlx::query(
+        "INSERT INTO browser_profiles (user_id, platform, adspower_profile_id, fingerprint_config, sandbox_id)
+         VALUES ($1, 'linkedin', 'p1', '{}', $2), ($1, 'lever', 'p2', '{}', NULL)",
+    )
+    .bind(user.0)
+    .bind(host.0)
+    .execute(&world.pool)
+    .await
+    .unwrap();
+    sqlx::query("UPDATE users SET subscription_tier = 'pro'").execute(&world.pool).await.unwrap();
+    let facts = queue::facts(&mut *world.tx().await, &[task.id, TaskId::new()]).await.unwrap();
+    assert_eq!(facts.len(), 1);
+    let fact = &facts[0];
+    assert_eq!((fact.engine.as_deref(), fact.site.as_deref()), (Some("adspower"), Some("linkedin")));
+    assert_eq!((fact.tags.as_slice(), fact.tier.as_str()), (&["a".to_owned(), "b".to_owned()][..], "pro"));
+    assert_eq!(fact.profile_host, Some(host));
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_sites_own_limits_and_pauses_are_read(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (sandbox, epoch) = world.sandbox(1).await;
+    let now = Utc::now();
+    let mut tx = world.tx().await;
+    queue::set_limit(&mut tx, "crumb.example", Some(1), None).await.unwrap();
+    store::db::commit(tx, "setting a limit").await.unwrap();
+    let mut task = world.task(world.user().await, 1).await;
+    task.site = Some("linkedin".into());
+    let until = now + TimeDelta::minutes(5);
+    let mut paused = claim(&task, sandbox, epoch);
+    paused.writes = vec![Write::SitePaused { until }, Write::SitePaused { until: now }];
+    world.commit(&[paused]).await.unwrap();
+    let sites = queue::sites(&mut *world.tx().await, now).await.unwrap();
+    assert_eq!(
+        (sites[0].site.as_str(), sites[0].limit.running, sites[0].limit.starts),
+        ("crumb.example", 1, site::OWN.starts)
+    );
+    assert_eq!((sites[1].site.as_str(), sites[1].limit), ("linkedin", site::LINKEDIN));
+    assert!((sites[1].paused_until.unwrap() - until).abs() < TimeDelta::milliseconds(1), "the longest");
+    assert_eq!(queue::sites(&mut *world.tx().await, until + TimeDelta::seconds(1)).await.unwrap().len(), 1);
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_queued_task_says_why_it_waits_and_where_it_stands(pool: PgPool) {
     let world = World::new(pool).await;
     let (busy, late) = (world.user().await, world.user().await);
-    let mut many = Vec::new();
-    for age in [50, 40, 30, 20, 10] {
-        many.push(world.task(busy, age).await);
+    let mut tasks = Vec::new();
+    for age in [50, 40, 30, 20] {
+        tasks.push(world.task(busy, age).await);
     }
-    let (first, second) = (world.task(late, 5).await, world.task(late, 1).await);
-    let turn = [many[0].id, first.id, many[1].id, second.id, many[2].id];
-    assert_eq!(queue(&world).await, turn, "in turns, and nobody beyond the cap");
+    let mine = world.task(late, 5).await;
+    let explain = async |task: TaskId| {
+        let now = Utc::now();
+        let waiting = queue::waiting(&mut *world.tx().await, task, now).await.unwrap();
+        waiting.map(|waiting| waiting.explain(now))
+    };
+    let explained = explain(mine.id).await.unwrap();
+    assert_eq!((explained.why, explained.position), (Why::NoHost { ready: 0, draining: 0 }, 2));
+    assert_eq!(explain(tasks[3].id).await.unwrap().position, 5, "its owner's fourth comes after everybody's first");
 
-    // One of the busy person's runs: the one who has none goes first, however late they came.
-    let (sandbox, epoch) = world.sandbox(1).await;
-    world.claim(&mut many[0], sandbox, epoch).await.unwrap();
-    assert_eq!(queue(&world).await, [first.id, many[1].id, second.id, many[2].id]);
+    let (sandbox, epoch) = world.sandbox(4).await;
+    assert_eq!(explain(mine.id).await.unwrap().why, Why::Next);
+    for task in &mut tasks[..3] {
+        world.claim(task, sandbox, epoch).await.unwrap();
+    }
+    assert_eq!(explain(tasks[3].id).await.unwrap().why, Why::Cap { running: 3, cap: 3 });
+    assert_eq!(explain(tasks[0].id).await, None, "it does not wait");
+    let mut other = world.task(world.user().await, 1).await;
+    world.claim(&mut other, sandbox, epoch).await.unwrap();
+    assert_eq!(explain(mine.id).await.unwrap().why, Why::Full { places: 4 });
+
+    sqlx::query("UPDATE sandboxes SET draining = true").execute(&world.pool).await.unwrap();
+    assert_eq!(explain(mine.id).await.unwrap().why, Why::NoHost { ready: 0, draining: 1 });
+    sqlx::query("UPDATE sandboxes SET draining = false, capacity = 9").execute(&world.pool).await.unwrap();
+    sqlx::query("UPDATE tasks SET tags = '[\"eu\"]' WHERE id = $1").bind(mine.id.0).execute(&world.pool).await.unwrap();
+    assert_eq!(explain(mine.id).await.unwrap().why, Why::NoHost { ready: 1, draining: 0 });
+    sqlx::query("UPDATE sandboxes SET tags = '[\"us\", \"eu\"]'").execute(&world.pool).await.unwrap();
+    assert_eq!(explain(mine.id).await.unwrap().why, Why::Next);
+
+    sqlx::query("UPDATE tasks SET site = 'linkedin', placed_at = now()").execute(&world.pool).await.unwrap();
+    assert!(matches!(explain(mine.id).await.unwrap().why, Why::SiteBusy { running: 4, .. }));
+    let back_off = world.task(late, -60).await;
+    assert!(matches!(explain(back_off.id).await.unwrap().why, Why::BackOff { .. }));
 }
 
 #[sqlx::test(migrator = "store::MIGRATIONS")]
-async fn a_back_off_and_another_ones_shard_are_left_alone(pool: PgPool) {
-    let mut world = World::new(pool).await;
-    let user = world.user().await;
-    world.task(user, -60).await;
-    assert!(queue(&world).await.is_empty());
-    let due = world.task(user, 1).await;
-    assert_eq!(queue(&world).await, [due.id]);
-    world.held.retain(|held| held.shard != store::shards::shard_of(user));
-    assert!(queue(&world).await.is_empty());
-}
-
-#[sqlx::test(migrator = "store::MIGRATIONS")]
-async fn what_waits_for_a_person_does_not_count_as_running(pool: PgPool) {
+async fn a_sandbox_that_was_revoked_gives_no_place(pool: PgPool) {
     let world = World::new(pool).await;
-    let (sandbox, epoch) = world.sandbox(10).await;
-    let user = world.user().await;
-    for _ in 0..USER_CAP {
-        let mut task = world.task(user, 9).await;
-        world.claim(&mut task, sandbox, epoch).await.unwrap();
-        task.status = protocol::task::Status::WaitingHuman;
-        world.commit(&[crate::support::step(&task)]).await.unwrap();
+    let (sandbox, epoch) = world.sandbox(1).await;
+    for change in ["revoked_at = now()", "revoked_at = NULL, status = 'stopping'", "status = 'active', draining = true"]
+    {
+        sqlx::query(sqlx::AssertSqlSafe(format!("UPDATE sandboxes SET {change}"))).execute(&world.pool).await.unwrap();
+        let mut task = world.task(world.user().await, 1).await;
+        let refused = world.claim(&mut task, sandbox, epoch).await;
+        assert!(matches!(refused, Err(store::journal::CommitError::NoSlot)), "{change}: {refused:?}");
+        assert_eq!((world.load(sandbox).await, world.unbalanced().await), (0, 0));
     }
-    let next = world.task(user, 1).await;
-    assert_eq!(queue(&world).await, [next.id]);
 }
 
 #[sqlx::test(migrator = "store::MIGRATIONS")]
@@ -64,9 +240,10 @@ async fn due_tasks_are_found_by_their_time(pool: PgPool) {
     let world = World::new(pool).await;
     let user = world.user().await;
     let (mut past, mut future) = (world.task(user, 0).await, world.task(user, 0).await);
-    past.wake_at = Some(Utc::now() - chrono::Duration::seconds(1));
-    future.wake_at = Some(Utc::now() + chrono::Duration::hours(1));
-    world.commit(&[crate::support::step(&past), crate::support::step(&future)]).await.unwrap();
+    past.wake_at = Some(Utc::now() - TimeDelta::seconds(1));
+    future.wake_at = Some(Utc::now() + TimeDelta::hours(1));
+    (past.status, future.status) = (Status::WaitingHuman, Status::WaitingHuman);
+    world.commit(&[step(&past), step(&future)]).await.unwrap();
     let shards: Vec<i16> = world.held.iter().map(|held| held.shard).collect();
     let mut tx = world.tx().await;
     let due = tasks::due(&mut tx, &shards, Utc::now(), 10).await.unwrap();

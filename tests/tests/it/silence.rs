@@ -43,7 +43,9 @@ async fn a_stopped_agent_keeps_its_lease_for_8_s_and_not_for_12() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let held = lease(&fleet).await;
-    fleet.way(Part::Agent(0)).expect("a proxy").set(Faults { loss: 0.2, ..Faults::default() });
+    for way in fleet.ways(Part::Agent(0)) {
+        way.set(Faults { loss: 0.2, ..Faults::default() });
+    }
     let agent = fleet.pid(Part::Agent(0)).expect("it runs");
     for (lasts, kept) in [(STALL, true), (STALL, true), (SILENCE + Duration::from_secs(1), false)] {
         agent.signal(libc::SIGSTOP);

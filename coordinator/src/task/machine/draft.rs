@@ -288,6 +288,14 @@ impl<'a> Draft<'a> {
         self.effect(Effect::Dispatch);
     }
 
+    /// The person wants it tried once more, whatever it did to its actor.
+    pub fn forget_crashes(&mut self) {
+        if self.task.crashes > 0 {
+            self.task.crashes = 0;
+            self.write(Write::CrashesForgotten);
+        }
+    }
+
     pub fn close_permit(&mut self, state: PermitState) {
         if let Some(id) = self.task.permit_id {
             self.task.permit_state = Some(state);

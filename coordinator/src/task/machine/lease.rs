@@ -7,7 +7,7 @@ use serde_json::json;
 use store::tasks::{Parked, Pending, PermitState};
 
 use super::draft::Draft;
-use super::{ATTEMPTS_MAX, Effect, Refused, review};
+use super::{Effect, Refused, retry, review};
 
 /// A place was found: the slot, the lease and the owner are committed together.
 pub(super) fn claimed(draft: &mut Draft<'_>, sandbox: SandboxId, epoch: i64, lease: LeaseId) -> Result<(), Refused> {
@@ -19,6 +19,7 @@ pub(super) fn claimed(draft: &mut Draft<'_>, sandbox: SandboxId, epoch: i64, lea
     draft.task.last_report = 0;
     draft.task.attempt += 1;
     draft.task.queued_at = None;
+    draft.task.placed_at = Some(draft.at.now);
     draft.task.error_code = None;
     draft.task.error_message = None;
     draft.task.pending = Some(Pending::Start);
@@ -58,23 +59,8 @@ pub(super) fn lost(draft: &mut Draft<'_>, permit_used: Option<bool>) {
         }
         Status::InProgress | Status::Queued | Status::Created => {
             let failure = Failure::new(FailureClass::HostLost, ErrorCode::HostLost, "the lease ended with its page");
-            retry_or_fail(draft, &failure);
+            retry::retry_or_fail(draft, &failure);
         }
-    }
-}
-
-/// Another attempt when one may help and is left, else the end.
-pub(super) fn retry_or_fail(draft: &mut Draft<'_>, failure: &Failure) {
-    if failure.class.retryable() && draft.task.attempt < ATTEMPTS_MAX {
-        draft.event(
-            "error",
-            json!({ "code": failure.code, "class": failure.class, "message": failure.message, "attempt": draft.task.attempt }),
-        );
-        // 0 s, then 4 s: the first repetition is for a crash, the second for a site that needs a moment.
-        let delay = Duration::seconds(i64::from(draft.task.attempt - 1) * 4);
-        draft.requeue(delay);
-    } else {
-        draft.fail(failure);
     }
 }
 
@@ -125,8 +111,8 @@ pub(super) fn woken(draft: &mut Draft<'_>) -> Result<(), Refused> {
     }
 }
 
-/// The task's next step cannot be written, and would not be on another attempt either.
-pub(super) fn quarantined(draft: &mut Draft<'_>) -> Result<(), Refused> {
+/// The task cannot go on, and could not on another attempt either.
+pub(super) fn quarantined(draft: &mut Draft<'_>, seen: &str) -> Result<(), Refused> {
     if draft.task.status.is_terminal() {
         return Err(draft.unfitting("a quarantine"));
     }
@@ -135,7 +121,7 @@ pub(super) fn quarantined(draft: &mut Draft<'_>) -> Result<(), Refused> {
         draft.end_job();
         return Ok(());
     }
-    draft.fail(&Failure::new(FailureClass::Internal, ErrorCode::Quarantined, "the database refused the next step"));
+    draft.fail(&Failure::new(FailureClass::Internal, ErrorCode::Quarantined, seen));
     Ok(())
 }
 

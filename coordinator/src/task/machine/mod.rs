@@ -4,13 +4,15 @@
 //! of it is committed. Time and fresh ids arrive in [`At`]. A repeated input (a report number or a command id already
 //! taken) decides nothing and is answered as before.
 //!
-//! Split by who speaks: [`reports`] the agent, [`person`] the person, [`lease`] placement, loss and deadlines.
+//! Split by who speaks: [`reports`] the agent, [`person`] the person, [`lease`] placement, loss and deadlines. [`retry`]
+//! says which failed attempts are repeated, and when.
 
 mod draft;
 mod items;
 mod lease;
 mod person;
 mod reports;
+mod retry;
 mod review;
 
 use std::borrow::Cow;
@@ -42,8 +44,6 @@ pub const CLEANUP_PATIENCE: Duration = Duration::seconds(15);
 pub const HOLD: Duration = Duration::minutes(10);
 /// The longest a person can extend it to, from now.
 pub const HOLD_MAX: Duration = Duration::minutes(30);
-/// Attempts made without asking anybody.
-pub const ATTEMPTS_MAX: i32 = 3;
 /// Times a form may grow new questions while it is being filled.
 pub const ROUNDS_MAX: u8 = 4;
 /// Permits that may run out unused for one approval.
@@ -93,6 +93,8 @@ pub enum Input {
     Wake,
     /// What follows from a report or a plan is refused by the database each time: the task cannot go on.
     Unwritable,
+    /// The task's actor crashed again and again: the task cannot go on.
+    Crashing,
 }
 
 impl Input {
@@ -110,6 +112,7 @@ impl Input {
             Self::Drained => "drained",
             Self::Wake => "wake",
             Self::Unwritable => "unwritable",
+            Self::Crashing => "crashing",
         }
     }
 }
@@ -155,6 +158,15 @@ pub enum Refused {
     /// The input does not fit the state: two parties raced, and the other was first.
     #[error("{input} does not fit the state {state}")]
     Unfitting { input: Cow<'static, str>, state: String },
+}
+
+/// The task's actor crashed too often for the task to go on: it is to be ended before anything else. An outcome that
+/// is asked about already is left to its person.
+#[must_use]
+pub fn is_poison(task: &Task) -> bool {
+    task.crashes >= store::quarantine::CRASHES_MAX
+        && !task.status.is_terminal()
+        && task.permit_state != Some(PermitState::Unknown)
 }
 
 /// Decides.
@@ -205,7 +217,8 @@ pub fn decide(live: &Live, input: Input, at: At) -> Result<Decision, Refused> {
         Input::Park => lease::parked(&mut draft, Parked::PlaceNeeded)?,
         Input::Drained => lease::parked(&mut draft, Parked::HostDraining)?,
         Input::Wake => lease::woken(&mut draft)?,
-        Input::Unwritable => lease::quarantined(&mut draft)?,
+        Input::Unwritable => lease::quarantined(&mut draft, "the database refused the next step")?,
+        Input::Crashing => lease::quarantined(&mut draft, "its actor crashed each time it was started")?,
     }
     Ok(draft.finish())
 }

@@ -74,6 +74,7 @@ fn retry(draft: &mut Draft<'_>) -> Result<(), Refused> {
         return Err(outcome_open());
     }
     draft.task.retry_count += 1;
+    draft.forget_crashes();
     draft.task.attempt = 0;
     draft.task.error_code = None;
     draft.task.error_message = None;

@@ -11,7 +11,7 @@ use store::journal::Write;
 use store::tasks::{Pending, PermitState, Review, ReviewStatus};
 
 use super::draft::Draft;
-use super::{Effect, PERMIT_TRIES_MAX, ROUNDS_MAX, lease, review};
+use super::{Effect, PERMIT_TRIES_MAX, ROUNDS_MAX, lease, retry, review};
 
 pub(super) fn take(draft: &mut Draft<'_>, report: Report) {
     match report {
@@ -34,7 +34,7 @@ pub(super) fn take(draft: &mut Draft<'_>, report: Report) {
             draft.picture(screenshot, "blocked");
             // After a click, only the answer to another look counts: the site still wants the person.
             let looked = !draft.task.permit_open() || matches!(draft.task.pending, Some(Pending::Recheck { .. }));
-            if draft.task.status == Status::InProgress && looked {
+            if draft.task.status == Status::InProgress && looked && !retry::rate_limited(draft, blocker.kind) {
                 draft.task.pending = None;
                 let data = json!({ "page_url": page_url });
                 review::ask_person(draft, blocker.kind, Some(&blocker.message), screenshot, data);
@@ -85,6 +85,9 @@ fn observed(draft: &mut Draft<'_>, form: FormModel, screenshot: Option<Screensho
         return draft.fail(&over(ErrorCode::AlreadyApplied, "the page says so"));
     }
     if let Some(blocker) = page.blocker.clone() {
+        if retry::rate_limited(draft, blocker.kind) {
+            return;
+        }
         draft.task.pending = None;
         let data = json!({ "page_url": page.url });
         return review::ask_person(draft, blocker.kind, Some(&blocker.message), screenshot, data);
@@ -269,7 +272,7 @@ fn permit_returned(draft: &mut Draft<'_>, reason: ReturnReason) {
         ReturnReason::Revoked => review::open(draft, "The submission was called off. Nothing was sent."),
         ReturnReason::Ledger => {
             let seen = "the browser host cannot write its records";
-            lease::retry_or_fail(draft, &Failure::new(FailureClass::HostLost, ErrorCode::HostLost, seen));
+            retry::retry_or_fail(draft, &Failure::new(FailureClass::HostLost, ErrorCode::HostLost, seen));
         }
     }
 }
@@ -382,7 +385,7 @@ fn failed(draft: &mut Draft<'_>, failure: &Failure, screenshot: Option<Screensho
     if draft.task.status == Status::WaitingHuman {
         return lease::lost(draft, None);
     }
-    lease::retry_or_fail(draft, failure);
+    retry::retry_or_fail(draft, failure);
 }
 
 fn ended(draft: &mut Draft<'_>) {

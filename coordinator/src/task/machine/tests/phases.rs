@@ -208,22 +208,105 @@ fn a_wake_before_its_time_is_refused() {
 }
 
 #[test]
-fn attempts_are_counted_and_limited() {
-    let mut world = World::queued(Mode::Copilot);
-    for _ in 0..ATTEMPTS_MAX - 1 {
+fn attempts_are_counted_and_limited_by_class() {
+    for (class, attempts) in [(FailureClass::HostLost, 6), (FailureClass::BrowserLost, 3), (FailureClass::Network, 4)] {
+        let mut world = World::queued(Mode::Copilot);
+        for attempt in 1..=attempts {
+            world.claim().unwrap();
+            assert_eq!(world.task().attempt, attempt);
+            let failure = failure(class);
+            world.report(Report::Failed { failure, screenshot: None });
+            let expected = if attempt < attempts { Status::Queued } else { Status::Failed };
+            assert_eq!(world.task().status, expected, "{class} after {attempt}");
+        }
+        world.report(Report::Ended);
+        world.person(Action::Retry { task: world.task().id }).unwrap();
+        assert_eq!((world.task().status, world.task().retry_count), (Status::Queued, 1));
+        assert_eq!(world.task().error_code, None);
         world.claim().unwrap();
-        world.lose(None);
+        assert_eq!(world.task().attempt, 1);
+    }
+}
+
+fn too_many() -> Blocker {
+    Blocker { kind: InteractionKind::RateLimited, message: "Too many requests".into() }
+}
+
+fn pauses(world: &World) -> Vec<DateTime<Utc>> {
+    let writes = &world.last.as_ref().unwrap().writes;
+    writes
+        .iter()
+        .filter_map(|write| if let Write::SitePaused { until } = write { Some(*until) } else { None })
+        .collect()
+}
+
+#[test]
+fn a_site_that_has_enough_is_left_alone_for_a_while_and_then_the_person_is_asked() {
+    let mut world = World::queued(Mode::Copilot);
+    let mut limited = form("", "");
+    limited.page.blocker = Some(too_many());
+    let mut last = Duration::zero();
+    for _ in 0..3 {
+        world.claim().unwrap();
+        world.observed(limited.clone());
         assert_eq!(world.task().status, Status::Queued);
+        let until = world.task().queued_at.unwrap();
+        assert_eq!(pauses(&world), [until], "the others leave it alone, too");
+        let pause = until - world.now;
+        assert!(pause > last && pause <= Duration::minutes(18), "{pause}");
+        last = pause;
     }
     world.claim().unwrap();
-    world.lose(None);
-    assert_eq!((world.task().status, world.task().error_code), (Status::Failed, Some(ErrorCode::HostLost)));
+    let blocked = Report::Blocked { blocker: too_many(), page_url: String::new(), screenshot: None };
+    world.report(blocked);
+    assert_eq!(world.task().status, Status::WaitingHuman);
+    assert_eq!(world.task().interaction_type.as_deref(), Some("rate_limited"));
+}
 
-    world.person(Action::Retry { task: world.task().id }).unwrap();
-    assert_eq!((world.task().status, world.task().retry_count), (Status::Queued, 1));
-    assert_eq!(world.task().error_code, None);
+#[test]
+fn a_site_that_says_for_how_long_is_left_alone_for_as_long() {
+    let mut world = World::queued(Mode::Copilot);
     world.claim().unwrap();
-    assert_eq!(world.task().attempt, 1);
+    let mut failure = failure(FailureClass::RateLimited);
+    failure.retry_after = Some(700);
+    world.report(Report::Failed { failure, screenshot: None });
+    let pause = world.task().queued_at.unwrap() - world.now;
+    assert!(pause >= Duration::seconds(700) && pause < Duration::seconds(706), "{pause}");
+}
+
+#[test]
+fn after_a_click_the_person_is_asked_whatever_the_site_says() {
+    let mut world = World::permitted();
+    world.outcome(SubmitOutcome::Blocked { blocker: too_many() });
+    assert_eq!(world.task().status, Status::WaitingHuman);
+    assert!(pauses(&world).is_empty());
+}
+
+#[test]
+fn a_task_whose_actor_crashes_each_time_ends_or_is_asked_about() {
+    for place in ALL {
+        let mut world = at_place(place);
+        assert!(!is_poison(world.task()));
+        world.live.task.crashes = store::quarantine::CRASHES_MAX;
+        assert_eq!(is_poison(world.task()), place != Cleanup, "{place:?}");
+        let taken = world.take(Input::Crashing);
+        match place {
+            Cleanup => assert!(taken.is_err()),
+            Submitting | Verifying => {
+                assert_eq!(world.task().outcome, Outcome::Unknown);
+                assert!(!is_poison(world.task()), "its person answers");
+            }
+            _ => assert_eq!(world.task().error_code, Some(ErrorCode::Quarantined), "{place:?}"),
+        }
+    }
+    let mut world = at_place(Filling);
+    world.live.task.crashes = store::quarantine::CRASHES_MAX;
+    world.take(Input::Crashing).unwrap();
+    world.report(Report::Ended);
+    world.person(Action::Retry { task: world.task().id }).unwrap();
+    assert!(!is_poison(world.task()), "the person wants it tried again");
+    let writes = &world.last.as_ref().unwrap().writes;
+    assert!(writes.iter().any(|write| matches!(write, Write::CrashesForgotten)));
 }
 
 #[test]

@@ -39,6 +39,7 @@ enum Say {
     Wake,
     Park,
     Unwritable,
+    Crashing,
 }
 
 fn say() -> impl Strategy<Value = Say> {
@@ -54,7 +55,7 @@ fn say() -> impl Strategy<Value = Say> {
         1 => prop::bool::weighted(0.8).prop_map(|fresh| Say::Confirmed { fresh }),
         1 => (0..900_u16).prop_map(|seconds| Say::Wait { seconds }),
         1 => Just(Say::Wake),
-        1 => prop::bool::weighted(0.1).prop_map(|really| if really { Say::Unwritable } else { Say::Wake }),
+        1 => (0..20_u8).prop_map(|what| match what { 0 => Say::Unwritable, 1 => Say::Crashing, _ => Say::Wake }),
     ]
 }
 
@@ -89,7 +90,7 @@ fn report(world: &World, what: u8, value: u8, fresh: bool) -> Report {
             }
         },
         13 => outcome(SubmitOutcome::Unknown { evidence: Evidence::default() }),
-        14 => Report::Failed { failure: failure(FailureClass::ALL[usize::from(value) * 2]), screenshot: None },
+        14 => Report::Failed { failure: failure(FailureClass::ALL[usize::from(value) * 7 / 2]), screenshot: None },
         _ => Report::Ended,
     }
 }
@@ -180,6 +181,7 @@ proptest! {
                 }
                 Say::Wake => Input::Wake,
                 Say::Unwritable => Input::Unwritable,
+                Say::Crashing => Input::Crashing,
                 Say::Park => Input::Park,
             };
             let _ = world.take(input);
