@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use protocol::clock::WallClock;
 use protocol::wire::close;
 use protocol::wire::frame::Framed;
 use protocol::wire::message::{EnrolAnswer, EnrolRequest, Refusal, RenewRequest};
@@ -53,12 +54,12 @@ impl Error {
 ///
 /// # Errors
 /// See [`Error::is_passing`].
-pub async fn with_token(config: &Config, token: &Token) -> Result<Identity, Error> {
+pub async fn with_token(config: &Config, clock: &WallClock, token: &Token) -> Result<Identity, Error> {
     let trust = trust(config, token)?;
     let key = NewKey::generate()?;
     let request =
         EnrolRequest { token: token.secret().to_owned(), csr_der: key.csr().to_vec(), host_name: host_name() };
-    let (chain, authority) = exchange(config, &trust, &request).await?;
+    let (chain, authority) = exchange(config, clock, &trust, &request).await?;
     let sound = match &trust {
         Trust::Authority(known) => authority == known.as_ref(),
         Trust::Fingerprint(sha256) => Sha256::digest(&authority)[..] == sha256[..],
@@ -73,12 +74,12 @@ pub async fn with_token(config: &Config, token: &Token) -> Result<Identity, Erro
 ///
 /// # Errors
 /// See [`Error::is_passing`].
-pub async fn with_lapsed(config: &Config, identity: &Identity) -> Result<Identity, Error> {
+pub async fn with_lapsed(config: &Config, clock: &WallClock, identity: &Identity) -> Result<Identity, Error> {
     let key = NewKey::same_as(identity)?;
     let leaf = identity.chain().first().map(|leaf| leaf.to_vec()).unwrap_or_default();
     let request = RenewRequest { certificate_der: leaf, csr_der: key.csr().to_vec() };
     let trust = Trust::Authority(identity.authority().clone());
-    let (chain, authority) = exchange(config, &trust, &request).await?;
+    let (chain, authority) = exchange(config, clock, &trust, &request).await?;
     if authority != identity.authority().as_ref() {
         return Err(Error::OtherAuthority);
     }
@@ -97,8 +98,13 @@ fn trust(config: &Config, token: &Token) -> Result<Trust, Error> {
     }
 }
 
-async fn exchange<R: Framed>(config: &Config, trust: &Trust, request: &R) -> Result<(Vec<Vec<u8>>, Vec<u8>), Error> {
-    let tls = dial::enrol_config(trust)?;
+async fn exchange<R: Framed>(
+    config: &Config,
+    clock: &WallClock,
+    trust: &Trust,
+    request: &R,
+) -> Result<(Vec<Vec<u8>>, Vec<u8>), Error> {
+    let tls = dial::enrol_config(trust, clock)?;
     let (connection, endpoint, _) = dial::connect(tls, &config.coordinators, &config.server_name, 0).await?;
     let talk = async {
         let (mut send, mut recv) = connection.open_bi().await.ok()?;

@@ -13,6 +13,7 @@ use protocol::wire;
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::time::Instant;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
@@ -27,6 +28,10 @@ pub struct Identity {
     authority: CertificateDer<'static>,
     sandbox: SandboxId,
     not_after: SystemTime,
+    /// From its making to its end.
+    life: Duration,
+    /// When it was given, if in this life of the process: what is left of it then does not hang on anybody's date.
+    received: Option<Instant>,
 }
 
 /// A key that has no certificate yet.
@@ -87,7 +92,9 @@ impl NewKey {
     /// When the certificate is not for this key, or not an agent's.
     pub fn certified(&self, chain: Vec<Vec<u8>>, authority: Vec<u8>) -> Result<Identity, Error> {
         let chain = chain.into_iter().map(CertificateDer::from).collect();
-        Identity::new(self.key.serialize_pem(), chain, authority.into())
+        let mut identity = Identity::new(self.key.serialize_pem(), chain, authority.into())?;
+        identity.received = Some(Instant::now());
+        Ok(identity)
     }
 }
 
@@ -107,9 +114,12 @@ impl Identity {
         let [GeneralName::URI(uri)] = names.value.general_names.as_slice() else { return Err(Error::NotAnAgent) };
         let id = uri.strip_prefix(wire::AGENT_URI).ok_or(Error::NotAnAgent)?;
         let sandbox = id.parse().map_err(|_| Error::NotAnAgent)?;
-        let until = u64::try_from(parsed.validity().not_after.timestamp()).map_err(|_| Error::NotAnAgent)?;
+        let seconds = |at: x509_parser::time::ASN1Time| u64::try_from(at.timestamp()).map_err(|_| Error::NotAnAgent);
+        let until = seconds(parsed.validity().not_after)?;
+        let from = seconds(parsed.validity().not_before)?;
+        let life = Duration::from_secs(until.saturating_sub(from)).saturating_sub(wire::CERTIFICATE_BACKDATED);
         let not_after = SystemTime::UNIX_EPOCH + Duration::from_secs(until);
-        Ok(Self { key_pem, sandbox, not_after, chain, authority })
+        Ok(Self { key_pem, sandbox, not_after, life, received: None, chain, authority })
     }
 
     /// The identity kept in `dir`; `None` before the first enrolment.
@@ -152,6 +162,23 @@ impl Identity {
     #[must_use]
     pub fn not_after(&self) -> SystemTime {
         self.not_after
+    }
+
+    /// Whether it has less than `least` left: by the date, or by the time since it was given. By either, because a
+    /// date may be wrong, and the time does not count the host's sleep.
+    #[must_use]
+    pub fn has_run_out(&self, now: SystemTime, least: Duration) -> bool {
+        now + least >= self.not_after || self.received.is_some_and(|at| at.elapsed() + least >= self.life)
+    }
+
+    /// How long until half of it is over: by the time since it was given, or, after a start of the process, by the
+    /// date.
+    #[must_use]
+    pub fn half_life(&self, now: SystemTime) -> Duration {
+        match self.received {
+            Some(at) => (self.life / 2).saturating_sub(at.elapsed()),
+            None => self.not_after.duration_since(now).unwrap_or_default().min(self.life) / 2,
+        }
     }
 
     /// The certificate, leaf first, DER.
@@ -228,6 +255,16 @@ mod tests {
         assert_eq!(again.authority(), authority.certificate());
         let mode = fs::metadata(dir.path().join(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+
+        // As given, the date does not matter for its renewal; as read from the disk there is nothing else to go by.
+        let hour = Duration::from_secs(3600);
+        for jumped in [now + hour, now - hour, now] {
+            let half = identity.half_life(jumped);
+            assert!(half <= hour / 2 && half > hour / 2 - Duration::from_secs(5), "{half:?}");
+        }
+        assert_eq!(again.half_life(now + hour), Duration::ZERO);
+        assert!(again.half_life(now - hour) <= hour / 2, "a date that was set back does not lengthen its life");
+        assert!(identity.has_run_out(now + hour, Duration::ZERO) && !identity.has_run_out(now, Duration::ZERO));
 
         let other = NewKey::generate().unwrap();
         assert!(matches!(other.certified(chain, authority.certificate().to_vec()), Err(Error::OtherKey)));

@@ -16,6 +16,7 @@ pub mod pki;
 mod planning;
 mod resume_work;
 pub mod resumes;
+mod revocations;
 mod router;
 mod sandbox;
 mod sessions;

@@ -1,7 +1,7 @@
 //! What the listener's agents ask of the core: passes each message to the actor that owns it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use protocol::ids::{LeaseId, SandboxId};
@@ -10,16 +10,19 @@ use protocol::wire::message::{
     AgentSettings, ArtifactHeader, Heartbeat, Hello, LiveFrameHeader, Progress, Refusal, Report, Welcome,
 };
 use ractor::rpc::CallResult;
+use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
+use store::agents::Standing;
 use store::artifacts::{self, NewArtifact};
 use store::bus::Frame;
+use store::enrolment_tokens::Unfit;
 use store::files::FilesError;
 use store::tasks::TaskAt;
 use tracing::warn;
 
 use crate::core::Core;
-use crate::listener::{AgentLink, ArtifactRefused, Gone, Refused, ReportRefused, Sessions};
-use crate::pki::Identity;
+use crate::listener::{AgentLink, ArtifactRefused, Gone, Occasion, Refused, ReportRefused, Sessions};
+use crate::pki::{Identity, RENEWAL_GRACE};
 use crate::sandbox::actor::SandboxMsg;
 use crate::sandbox::supervisor;
 use crate::task::handle::{TaskError, Tasks};
@@ -58,15 +61,51 @@ impl CoreSessions {
 
     async fn good_standing(&self, identity: Identity) -> Result<(), Refused> {
         let mut tx = self.core.store.begin().await.map_err(busy)?;
-        match store::agents::good_standing(&mut tx, identity.sandbox).await.map_err(busy)? {
-            true => Ok(()),
-            false => Err(Refused::new(Refusal::Revoked, "this sandbox is not in good standing")),
+        let (reason, message) = match store::agents::standing(&mut tx, identity.sandbox, &identity.fingerprint.0).await
+        {
+            Ok(Standing::Good) => return Ok(()),
+            Ok(Standing::Revoked) => ("revoked", "this sandbox was revoked, or is no more"),
+            Ok(Standing::Replaced) => ("replaced", "another host enrolled as this sandbox after this one"),
+            Err(error) => return Err(busy(error)),
+        };
+        drop(tx);
+        metrics::counter!("valet_agents_refused_total", "reason" => reason).increment(1);
+        self.note_refused("agent.refused", &json!({ "sandboxId": identity.sandbox, "reason": reason })).await;
+        Err(Refused::new(Refusal::Revoked, message))
+    }
+
+    /// For the operator who looks for the host that does not get in; not having noted it refuses nobody.
+    async fn note_refused(&self, action: &str, details: &Json) {
+        let noted = async {
+            let mut tx = self.core.store.begin().await?;
+            store::audit::record_refused(&mut tx, action, details).await?;
+            store::db::commit(tx, "noting a refused attempt").await
+        };
+        if let Err(error) = noted.await {
+            warn!(%error, action, "a refused attempt was not noted");
         }
     }
 }
 
 fn busy<E>(_: E) -> Refused {
     Refused::new(Refusal::Busy, "the database does not answer; try again")
+}
+
+/// What is counted of a token that buys nothing, and what its host is told.
+fn token_refused(unfit: Unfit) -> (&'static str, Refused) {
+    let refused = |message: &str| Refused::new(Refusal::Token, message);
+    match unfit {
+        Unfit::Unknown => ("unknown", refused("the token is none of ours; was it copied whole?")),
+        Unfit::Used => {
+            ("used", refused("the token was used already; each is good once, so make another for this host"))
+        }
+        Unfit::Expired => ("expired", refused("the token has run out; make another and use it within ten minutes")),
+        Unfit::OtherHost(name) => (
+            "other_host",
+            refused(&format!("the token is for the host {name:?}, which is not what this one is called")),
+        ),
+        Unfit::Revoked => ("revoked", Refused::new(Refusal::Revoked, "the token is for a sandbox that was revoked")),
+    }
 }
 
 /// The SHA-256 that stands for a one-time token in the database.
@@ -76,11 +115,18 @@ pub fn token_hash(token: &str) -> [u8; 32] {
 }
 
 impl Sessions for CoreSessions {
-    async fn enrol(&self, token: &str, _host_name: &str) -> Result<SandboxId, Refused> {
+    async fn enrol(&self, token: &str, host_name: &str) -> Result<SandboxId, Refused> {
         let mut tx = self.core.store.begin().await.map_err(busy)?;
-        let spent = store::enrolment_tokens::spend(&mut tx, &token_hash(token)).await.map_err(busy)?;
-        let Some(sandbox) = spent else {
-            return Err(Refused::new(Refusal::Token, "the token is unknown, used or too old"));
+        let spent = store::enrolment_tokens::spend(&mut tx, &token_hash(token), host_name).await.map_err(busy)?;
+        let sandbox = match spent {
+            Ok(sandbox) => sandbox,
+            Err(unfit) => {
+                drop(tx);
+                let (reason, refused) = token_refused(unfit);
+                metrics::counter!("valet_enrolment_tokens_refused_total", "reason" => reason).increment(1);
+                self.note_refused("agent.enrol_refused", &json!({ "reason": reason })).await;
+                return Err(refused);
+            }
         };
         let leased = store::tasks::leased(&mut tx, sandbox).await.map_err(busy)?;
         store::db::commit(tx, "spending an enrolment token").await.map_err(busy)?;
@@ -97,16 +143,27 @@ impl Sessions for CoreSessions {
         self.good_standing(identity).await
     }
 
-    async fn issued(&self, identity: Identity) -> Result<(), Refused> {
+    async fn issued(&self, identity: Identity, occasion: Occasion) -> Result<(), Refused> {
         let mut tx = self.core.store.begin().await.map_err(busy)?;
         store::agents::record_certificate(
             &mut tx,
             identity.sandbox,
             &identity.fingerprint.0,
             identity.not_after.into(),
+            (SystemTime::now() - RENEWAL_GRACE).into(),
         )
         .await
         .map_err(busy)?;
+        let action = match occasion {
+            Occasion::Enrolled => Some("agent.enrolled"),
+            Occasion::Lapsed => Some("agent.renewed_lapsed"),
+            // Two an hour and agent: the table of certificates has them.
+            Occasion::Renewed => None,
+        };
+        if let Some(action) = action {
+            let details = json!({ "certificate": identity.fingerprint.to_string() });
+            store::audit::record_agent(&mut tx, identity.sandbox, action, &details).await.map_err(busy)?;
+        }
         store::db::commit(tx, "recording a certificate").await.map_err(busy)
     }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::clock::WallClock;
 use protocol::ids::NodeId;
 use ractor::{Actor, ActorRef};
 use store::Store;
@@ -20,6 +21,7 @@ use crate::inspect::watchdog::Watchdog;
 use crate::listener::{self, Listener};
 use crate::pki::{Authority, EndpointSecrets};
 use crate::resume_work::{ResumeWork, Resumes, ResumesArgs};
+use crate::revocations::Revocations;
 use crate::router::{Router, RouterArgs};
 use crate::sandbox::supervisor::SandboxSupervisor;
 use crate::sessions::CoreSessions;
@@ -86,6 +88,7 @@ pub async fn start(config: Config) -> Result<Coordinator, StartError> {
             names: config.server_names,
             secrets: config.secrets,
             limits: listener::Limits::default(),
+            clock: WallClock::default(),
         },
         sessions,
     )?;
@@ -150,6 +153,14 @@ fn children(core: &Arc<Core>, address: String) -> Vec<ChildSpec> {
         start: Box::new(move |root| {
             let core = Arc::clone(&at);
             Box::pin(async move { Ok(Wakes::spawn_linked(None, Wakes, core, root).await?.0.get_cell()) })
+        }),
+    });
+    let at = Arc::clone(core);
+    children.push(ChildSpec {
+        name: "revocations",
+        start: Box::new(move |root| {
+            let core = Arc::clone(&at);
+            Box::pin(async move { Ok(Revocations::spawn_linked(None, Revocations, core, root).await?.0.get_cell()) })
         }),
     });
     let at = Arc::clone(core);

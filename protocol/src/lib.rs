@@ -1,4 +1,4 @@
-//! The words all processes share, and nothing that does I/O.
+//! The words all processes share, and nothing that does I/O (but for [`clock`], which reads the time).
 //!
 //! - [`ids`]: who is who; [`task`]: the states of an application; [`form`]: a page's form as the agent saw it
 //!   and the digests a permit names; [`plan`]: what is to be entered, why and how sure; [`event`]: what a person's
@@ -8,6 +8,7 @@
 //! - [`wire`]: frames and messages between agent and coordinator; [`cluster`]: messages from gateways (and other
 //!   coordinators) to the coordinator that owns a user; [`inspect`]: the live actor tree.
 
+pub mod clock;
 pub mod cluster;
 pub mod event;
 pub mod form;

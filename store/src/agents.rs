@@ -151,22 +151,39 @@ pub async fn register(db: &mut PgConnection, new: &NewSandbox<'_>) -> Result<San
     .map_err(StoreError::during("registering a sandbox"))
 }
 
-/// Whether the sandbox may have a session or another certificate.
+/// Whether an agent may have a session or another certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Good,
+    /// The sandbox was revoked or terminated, or never was.
+    Revoked,
+    /// Another host enrolled as the sandbox after this certificate was given.
+    Replaced,
+}
+
+/// The standing of a sandbox's agent with this certificate.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn good_standing(db: &mut PgConnection, sandbox: SandboxId) -> Result<bool, StoreError> {
-    let row = sqlx::query_scalar!(
-        r#"SELECT revoked_at IS NULL AND status <> 'terminated' AS "good!" FROM sandboxes WHERE id = $1"#,
-        sandbox.0
+pub async fn standing(db: &mut PgConnection, sandbox: SandboxId, fingerprint: &[u8]) -> Result<Standing, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT s.revoked_at IS NULL AND s.status <> 'terminated' AS "good!", c.revoked_at IS NOT NULL AS "replaced!"
+             FROM sandboxes s LEFT JOIN agent_certificates c ON c.fingerprint = $2
+            WHERE s.id = $1"#,
+        sandbox.0,
+        fingerprint
     )
     .fetch_optional(db)
     .await
     .map_err(StoreError::during("reading a sandbox's standing"))?;
-    Ok(row.unwrap_or(false))
+    Ok(match row {
+        Some(row) if row.good && row.replaced => Standing::Replaced,
+        Some(row) if row.good => Standing::Good,
+        _ => Standing::Revoked,
+    })
 }
 
-/// Keeps what was signed, for revocation and audit.
+/// Keeps what was signed, for revocation and audit, and forgets the sandbox's certificates that can buy nothing more.
 ///
 /// # Errors
 /// When the database does not answer, or there is no such sandbox.
@@ -175,16 +192,90 @@ pub async fn record_certificate(
     sandbox: SandboxId,
     fingerprint: &[u8],
     not_after: DateTime<Utc>,
+    useless_before: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    let recording = StoreError::during("recording a certificate");
     sqlx::query!(
-        "INSERT INTO agent_certificates (fingerprint, sandbox_id, not_after) VALUES ($1, $2, $3)
+        "WITH useless AS (DELETE FROM agent_certificates WHERE sandbox_id = $2 AND not_after < $4)
+         INSERT INTO agent_certificates (fingerprint, sandbox_id, not_after) VALUES ($1, $2, $3)
          ON CONFLICT (fingerprint) DO NOTHING",
         fingerprint,
         sandbox.0,
-        not_after
+        not_after,
+        useless_before
     )
     .execute(db)
     .await
-    .map_err(StoreError::during("recording a certificate"))?;
+    .map_err(recording)?;
+    Ok(())
+}
+
+/// What coordinators listen to: a sandbox was revoked. The payload is its id.
+pub const REVOKED: &str = "valet_revoked";
+
+/// A sandbox that may have no session any more.
+#[derive(Debug, Clone)]
+pub struct Revoked {
+    pub name: String,
+    pub revoked_at: DateTime<Utc>,
+    pub reason: String,
+    /// Its agent has a session still, which is about to be cut.
+    pub connected: bool,
+}
+
+/// Revokes a sandbox for good and tells every coordinator. The first revocation counts; `None` when there is no such
+/// sandbox.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn revoke(db: &mut PgConnection, sandbox: SandboxId, reason: &str) -> Result<Option<Revoked>, StoreError> {
+    let row = sqlx::query!(
+        r#"UPDATE sandboxes SET revoked_at = coalesce(revoked_at, now()), revoke_reason = coalesce(revoke_reason, $2),
+                               updated_at = now()
+            WHERE id = $1 RETURNING name, revoked_at AS "revoked_at!", revoke_reason AS "reason!", connected"#,
+        sandbox.0,
+        reason
+    )
+    .fetch_optional(&mut *db)
+    .await
+    .map_err(StoreError::during("revoking a sandbox"))?;
+    let Some(row) = row else { return Ok(None) };
+    sqlx::query!(r#"SELECT pg_notify($1, $2) AS "told: ()""#, REVOKED, sandbox.to_string())
+        .fetch_one(db)
+        .await
+        .map_err(StoreError::during("telling of a revocation"))?;
+    let (name, revoked_at, reason, connected) = (row.name, row.revoked_at, row.reason, row.connected);
+    Ok(Some(Revoked { name, revoked_at, reason, connected }))
+}
+
+/// Revoked sandboxes whose session with this node still stands.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn to_cut(db: &mut PgConnection, node: NodeId) -> Result<Vec<SandboxId>, StoreError> {
+    let found = sqlx::query_scalar!(
+        "SELECT id FROM sandboxes WHERE connected AND revoked_at IS NOT NULL AND node_id = $1",
+        node.0
+    )
+    .fetch_all(db)
+    .await
+    .map_err(StoreError::during("looking for revoked sandboxes"))?;
+    Ok(found.into_iter().map(SandboxId).collect())
+}
+
+/// Takes a revoked sandbox's session out of its row, for a node that has no such session.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn close_revoked(db: &mut PgConnection, node: NodeId, sandbox: SandboxId) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE sandboxes SET connected = false, health_status = 'unhealthy', updated_at = now()
+          WHERE id = $1 AND node_id = $2 AND revoked_at IS NOT NULL",
+        sandbox.0,
+        node.0
+    )
+    .execute(db)
+    .await
+    .map_err(StoreError::during("closing a revoked sandbox's session"))?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{PgPool, Postgres};
 
 use crate::StoreError;
@@ -71,7 +71,22 @@ impl Store {
         begun.map_err(|_| unreachable(sqlx::Error::WorkerCrashed))?.map_err(unreachable)
     }
 
-    /// A connection of its own, outside the pool's use, for LISTEN.
+    /// Listens to a channel over a connection of its own, and calls `tell` for each word, once when it begins to listen,
+    /// and whenever the connection was lost and made again: what was said meanwhile nobody heard. Ends when `tell`
+    /// answers false.
+    ///
+    /// # Errors
+    /// When no connection can be had; listen again later.
+    pub async fn listen(&self, channel: &str, mut tell: impl FnMut() -> bool) -> Result<(), StoreError> {
+        let listening = || StoreError::during("listening to the database");
+        let mut listener = PgListener::connect_with(&self.pool).await.map_err(listening())?;
+        listener.listen(channel).await.map_err(listening())?;
+        while tell() {
+            listener.try_recv().await.map_err(listening())?;
+        }
+        Ok(())
+    }
+
     #[must_use]
     pub fn pool(&self) -> &PgPool {
         &self.pool

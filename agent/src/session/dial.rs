@@ -4,13 +4,15 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::clock::WallClock;
 use protocol::wire;
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ClientConfig, Connection, Endpoint, TransportConfig, VarInt};
+use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, TransportConfig, TransportErrorCode, VarInt};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::time_provider::TimeProvider;
 use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 use sha2::{Digest as _, Sha256};
 
@@ -29,6 +31,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(1);
 const JOB_STREAMS: u32 = 512;
 /// Files on their way at a time.
 const FILE_STREAMS: u32 = 16;
+
+/// TLS alert.
+const CERTIFICATE_EXPIRED: u8 = 45;
 
 /// Whom to trust with an enrolment token.
 #[derive(Clone)]
@@ -61,27 +66,27 @@ pub enum Error {
     Refused {
         address: SocketAddr,
         #[source]
-        source: quinn::ConnectionError,
+        source: ConnectionError,
     },
 }
 
 /// Settings of a session: our certificate against the authority's.
-pub(crate) fn session_config(identity: &Identity) -> Result<ClientConfig, Error> {
-    let tls = builder()?
+pub(crate) fn session_config(identity: &Identity, clock: &WallClock) -> Result<ClientConfig, Error> {
+    let tls = builder(clock)?
         .with_root_certificates(roots(identity.authority())?)
         .with_client_auth_cert(identity.chain().to_vec(), identity.private_key()?)?;
     finish(tls, wire::ALPN_AGENT)
 }
 
 /// Settings of an enrolment: no certificate of ours yet.
-pub(crate) fn enrol_config(trust: &Trust) -> Result<ClientConfig, Error> {
+pub(crate) fn enrol_config(trust: &Trust, clock: &WallClock) -> Result<ClientConfig, Error> {
     let tls = match trust {
-        Trust::Authority(authority) => builder()?.with_root_certificates(roots(authority)?),
+        Trust::Authority(authority) => builder(clock)?.with_root_certificates(roots(authority)?),
         Trust::Fingerprint(sha256) => {
             let provider = provider();
             let algorithms = provider.signature_verification_algorithms;
             let pinned = Arc::new(Pinned { sha256: *sha256, provider, algorithms });
-            builder()?.dangerous().with_custom_certificate_verifier(pinned)
+            builder(clock)?.dangerous().with_custom_certificate_verifier(pinned)
         }
     };
     finish(tls.with_no_client_auth(), wire::ALPN_ENROL)
@@ -130,8 +135,11 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-fn builder() -> Result<rustls::ConfigBuilder<rustls::ClientConfig, rustls::WantsVerifier>, rustls::Error> {
-    rustls::ClientConfig::builder_with_provider(provider()).with_protocol_versions(&[&rustls::version::TLS13])
+type Builder = rustls::ConfigBuilder<rustls::ClientConfig, rustls::WantsVerifier>;
+
+fn builder(clock: &WallClock) -> Result<Builder, rustls::Error> {
+    let time = Arc::new(Time(clock.clone()));
+    rustls::ClientConfig::builder_with_details(provider(), time).with_protocol_versions(&[&rustls::version::TLS13])
 }
 
 fn roots(authority: &CertificateDer<'static>) -> Result<RootCertStore, rustls::Error> {
@@ -153,6 +161,28 @@ fn finish(mut tls: rustls::ClientConfig, alpn: &[u8]) -> Result<ClientConfig, Er
         .datagram_receive_buffer_size(None);
     config.transport_config(Arc::new(transport));
     Ok(config)
+}
+
+/// Whether a connection was refused because our certificate is not good at the coordinator's date (RFC 8446,
+/// `certificate_expired`; also for one that is not good yet), or outlived it there.
+pub(crate) fn is_lapsed(reason: &ConnectionError) -> bool {
+    match reason {
+        ConnectionError::ConnectionClosed(closed) => {
+            closed.error_code == TransportErrorCode::crypto(CERTIFICATE_EXPIRED)
+        }
+        ConnectionError::ApplicationClosed(closed) => closed.error_code == VarInt::from_u32(wire::close::EXPIRED),
+        _ => false,
+    }
+}
+
+/// The clock by which the coordinator's certificate is checked.
+#[derive(Debug)]
+struct Time(WallClock);
+
+impl TimeProvider for Time {
+    fn current_time(&self) -> Option<UnixTime> {
+        self.0.now().duration_since(std::time::UNIX_EPOCH).ok().map(UnixTime::since_unix_epoch)
+    }
 }
 
 /// Accepts a server whose chain leads to the authority with a known fingerprint, which it must show itself.

@@ -16,8 +16,9 @@ use std::fs::{self, File};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use protocol::clock::WallClock;
 use protocol::ids::{LeaseId, SandboxId};
 use protocol::wire::message::{AgentSettings, Refusal};
 use sha2::{Digest as _, Sha256};
@@ -50,6 +51,8 @@ pub struct Agent {
     settings: watch::Sender<AgentSettings>,
     /// Jobs of an earlier life that go on.
     adoptable: HashMap<LeaseId, Adoptable>,
+    /// What certificates are judged by.
+    clock: WallClock,
     /// Held while the agent runs: two on one directory would share a key and a ledger.
     _lock: File,
 }
@@ -85,6 +88,8 @@ enum Ended {
     /// We were told to stop, and did.
     Stopped,
     Lost,
+    /// Our certificate is not good at the coordinator's date, whatever ours says.
+    Lapsed,
     Refused {
         code: Refusal,
         message: String,
@@ -110,7 +115,21 @@ impl Agent {
         })?;
         let ledger = Arc::new(Ledger::open(&dir.join("ledger"))?);
         let adoptable = adopt::find(&ledger, &jobs_folder(&config)).map_err(io("cleared"))?;
-        Ok(Self { config, ledger, settings: watch::Sender::new(before_welcome()), adoptable, _lock: lock })
+        Ok(Self {
+            config,
+            ledger,
+            settings: watch::Sender::new(before_welcome()),
+            adoptable,
+            clock: WallClock::default(),
+            _lock: lock,
+        })
+    }
+
+    /// Judges certificates by this clock instead of the system's.
+    #[must_use]
+    pub fn with_clock(mut self, clock: WallClock) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// The pages of an earlier life that its jobs go on with: their browsers are not to be ended.
@@ -162,6 +181,7 @@ impl Agent {
             config: &self.config,
             ledger: &self.ledger,
             settings: &self.settings,
+            wall: &self.clock,
             jobs,
             uplink,
             clock,
@@ -173,8 +193,9 @@ impl Agent {
             announced: false,
         };
         let mut backoff = Backoff::new();
+        let mut lapsed = false;
         while !stop.is_cancelled() {
-            if has_run_out(&session.identity) {
+            if std::mem::take(&mut lapsed) || session.identity.has_run_out(self.clock.now(), LEAST_LEFT) {
                 let Some(renewed) = stop.run_until_cancelled(self.renew(&session.identity)).await else { break };
                 session.identity = renewed?;
             }
@@ -183,6 +204,7 @@ impl Agent {
                 Ended::Stopped => break,
                 Ended::Refused { code: Refusal::Revoked, message } => return Err(Error::Revoked { message }),
                 Ended::Refused { code, message } => warn!(%code, message, "the coordinator refused the session"),
+                Ended::Lapsed => lapsed = true,
                 Ended::Lost => {}
             }
             if began.elapsed() > GOOD_SESSION {
@@ -210,7 +232,7 @@ impl Agent {
             info!("the token is for another fleet than the stored identity: enrolling anew");
         }
         let token = token.ok_or(Error::NotEnrolled)?;
-        let identity = insist(|| enrol::with_token(&self.config, token)).await?;
+        let identity = insist(|| enrol::with_token(&self.config, &self.clock, token)).await?;
         identity.store(&self.config.data_dir)?;
         info!(sandbox = %identity.sandbox(), "enrolled");
         Ok(identity)
@@ -219,11 +241,11 @@ impl Agent {
     /// A new certificate for one that ran out.
     async fn renew(&self, identity: &Identity) -> Result<Identity, Error> {
         info!("the certificate has run out: asking for a new one with its key");
-        let renewed = insist(|| enrol::with_lapsed(&self.config, identity)).await;
+        let renewed = insist(|| enrol::with_lapsed(&self.config, &self.clock, identity)).await;
         let renewed = match (renewed, &self.config.enrol_token) {
             (Err(error), Some(token)) => {
                 warn!(%error, "no new certificate for the old one: trying the token");
-                insist(|| enrol::with_token(&self.config, token)).await?
+                insist(|| enrol::with_token(&self.config, &self.clock, token)).await?
             }
             (renewed, _) => renewed?,
         };
@@ -257,10 +279,6 @@ async fn insist<F: Future<Output = Result<Identity, enrol::Error>>>(
             decided => return decided,
         }
     }
-}
-
-fn has_run_out(identity: &Identity) -> bool {
-    SystemTime::now() + LEAST_LEFT >= identity.not_after()
 }
 
 fn jobs_folder(config: &Config) -> PathBuf {

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use protocol::clock::WallClock;
 use protocol::wire::message::{
     AgentSettings, ControlDown, ControlUp, DownHeader, Heartbeat, Hello, JobDown, Refusal, Welcome,
 };
@@ -27,6 +28,10 @@ use crate::page::Browsers;
 
 /// For the coordinator to answer a hello: it asks its database.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
+/// Hellos on one connection before it is given up, and the longest pause between two: 20,000 agents are welcomed within
+/// a minute.
+const HELLOS_MAX: usize = 20;
+const LATER_MAX: Duration = Duration::from_secs(120);
 /// For the first frame of a stream the coordinator opened.
 const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a file to arrive whole, and for its job to begin if it overtook it.
@@ -48,6 +53,7 @@ pub(super) struct Sessions<'a, B> {
     pub config: &'a Config,
     pub ledger: &'a Arc<Ledger>,
     pub settings: &'a watch::Sender<AgentSettings>,
+    pub wall: &'a WallClock,
     pub jobs: &'a Jobs<B>,
     pub uplink: &'a Uplink,
     pub clock: &'a LeaseClock,
@@ -65,7 +71,7 @@ pub(super) struct Sessions<'a, B> {
 impl<B: Browsers> Sessions<'_, B> {
     /// One connection, from dialling to its end.
     pub async fn one(&mut self, stop: &CancellationToken) -> Ended {
-        let config = match dial::session_config(&self.identity) {
+        let config = match dial::session_config(&self.identity, self.wall) {
             Ok(config) => config,
             Err(error) => return lost(&error),
         };
@@ -78,32 +84,63 @@ impl<B: Browsers> Sessions<'_, B> {
             }
             Some(Err(error)) => {
                 self.coordinator = 0;
+                if matches!(&error, dial::Error::Refused { source, .. } if dial::is_lapsed(source)) {
+                    return lapsed(&error);
+                }
                 return lost(&error);
             }
         };
-        let ended = match stop.run_until_cancelled(timeout(HELLO_TIMEOUT, self.greet(&connection))).await {
+        let ended = match stop.run_until_cancelled(self.greet(&connection)).await {
             None => Ended::Stopped,
-            Some(Err(_)) => Ended::Lost,
-            Some(Ok(Err(ended))) => ended,
-            Some(Ok(Ok((send, recv, settings)))) => {
+            Some(Err(ended)) => ended,
+            Some(Ok((send, recv, settings))) => {
                 self.uplink.set(Some(connection.clone()));
                 let ended = self.serve(&connection, send, recv, &settings, stop).await;
                 self.uplink.set(None);
                 ended
             }
         };
-        if let Some(reason) = connection.close_reason() {
-            info!(%reason, "the connection ended");
-        }
+        let ended = match connection.close_reason() {
+            Some(reason) if dial::is_lapsed(&reason) && matches!(ended, Ended::Lost) => lapsed(&reason),
+            Some(reason) => {
+                info!(%reason, "the connection ended");
+                ended
+            }
+            None => ended,
+        };
         let code = if matches!(ended, Ended::Stopped) { close::GOING_DOWN } else { close::DONE };
         connection.close(VarInt::from_u32(code), b"");
         let _ = timeout(GOODBYE_TIMEOUT, endpoint.wait_idle()).await;
         ended
     }
 
+    /// Says hello until it is welcome: while too many do, the coordinator says when to say it again.
     async fn greet(&mut self, connection: &Connection) -> Result<(SendStream, RecvStream, AgentSettings), Ended> {
-        let sent = Instant::now();
         let (mut send, mut recv) = connection.open_bi().await.map_err(|error| lost(&error))?;
+        for _ in 0..HELLOS_MAX {
+            let hello = timeout(HELLO_TIMEOUT, self.hello(connection, &mut send, &mut recv));
+            match hello.await.unwrap_or(Err(Ended::Lost))? {
+                Hail::Welcome(settings) => return Ok((send, recv, settings)),
+                Hail::Later(after) => {
+                    info!(after_ms = after.as_millis() as u64, "the coordinator is busy: saying hello again later");
+                    metrics::counter!("valet_agent_put_off_total").increment(1);
+                    tokio::select! {
+                        () = tokio::time::sleep(after.min(LATER_MAX)) => {}
+                        reason = connection.closed() => return Err(lost(&reason)),
+                    }
+                }
+            }
+        }
+        Err(lost(&"put off too often"))
+    }
+
+    async fn hello(
+        &mut self,
+        connection: &Connection,
+        send: &mut SendStream,
+        recv: &mut RecvStream,
+    ) -> Result<Hail, Ended> {
+        let sent = Instant::now();
         let hello = ControlUp::Hello(Hello {
             version_min: VERSION_MIN,
             version_max: VERSION_MAX,
@@ -115,12 +152,10 @@ impl<B: Browsers> Sessions<'_, B> {
             leases: self.jobs.held(),
             permits: self.ledger.recent_permits(),
         });
-        io::write(&mut send, &hello).await.map_err(|error| lost(&error))?;
-        match io::read::<ControlDown>(&mut recv).await {
-            Ok(Some(ControlDown::Welcome(welcome))) => {
-                let settings = self.welcomed(welcome, sent)?;
-                Ok((send, recv, settings))
-            }
+        io::write(send, &hello).await.map_err(|error| lost(&error))?;
+        match io::read::<ControlDown>(recv).await {
+            Ok(Some(ControlDown::Welcome(welcome))) => self.welcomed(welcome, sent).map(Hail::Welcome),
+            Ok(Some(ControlDown::Later { after_ms })) => Ok(Hail::Later(Duration::from_millis(after_ms.into()))),
             Ok(Some(ControlDown::Refused { code, message })) => Err(Ended::Refused { code, message }),
             Ok(_) => Err(malformed(connection, &"no welcome")),
             Err(io::Error::Ended) => Err(Ended::Lost),
@@ -198,7 +233,7 @@ impl<B: Browsers> Sessions<'_, B> {
         };
         let mut jobs = self.jobs.subscribe();
         let mut next_beat = Instant::now();
-        let mut renew_at = Instant::now() + half_life(&self.identity);
+        let mut renew_at = Instant::now() + self.identity.half_life(self.wall.now());
         let mut key = None;
         loop {
             tokio::select! {
@@ -214,7 +249,7 @@ impl<B: Browsers> Sessions<'_, B> {
                     next_beat = next_beat.min(Instant::now() + pause(!self.jobs.leases().is_empty()));
                 }
                 () = tokio::time::sleep_until(renew_at) => {
-                    renew_at = Instant::now() + half_life(&self.identity).max(RENEWAL_MIN);
+                    renew_at = Instant::now() + self.identity.half_life(self.wall.now()).max(RENEWAL_MIN);
                     match NewKey::generate() {
                         Ok(new) => {
                             let csr_der = new.csr().to_vec();
@@ -235,7 +270,7 @@ impl<B: Browsers> Sessions<'_, B> {
                             }
                             info!("the certificate was renewed");
                             self.identity = identity;
-                            renew_at = Instant::now() + half_life(&self.identity);
+                            renew_at = Instant::now() + self.identity.half_life(self.wall.now()).max(RENEWAL_MIN);
                         }
                         Err(error) => warn!(%error, "the new certificate cannot be used"),
                     }
@@ -243,6 +278,12 @@ impl<B: Browsers> Sessions<'_, B> {
             }
         }
     }
+}
+
+/// The answer to a hello.
+enum Hail {
+    Welcome(AgentSettings),
+    Later(Duration),
 }
 
 /// When the heartbeats that are not answered yet were sent.
@@ -304,7 +345,9 @@ impl<B: Browsers> Listen<'_, B> {
                     self.uplink.answer(artifact, Answer::Refused { again });
                 }
                 ControlDown::Refused { code, message } => return Ended::Refused { code, message },
-                ControlDown::Welcome(_) => return malformed(self.connection, &"a second welcome"),
+                ControlDown::Welcome(_) | ControlDown::Later { .. } => {
+                    return malformed(self.connection, &"a second welcome");
+                }
             }
         }
     }
@@ -422,8 +465,9 @@ fn ttl(settings: &AgentSettings) -> Duration {
     Duration::from_millis(settings.lease_ttl_ms.into())
 }
 
-fn half_life(identity: &Identity) -> Duration {
-    identity.not_after().duration_since(SystemTime::now()).unwrap_or_default() / 2
+fn lapsed(error: &dyn std::fmt::Display) -> Ended {
+    warn!(%error, "the certificate is not good at the coordinator's date");
+    Ended::Lapsed
 }
 
 fn lost(error: &dyn std::fmt::Display) -> Ended {

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use coordinator::listener::Refused;
 use coordinator::pki::{AGENT_CERTIFICATE_TTL, Authority};
+use protocol::clock::WallClock;
 use protocol::ids::SandboxId;
 use protocol::wire::message::Refusal;
 use valet_agent::enrol::Error as EnrolError;
@@ -39,7 +40,7 @@ async fn a_token_is_good_once_and_only_if_it_is_ours() {
     let dir = tempfile::tempdir().unwrap();
     let config_of_other = config(dir.path(), world.address, Some(&format!("{good}.{other}")));
     let token = config_of_other.enrol_token.clone().unwrap();
-    let refused = valet_agent::enrol::with_token(&config_of_other, &token).await;
+    let refused = valet_agent::enrol::with_token(&config_of_other, &WallClock::default(), &token).await;
     assert!(matches!(refused, Err(EnrolError::Connect(_))));
     assert!(world.core.tokens.lock().unwrap().contains_key(&good));
 
@@ -85,7 +86,7 @@ async fn a_certificate_is_renewed_at_half_life_within_the_session() {
     let token = fleet.token(&core, sandbox);
     let agent = run(config(dir.path(), listener.addresses()[0], Some(&token)), &Site::new());
     let issued = |event| match event {
-        Event::Issued(identity) => Some(Some(identity)),
+        Event::Issued(identity, _) => Some(Some(identity)),
         Event::Gone(_) => Some(None),
         _ => None,
     };

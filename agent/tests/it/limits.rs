@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use coordinator::pki::{AGENT_CERTIFICATE_TTL, Authority};
+use protocol::clock::WallClock;
 use protocol::ids::{ArtifactId, LeaseId, SandboxId};
 use protocol::wire::frame::{self, Framed, HEADER_LEN};
 use protocol::wire::message::{
@@ -259,10 +260,10 @@ async fn connections_are_bounded() {
     let dir = tempfile::tempdir().unwrap();
     let refused = config(dir.path(), address, Some(&fleet.token(&core, SandboxId::new())));
     let token = refused.enrol_token.clone().unwrap();
-    assert!(valet_agent::enrol::with_token(&refused, &token).await.is_err());
+    assert!(valet_agent::enrol::with_token(&refused, &WallClock::default(), &token).await.is_err());
     first.connection.close(0_u32.into(), b"");
     // Its place is free again as soon as the listener has seen it go.
-    while valet_agent::enrol::with_token(&refused, &token).await.is_err() {
+    while valet_agent::enrol::with_token(&refused, &WallClock::default(), &token).await.is_err() {
         tokio::task::yield_now().await;
     }
 }

@@ -10,10 +10,11 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use clap::Parser as _;
 use coordinator::listener::{
-    AgentLink, ArtifactRefused, Config as ListenerConfig, Gone, JobLink, Limits, Listener, Refused, ReportRefused,
-    Sessions,
+    AgentLink, ArtifactRefused, Config as ListenerConfig, Gone, JobLink, Limits, Listener, Occasion, Refused,
+    ReportRefused, Sessions,
 };
 use coordinator::pki::{Authority, EndpointSecrets, Identity};
+use protocol::clock::WallClock;
 use protocol::form::{Digest, Field, FieldKind, FormModel, PageState};
 use protocol::ids::{CommandId, LeaseId, PermitId, SandboxId, TaskId};
 use protocol::plan::{FillResult, FillStatus};
@@ -44,7 +45,7 @@ pub enum Event {
     Progress,
     Artifact(ArtifactHeader, Bytes),
     LiveFrame,
-    Issued(Identity),
+    Issued(Identity, Occasion),
     Gone(Gone),
 }
 
@@ -112,8 +113,8 @@ impl Sessions for Core {
     async fn standing(&self, _: Identity) -> Result<(), Refused> {
         self.standing()
     }
-    async fn issued(&self, identity: Identity) -> Result<(), Refused> {
-        self.tell(Event::Issued(identity));
+    async fn issued(&self, identity: Identity, occasion: Occasion) -> Result<(), Refused> {
+        self.tell(Event::Issued(identity, occasion));
         Ok(())
     }
     async fn hello(&self, sandbox: SandboxId, hello: Hello, link: AgentLink) -> Result<Welcome, Refused> {
@@ -208,11 +209,16 @@ impl Events {
 pub struct Fleet {
     pub authority: Arc<Authority>,
     pub limits: Limits,
+    pub clock: WallClock,
 }
 
 impl Fleet {
     pub fn new() -> Self {
-        Self { authority: Arc::new(Authority::create(SystemTime::now()).unwrap()), limits: Limits::default() }
+        Self {
+            authority: Arc::new(Authority::create(SystemTime::now()).unwrap()),
+            limits: Limits::default(),
+            clock: WallClock::default(),
+        }
     }
 
     pub fn listen(&self, core: &Arc<Core>, address: SocketAddr) -> Listener {
@@ -222,6 +228,7 @@ impl Fleet {
             names: vec![],
             secrets: EndpointSecrets::derive(&[7; 32]).unwrap(),
             limits: self.limits.clone(),
+            clock: self.clock.clone(),
         };
         Listener::start(config, core.clone()).unwrap()
     }

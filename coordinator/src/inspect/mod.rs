@@ -72,6 +72,8 @@ pub fn patience(kind: &str) -> (Duration, Option<Duration>) {
         // A scan each 30 s.
         "resumes" => (seconds(30), Some(seconds(90))),
         "watchdog" => (seconds(10), Some(seconds(10))),
+        // A look each second, which waits for the database.
+        "revocations" => (seconds(30), Some(seconds(30))),
         // A start of an agent's session may wait for the database; a command is delivered three times, 8 s each.
         LISTENER | ROUTER => (seconds(30), None),
         // Supervisors and the journal: work in memory, or a commit with the journal's own patience.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use protocol::inspect::{Ask, Order, Reply, Request};
+use protocol::inspect::{Ask, Caller, Order, Reply, Request};
 use ractor::ActorCell;
 use ractor::rpc::CallResult;
 use tracing::{info, warn};
@@ -34,6 +34,15 @@ pub async fn answer(core: &Arc<Core>, request: Request) -> Reply {
         Ask::One { id } => Reply::One(tree::one(core, &id, now).map(Box::new)),
         Ask::Steer { node, .. } if node != core.node => Reply::NotHere,
         Ask::Steer { id, order, .. } => {
+            // Whoever passed the question on may be mistaken about who asks: the row says what the account may.
+            match is_admin_still(core, caller.as_ref()).await {
+                Ok(true) => {}
+                Ok(false) => return Reply::Forbidden,
+                Err(error) => {
+                    warn!(%error, "an order was not carried out: the account could not be read");
+                    return Reply::Conflict("Your account could not be checked just now. Try again.".to_owned());
+                }
+            }
             let reply = steer(core, &id, order).await;
             info!(actor.id = %id, user.id = ?caller.map(|caller| caller.user.0), %order, ?reply, "an admin steers an actor");
             reply
@@ -52,6 +61,13 @@ pub async fn answer(core: &Arc<Core>, request: Request) -> Reply {
         }
         Ask::Probe { .. } => Reply::Forbidden,
     }
+}
+
+async fn is_admin_still(core: &Core, caller: Option<&Caller>) -> Result<bool, store::StoreError> {
+    let Some(caller) = caller else { return Ok(false) };
+    let mut tx = core.store.begin().await?;
+    let standing = store::users::standing(&mut tx, caller.user).await?;
+    Ok(standing.is_some_and(|row| row.is_active && Caller { user: caller.user, role: row.role }.is_admin()))
 }
 
 /// Puts probes into mailboxes. Those that are gone, or have one already, need none.

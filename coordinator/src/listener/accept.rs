@@ -1,19 +1,24 @@
 //! The accept loop and its admission.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::{counter, gauge};
 use protocol::wire::{self, close};
 use quinn::crypto::rustls::HandshakeData;
 use quinn::{Connection, Endpoint, Incoming, VarInt};
 use rustls::pki_types::CertificateDer;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use super::sessions::Sessions;
 use super::{Shared, enrol, session};
 use crate::pki;
+
+/// How long a handshake may wait for its place: an agent tries an address for 3 s. One that is refused comes again
+/// after a pause of its own.
+const PLACE_WITHIN: Duration = Duration::from_millis(1_500);
 
 pub(super) async fn run<S: Sessions>(endpoint: Endpoint, shared: Arc<Shared<S>>, tasks: TaskTracker) {
     while let Some(incoming) = endpoint.accept().await {
@@ -27,13 +32,17 @@ pub(super) async fn run<S: Sessions>(endpoint: Endpoint, shared: Arc<Shared<S>>,
             let _ = incoming.retry();
             continue;
         }
-        let Ok(handshake) = shared.handshakes.clone().try_acquire_owned() else {
-            refuse(incoming, "handshakes");
+        let Some(at) = shared.handshake_pace.take(Instant::now(), PLACE_WITHIN) else {
+            refuse(incoming, "pace");
             continue;
         };
         let shared = shared.clone();
         tasks.spawn(async move {
             let _place = place;
+            sleep_until(at).await;
+            let Ok(handshake) = shared.handshakes.clone().try_acquire_owned() else {
+                return refuse(incoming, "handshakes");
+            };
             let connection = match shake(incoming, &shared).await {
                 Ok(connection) => connection,
                 Err(reason) => {

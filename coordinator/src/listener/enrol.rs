@@ -1,6 +1,6 @@
 //! Enrolment: one request and one answer on a connection without a client certificate.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use metrics::counter;
 use protocol::ids::SandboxId;
@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::Shared;
 use super::accept::end;
 use super::io::{self, Error};
-use super::sessions::{Refused, Sessions};
+use super::sessions::{Occasion, Refused, Sessions};
 use crate::pki;
 
 /// Tokens have 43 characters; the bound keeps a guesser from sending megabytes.
@@ -90,12 +90,12 @@ async fn decide<S: Sessions>(request: Request, shared: &Shared<S>) -> Result<Enr
             let mut host_name = request.host_name;
             host_name.truncate(host_name.floor_char_boundary(HOST_NAME_MAX));
             let sandbox = shared.sessions.enrol(&request.token, &host_name).await?;
-            grant(&request.csr_der, sandbox, shared).await
+            grant(&request.csr_der, sandbox, Occasion::Enrolled, shared).await
         }
         Request::Renew(request) => {
             let identity = shared
                 .authority
-                .renewal(&request.certificate_der, &request.csr_der, SystemTime::now())
+                .renewal(&request.certificate_der, &request.csr_der, shared.clock.now())
                 .map_err(|error| match error {
                     pki::Error::Certificate | pki::Error::RequestSize { .. } | pki::Error::Request(_) => {
                         malformed(error)
@@ -103,14 +103,19 @@ async fn decide<S: Sessions>(request: Request, shared: &Shared<S>) -> Result<Enr
                     _ => Refused::new(Refusal::Revoked, error.to_string()),
                 })?;
             shared.sessions.standing(identity).await?;
-            grant(&request.csr_der, identity.sandbox, shared).await
+            grant(&request.csr_der, identity.sandbox, Occasion::Lapsed, shared).await
         }
     }
 }
 
-async fn grant<S: Sessions>(csr_der: &[u8], sandbox: SandboxId, shared: &Shared<S>) -> Result<EnrolAnswer, Refused> {
-    let issued = sign(csr_der, sandbox, shared).await?;
-    info!(%sandbox, "an agent was enrolled");
+async fn grant<S: Sessions>(
+    csr_der: &[u8],
+    sandbox: SandboxId,
+    occasion: Occasion,
+    shared: &Shared<S>,
+) -> Result<EnrolAnswer, Refused> {
+    let issued = sign(csr_der, sandbox, occasion, shared).await?;
+    info!(%sandbox, ?occasion, "an agent has a certificate");
     Ok(EnrolAnswer::Granted {
         sandbox,
         chain_der: issued.chain.iter().map(|certificate| certificate.to_vec()).collect(),
@@ -122,12 +127,13 @@ async fn grant<S: Sessions>(csr_der: &[u8], sandbox: SandboxId, shared: &Shared<
 pub(super) async fn sign<S: Sessions>(
     csr_der: &[u8],
     sandbox: SandboxId,
+    occasion: Occasion,
     shared: &Shared<S>,
 ) -> Result<pki::Issued, Refused> {
     let issued = shared
         .authority
-        .sign_agent(csr_der, sandbox, SystemTime::now(), shared.limits.certificate_ttl)
+        .sign_agent(csr_der, sandbox, shared.clock.now(), shared.limits.certificate_ttl)
         .map_err(|error| Refused::new(Refusal::Malformed, error.to_string()))?;
-    shared.sessions.issued(issued.identity).await?;
+    shared.sessions.issued(issued.identity, occasion).await?;
     Ok(issued)
 }

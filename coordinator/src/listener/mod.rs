@@ -5,7 +5,7 @@
 //! the core behind [`Sessions`]. The core speaks back through [`AgentLink`] and [`JobLink`], neither of which ever
 //! waits, so that actors may call them from a handler.
 //!
-//! - [`accept`]: admission; [`enrol`]: tokens and lapsed certificates; [`session`]: one agent's control stream;
+//! - [`accept`]: admission; [`pace`]: how fast; [`enrol`]: tokens and lapsed certificates; [`session`]: one agent's control stream;
 //!   [`streams`]: jobs, artifacts, live frames, files; [`link`]: the core's end; [`io`]: frames over streams.
 //!
 //! A frame that is not ours closes its connection with [`wire::close::MALFORMED`] and is counted.
@@ -14,6 +14,7 @@ mod accept;
 mod enrol;
 mod io;
 mod link;
+mod pace;
 mod session;
 mod sessions;
 mod streams;
@@ -23,21 +24,25 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::clock::WallClock;
 use protocol::wire;
 use quinn::{Endpoint, VarInt};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
+use self::pace::Pace;
 use crate::pki::{Authority, EndpointSecrets};
 
 pub use link::{AgentLink, JobLink, LinkError};
-pub use sessions::{ArtifactRefused, Gone, Refused, ReportRefused, Sessions};
+pub use sessions::{ArtifactRefused, Gone, Occasion, Refused, ReportRefused, Sessions};
 
 /// The server certificate lives 30 days; a process that runs for months replaces it each day.
 const SERVER_CERTIFICATE_RENEWAL: Duration = Duration::from_secs(24 * 3600);
 /// How long open connections may take to hear that we go down. They notice a silence anyway.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+/// Handshakes and hellos taken at once after a pause, before the pace counts: a small fleet does not wait.
+const BURST: u32 = 100;
 
 /// What a listener is built from.
 pub struct Config {
@@ -49,6 +54,8 @@ pub struct Config {
     /// The same on every start and on every coordinator behind one address.
     pub secrets: EndpointSecrets,
     pub limits: Limits,
+    /// What certificates are judged by.
+    pub clock: WallClock,
 }
 
 /// Bounds of a listener. The defaults are for production.
@@ -58,6 +65,12 @@ pub struct Limits {
     pub connections: usize,
     /// Handshakes at a time: each costs a signature, so a flood may not take all cores.
     pub handshakes: usize,
+    /// Handshakes a second: each costs about a millisecond of a core, which people's requests need too.
+    pub handshakes_per_second: u32,
+    /// Hellos a second: each is two transactions, and 10,000 agents are to be back within half a minute.
+    pub hellos_per_second: u32,
+    /// Hellos that use the database at a time: the rest of its connections stay for people and tasks.
+    pub hellos: usize,
     /// Enrolments at a time, which bounds guessing at tokens.
     pub enrolments: usize,
     /// For a TLS handshake, and again for the first frame.
@@ -73,6 +86,9 @@ impl Default for Limits {
         Self {
             connections: 20_000,
             handshakes: 128,
+            handshakes_per_second: 600,
+            hellos_per_second: 500,
+            hellos: 6,
             enrolments: 8,
             first_frame: Duration::from_secs(5),
             certificate_ttl: crate::pki::AGENT_CERTIFICATE_TTL,
@@ -109,8 +125,12 @@ struct Shared<S> {
     sessions: Arc<S>,
     authority: Arc<Authority>,
     limits: Limits,
+    clock: WallClock,
     connections: Arc<Semaphore>,
     handshakes: Arc<Semaphore>,
+    handshake_pace: Pace,
+    hellos: Arc<Semaphore>,
+    hello_pace: Pace,
     enrolments: Arc<Semaphore>,
 }
 
@@ -120,15 +140,19 @@ impl Listener {
     /// # Errors
     /// When an address is taken, or keys cannot be made.
     pub fn start<S: Sessions>(config: Config, sessions: Arc<S>) -> Result<Self, Error> {
-        let Config { addresses, authority, names, secrets, limits } = config;
-        let server = tls::server_config(&authority, &names, &limits)?;
+        let Config { addresses, authority, names, secrets, limits, clock } = config;
+        let server = tls::server_config(&authority, &names, &limits, &clock)?;
         let shared = Arc::new(Shared {
             sessions,
             authority: authority.clone(),
             connections: Arc::new(Semaphore::new(limits.connections)),
             handshakes: Arc::new(Semaphore::new(limits.handshakes)),
+            handshake_pace: Pace::new(limits.handshakes_per_second, BURST),
+            hellos: Arc::new(Semaphore::new(limits.hellos)),
+            hello_pace: Pace::new(limits.hellos_per_second, BURST),
             enrolments: Arc::new(Semaphore::new(limits.enrolments)),
             limits: limits.clone(),
+            clock: clock.clone(),
         });
         let mut endpoints = Vec::with_capacity(addresses.len());
         let mut bound = Vec::with_capacity(addresses.len());
@@ -144,7 +168,8 @@ impl Listener {
         for endpoint in &endpoints {
             tasks.spawn(accept::run(endpoint.clone(), shared.clone(), tasks.clone()));
         }
-        let renewal = tokio::spawn(renew_certificate(endpoints.clone(), authority, names, limits)).abort_handle();
+        let renewal =
+            tokio::spawn(renew_certificate(endpoints.clone(), authority, names, limits, clock)).abort_handle();
         Ok(Self { endpoints, addresses: bound, tasks, renewal })
     }
 
@@ -173,10 +198,16 @@ impl Listener {
     }
 }
 
-async fn renew_certificate(endpoints: Vec<Endpoint>, authority: Arc<Authority>, names: Vec<String>, limits: Limits) {
+async fn renew_certificate(
+    endpoints: Vec<Endpoint>,
+    authority: Arc<Authority>,
+    names: Vec<String>,
+    limits: Limits,
+    clock: WallClock,
+) {
     loop {
         tokio::time::sleep(SERVER_CERTIFICATE_RENEWAL).await;
-        match tls::server_config(&authority, &names, &limits) {
+        match tls::server_config(&authority, &names, &limits, &clock) {
             Ok(config) => endpoints.iter().for_each(|endpoint| endpoint.set_server_config(Some(config.clone()))),
             Err(error) => warn!(%error, "the server certificate could not be renewed; trying again tomorrow"),
         }

@@ -1,21 +1,23 @@
 //! One agent's session: hello, then the control stream both ways until the connection ends.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use metrics::counter;
+use protocol::clock::WallClock;
 use protocol::ids::SandboxId;
-use protocol::wire::message::{ControlDown, ControlUp, Hello, Refusal};
+use protocol::wire::message::{ControlDown, ControlUp, Hello, Refusal, Welcome};
 use protocol::wire::{VERSION_MAX, VERSION_MIN, close};
 use quinn::{Connection, RecvStream, SendStream, VarInt};
-use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{Instrument as _, info, info_span, warn};
 
 use super::accept::end;
 use super::io::{self, Error};
 use super::link::AgentLink;
-use super::sessions::{Gone, Refused, Sessions};
+use super::pace::{Sent, place_of};
+use super::sessions::{Gone, Occasion, Refused, Sessions};
 use super::{Shared, enrol, streams};
 use crate::pki::Identity;
 
@@ -25,6 +27,12 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an agent may take to have read why it is refused.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
+/// A place this near is waited for without a word.
+const PLACE_NEAR: Duration = Duration::from_millis(200);
+/// How long a hello may wait for the database's turn before it is told to come again: what it says grows old.
+const TURN_WITHIN: Duration = Duration::from_secs(1);
+/// Hellos an agent may make before one is taken, early ones included.
+const HELLOS_MAX: u32 = 100;
 /// An agent does not ask for certificates more often: it renews at half life.
 const RENEWALS_MAX_PER_TTL: u32 = 8;
 
@@ -35,9 +43,17 @@ pub(super) struct Context<S> {
     pub sandbox: SandboxId,
     pub epoch: i64,
     pub control: mpsc::Sender<ControlDown>,
+    pub sent: Sent,
 }
 
 impl<S> Context<S> {
+    /// Ends the session because the agent sends more of a kind than it has reason to.
+    pub fn flooded(&self, kind: &'static str) {
+        warn!(sandbox = %self.sandbox, kind, "a flood ends the session");
+        counter!("valet_listener_floods_total", "kind" => kind).increment(1);
+        self.connection.close(VarInt::from_u32(close::FLOOD), kind.as_bytes());
+    }
+
     /// Ends the session because the agent sent what is not ours.
     pub fn malformed(&self, error: &Error) {
         warn!(sandbox = %self.sandbox, %error, "a malformed frame ends the session");
@@ -66,7 +82,7 @@ pub(super) async fn serve<S: Sessions>(connection: Connection, identity: Identit
         let first = io::read::<ControlUp>(&mut recv).await?;
         Ok::<_, Error>((send, recv, first))
     };
-    let (mut send, recv, hello) = match timeout(shared.limits.first_frame, first).await {
+    let (mut send, mut recv, hello) = match timeout(shared.limits.first_frame, first).await {
         Ok(Ok((send, recv, Some(ControlUp::Hello(hello))))) => (send, recv, hello),
         Ok(Err(Error::Ended)) => return end(&connection, close::DONE, "ended"),
         Ok(Ok(_) | Err(_)) => {
@@ -76,20 +92,20 @@ pub(super) async fn serve<S: Sessions>(connection: Connection, identity: Identit
         Err(_) => return end(&connection, close::TOO_SLOW, "first_frame_slow"),
     };
 
+    let version = match version(&hello) {
+        Ok(version) => version,
+        Err(refused) => return refuse(&connection, &mut send, sandbox, refused).await,
+    };
+    let Some((hello, turn)) = admit(&shared, &connection, sandbox, hello, &mut send, &mut recv).await else { return };
     let (link, controls, works) = AgentLink::new(connection.clone(), identity);
     let (control, replies) = mpsc::channel(super::link::CONTROL_QUEUE);
     let welcome = match greet(&shared, sandbox, hello, link).await {
-        Ok(welcome) => welcome,
-        Err(refused) => {
-            info!(%sandbox, code = %refused.code, "an agent was refused");
-            let code = if refused.code == Refusal::Version { close::VERSION } else { close::REFUSED };
-            counter!("valet_listener_refused_total", "reason" => refused.code.as_str()).increment(1);
-            say_goodbye(&mut send, refused).await;
-            return connection.close(VarInt::from_u32(code), b"refused");
-        }
+        Ok(welcome) => Welcome { version, ..welcome },
+        Err(refused) => return refuse(&connection, &mut send, sandbox, refused).await,
     };
+    drop(turn);
     let epoch = welcome.epoch;
-    let context = Arc::new(Context { shared, connection, sandbox, epoch, control });
+    let context = Arc::new(Context { shared, connection, sandbox, epoch, control, sent: Sent::new() });
     let mut farewell = Farewell { context: context.clone(), why: Gone::Lost };
     let span = info_span!("agent", %sandbox, epoch);
     farewell.why = async {
@@ -105,12 +121,15 @@ pub(super) async fn serve<S: Sessions>(connection: Connection, identity: Identit
     .await;
 }
 
-async fn greet<S: Sessions>(
-    shared: &Shared<S>,
-    sandbox: SandboxId,
-    hello: Hello,
-    link: AgentLink,
-) -> Result<protocol::wire::message::Welcome, Refused> {
+async fn refuse(connection: &Connection, send: &mut SendStream, sandbox: SandboxId, refused: Refused) {
+    info!(%sandbox, code = %refused.code, "an agent was refused");
+    let code = if refused.code == Refusal::Version { close::VERSION } else { close::REFUSED };
+    counter!("valet_listener_refused_total", "reason" => refused.code.as_str()).increment(1);
+    say_goodbye(send, refused).await;
+    connection.close(VarInt::from_u32(code), b"refused");
+}
+
+fn version(hello: &Hello) -> Result<u16, Refused> {
     let version = VERSION_MAX.min(hello.version_max);
     if version < VERSION_MIN.max(hello.version_min) {
         let message = format!(
@@ -119,14 +138,64 @@ async fn greet<S: Sessions>(
         );
         return Err(Refused::new(Refusal::Version, message));
     }
-    match timeout(HELLO_TIMEOUT, shared.sessions.hello(sandbox, hello, link)).await {
-        Ok(Ok(mut welcome)) => {
-            welcome.version = version;
-            Ok(welcome)
+    Ok(version)
+}
+
+/// Waits for the agent's turn; while it is far off the agent is told when to say hello again, and its place is kept.
+/// Answers the latest hello, with the right to use the database for it; `None` when the connection is over.
+async fn admit<S: Sessions>(
+    shared: &Shared<S>,
+    connection: &Connection,
+    sandbox: SandboxId,
+    mut hello: Hello,
+    send: &mut SendStream,
+    recv: &mut RecvStream,
+) -> Option<(Hello, OwnedSemaphorePermit)> {
+    let mut place = place_of(&shared.hello_pace, sandbox, Instant::now());
+    for _ in 0..HELLOS_MAX {
+        let left = place.saturating_duration_since(Instant::now());
+        if left <= PLACE_NEAR {
+            sleep_until(place).await;
+            if let Ok(Ok(turn)) = timeout(TURN_WITHIN, shared.hellos.clone().acquire_owned()).await {
+                return Some((hello, turn));
+            }
+            // The database is slower than the pace.
+            place = place_of(&shared.hello_pace, sandbox, Instant::now());
+            continue;
         }
-        Ok(Err(refused)) => Err(refused),
-        Err(_) => Err(Refused::new(Refusal::Busy, "no answer in time; try again")),
+        counter!("valet_listener_hellos_put_off_total").increment(1);
+        let after_ms = u32::try_from(left.as_millis()).unwrap_or(u32::MAX);
+        io::write(send, &ControlDown::Later { after_ms }).await.ok()?;
+        hello = match timeout(left + shared.limits.first_frame, io::read::<ControlUp>(recv)).await {
+            Ok(Ok(Some(ControlUp::Hello(hello)))) => hello,
+            Ok(Ok(None) | Err(Error::Ended)) => {
+                end(connection, close::DONE, "ended");
+                return None;
+            }
+            Ok(Ok(_) | Err(_)) => {
+                counter!("valet_listener_malformed_total").increment(1);
+                end(connection, close::MALFORMED, "malformed");
+                return None;
+            }
+            Err(_) => {
+                end(connection, close::TOO_SLOW, "hello_slow");
+                return None;
+            }
+        };
     }
+    end(connection, close::FLOOD, "hellos");
+    None
+}
+
+async fn greet<S: Sessions>(
+    shared: &Shared<S>,
+    sandbox: SandboxId,
+    hello: Hello,
+    link: AgentLink,
+) -> Result<Welcome, Refused> {
+    timeout(HELLO_TIMEOUT, shared.sessions.hello(sandbox, hello, link))
+        .await
+        .unwrap_or_else(|_| Err(Refused::new(Refusal::Busy, "no answer in time; try again")))
 }
 
 async fn say_goodbye(send: &mut SendStream, refused: Refused) {
@@ -152,7 +221,7 @@ async fn hold<S: Sessions>(
         why = talk(context, send, controls, replies) => why,
         why = streams::accept_uploads(context) => why,
         why = streams::open_work(context, works) => why,
-        () = expire(certificate) => {
+        () = expire(&context.shared.clock, certificate) => {
             context.connection.close(VarInt::from_u32(close::EXPIRED), b"the certificate ran out");
             Gone::Expired
         }
@@ -182,6 +251,10 @@ async fn listen<S: Sessions>(
                 return Gone::Malformed;
             }
         };
+        if !context.sent.control.allow() {
+            context.flooded("control");
+            return Gone::Flooded;
+        }
         let refused = match message {
             ControlUp::Heartbeat(heartbeat) => {
                 let taken = sessions.heartbeat(context.sandbox, context.epoch, heartbeat);
@@ -240,7 +313,7 @@ async fn renew<S: Sessions>(context: &Context<S>, csr_der: &[u8]) -> Result<(Vec
             .and_then(|chain| crate::pki::identity(&chain).ok())
             .ok_or_else(|| Refused::new(Refusal::Internal, "the session has no certificate"))?;
         context.shared.sessions.standing(identity).await?;
-        enrol::sign(csr_der, context.sandbox, &context.shared).await
+        enrol::sign(csr_der, context.sandbox, Occasion::Renewed, &context.shared).await
     };
     let issued = timeout(HELLO_TIMEOUT, signed)
         .await
@@ -277,10 +350,11 @@ async fn talk<S: Sessions>(
 }
 
 /// Resolves when the session's certificate has run out and no newer one was given.
-async fn expire(mut certificate: tokio::sync::watch::Receiver<SystemTime>) {
+async fn expire(clock: &WallClock, mut certificate: tokio::sync::watch::Receiver<SystemTime>) {
     loop {
         let not_after = *certificate.borrow_and_update();
-        let Ok(left) = not_after.duration_since(SystemTime::now()) else { return };
+        // Measured once: what the clock jumps afterwards does not bring it nearer.
+        let Ok(left) = not_after.duration_since(clock.now()) else { return };
         tokio::select! {
             () = tokio::time::sleep(left) => {}
             changed = certificate.changed() => if changed.is_err() { return },

@@ -23,6 +23,17 @@ impl Refused {
     }
 }
 
+/// For what a certificate is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// A token was spent.
+    Enrolled,
+    /// The one before ran out, and its key asked.
+    Lapsed,
+    /// Half of its life is over.
+    Renewed,
+}
+
 /// Why a report was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReportRefused {
@@ -53,6 +64,8 @@ pub enum Gone {
     Lost,
     /// The agent sent what is not ours.
     Malformed,
+    /// The agent sent more than any has reason to.
+    Flooded,
     /// Its certificate ran out and was not renewed.
     Expired,
     /// We ended it: superseded, revoked, unavailable, or going down.
@@ -70,7 +83,7 @@ pub trait Sessions: Send + Sync + 'static {
     fn standing(&self, identity: Identity) -> impl Future<Output = Result<(), Refused>> + Send;
 
     /// A certificate was signed and is about to be handed out: record it, or it is not.
-    fn issued(&self, identity: Identity) -> impl Future<Output = Result<(), Refused>> + Send;
+    fn issued(&self, identity: Identity, occasion: Occasion) -> impl Future<Output = Result<(), Refused>> + Send;
 
     /// An authenticated agent says hello: gives it an epoch, or refuses (revoked: see [`AgentLink::identity`]).
     /// Jobs opened on `link` from here on begin after the welcome.

@@ -67,6 +67,7 @@ async fn upload<S: Sessions>(context: Arc<Context<S>>, mut stream: RecvStream, m
         Err(_) => return drop(stream.stop(VarInt::from_u32(close::TOO_SLOW))),
     };
     let result = match header {
+        Ok(Some(UpHeader::Artifact(_))) if !context.sent.artifacts.allow() => return context.flooded("artifacts"),
         Ok(Some(UpHeader::Artifact(header))) => artifact(&context, header, &mut stream, &memory).await,
         Ok(Some(UpHeader::Live { lease })) => live(&context, lease, &mut stream).await,
         Ok(None) | Err(Error::Ended) => Ok(()),
@@ -152,6 +153,10 @@ async fn live<S: Sessions>(context: &Context<S>, lease: LeaseId, stream: &mut Re
         };
         if header.size > LIVE_FRAME_MAX {
             return Err(protocol::wire::frame::Error::TooLong { length: header.size }.into());
+        }
+        if !context.sent.frames.allow() {
+            context.flooded("frames");
+            return Ok(());
         }
         match io::read_bytes(stream, header.size as usize).await {
             Ok(jpeg) => context.shared.sessions.live_frame(context.sandbox, lease, header, jpeg),
@@ -248,6 +253,8 @@ async fn read_reports<S: Sessions>(
 ) {
     loop {
         match io::read::<JobUp>(&mut recv).await {
+            Ok(Some(JobUp::Progress(_))) if !context.sent.progress.allow() => return context.flooded("progress"),
+            Ok(Some(JobUp::Report { .. })) if !context.sent.reports.allow() => return context.flooded("reports"),
             Ok(Some(JobUp::Progress(progress))) => {
                 context.shared.sessions.progress(context.sandbox, lease, progress);
             }

@@ -1,13 +1,16 @@
 //! TLS and transport settings of the endpoints.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use protocol::clock::WallClock;
 use protocol::wire;
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{ServerConfig, TransportConfig, VarInt};
 use rustls::RootCertStore;
+use rustls::pki_types::UnixTime;
 use rustls::server::WebPkiClientVerifier;
+use rustls::time_provider::TimeProvider;
 
 use super::Limits;
 use crate::pki::{self, Authority};
@@ -18,6 +21,8 @@ const AGENT_BIDI_STREAMS: u32 = 2;
 const AGENT_UNI_STREAMS: u32 = 32;
 /// What a connection may have sent that we have not read: two whole artifacts.
 const RECEIVE_WINDOW: u32 = 20 << 20;
+/// Connections that wait for their place in the pace, or for a handshake to be free.
+const INCOMING_MAX: usize = 4_096;
 /// Packets of connections that wait to be accepted, over all of them.
 const INCOMING_BYTES: u64 = 16 << 20;
 
@@ -33,8 +38,13 @@ pub enum Error {
     Suite(#[from] quinn::crypto::rustls::NoInitialCipherSuite),
 }
 
-pub(super) fn server_config(authority: &Authority, names: &[String], limits: &Limits) -> Result<ServerConfig, Error> {
-    let (chain, key) = authority.server_certificate(names, SystemTime::now())?;
+pub(super) fn server_config(
+    authority: &Authority,
+    names: &[String],
+    limits: &Limits,
+    clock: &WallClock,
+) -> Result<ServerConfig, Error> {
+    let (chain, key) = authority.server_certificate(names, clock.now())?;
     let mut roots = RootCertStore::empty();
     roots.add(authority.certificate().clone())?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -42,7 +52,7 @@ pub(super) fn server_config(authority: &Authority, names: &[String], limits: &Li
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .allow_unauthenticated()
         .build()?;
-    let mut tls = rustls::ServerConfig::builder_with_provider(provider)
+    let mut tls = rustls::ServerConfig::builder_with_details(provider, Arc::new(Time(clock.clone())))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(verifier)
         .with_single_cert(chain, key)?;
@@ -53,8 +63,18 @@ pub(super) fn server_config(authority: &Authority, names: &[String], limits: &Li
 
     let mut server = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
     server.transport_config(Arc::new(transport(limits.idle)));
-    server.max_incoming(limits.handshakes.saturating_mul(4)).incoming_buffer_size_total(INCOMING_BYTES);
+    server.max_incoming(INCOMING_MAX).incoming_buffer_size_total(INCOMING_BYTES);
     Ok(server)
+}
+
+/// The clock by which the agents' certificates are checked.
+#[derive(Debug)]
+struct Time(WallClock);
+
+impl TimeProvider for Time {
+    fn current_time(&self) -> Option<UnixTime> {
+        self.0.now().duration_since(std::time::UNIX_EPOCH).ok().map(UnixTime::since_unix_epoch)
+    }
 }
 
 fn transport(idle: Duration) -> TransportConfig {

@@ -34,8 +34,6 @@ const SERVER_CERTIFICATE_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Nodes are few and are set up by hand; another year is another command.
 const NODE_CERTIFICATE_TTL: Duration = Duration::from_secs(366 * 24 * 3600);
 const AUTHORITY_TTL: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-/// Certificates begin a little in the past: the clocks of hosts differ.
-const CLOCK_SLACK: Duration = Duration::from_secs(300);
 /// A request for a P-256 key has about 250 bytes.
 const CSR_MAX: usize = 8 << 10;
 
@@ -296,7 +294,7 @@ fn params(name: &str, now: SystemTime, ttl: Duration) -> Result<CertificateParam
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
-    params.not_before = (now - CLOCK_SLACK).into();
+    params.not_before = (now - wire::CERTIFICATE_BACKDATED).into();
     params.not_after = (now + ttl).into();
     let mut serial = [0; 16];
     aws_lc_rs::rand::fill(&mut serial).map_err(|_| Error::Make(rcgen::Error::RingUnspecified))?;

@@ -37,6 +37,8 @@ pub const LOST_AFTER: Duration = Duration::from_secs(12);
 const TICK: Duration = Duration::from_millis(500);
 /// A heartbeat is written to the row this often: often enough for people, seldom enough for the database.
 const RECORD_EVERY: Duration = Duration::from_secs(10);
+/// How long a revoked agent has to read why before its connection is closed.
+const CUT_WITHIN: Duration = Duration::from_millis(500);
 /// Losses of one sandbox reported at a time; each is a commit of its task.
 const LOSSES_AT_ONCE: usize = 16;
 
@@ -83,6 +85,8 @@ pub enum SandboxMsg {
     ReadDrain,
     /// What the row says of a drain, as read beside a heartbeat.
     Drain(Option<Drain>),
+    /// The sandbox was revoked, and its row shows a session here.
+    Revoked,
     /// Asks nothing; see [`crate::inspect::watchdog`].
     Probe,
 }
@@ -105,6 +109,7 @@ impl Letter for SandboxMsg {
             Self::Tick => "tick",
             Self::ReadDrain => "read_drain",
             Self::Drain(_) => "drain",
+            Self::Revoked => "revoked",
             Self::Probe => "probe",
         }
     }
@@ -265,6 +270,7 @@ impl Actor for SandboxActor {
                 }
             },
             SandboxMsg::Drain(drain) => state.set_drain(drain),
+            SandboxMsg::Revoked => state.revoked().await,
             SandboxMsg::Probe => state.mailbox.probed(),
         }
         state.show();
@@ -407,6 +413,27 @@ impl SandboxState {
                 }
             });
         }
+    }
+
+    /// Ends the session of a revoked agent. Nothing more is said to it; what it says within the moment it has to read
+    /// why is still taken, because it may be how a click ended. Its leases end when it was silent long enough, as
+    /// always.
+    async fn revoked(&mut self) {
+        let Some(session) = self.session.take() else {
+            if let Err(error) = crate::revocations::close_row(&self.core, self.id).await {
+                warn!(sandbox.id = %self.id, %error, "a revoked sandbox's row was not closed; the next look does");
+            }
+            return;
+        };
+        info!(sandbox.id = %self.id, jobs = session.jobs.len(), "sandbox {} was revoked: its agent is cut off", self.id);
+        metrics::counter!("valet_sandboxes_cut_total").increment(1);
+        session.link.refuse(Refused::new(Refusal::Revoked, "this sandbox was revoked by an admin"));
+        let epoch = session.epoch;
+        tokio::spawn(async move {
+            let _ = tokio::time::timeout(CUT_WITHIN, session.link.closed()).await;
+            drop(session);
+        });
+        self.close_session_row(epoch).await;
     }
 
     async fn read_drain(&self) -> Result<Option<Drain>, store::StoreError> {

@@ -6,24 +6,24 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{Duration, Utc};
 use protocol::ids::SandboxId;
 use serde::Serialize;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use store::agents::NewSandbox;
-use store::db;
+use store::enrolment_tokens::{NewToken, TTL_MAX};
+use store::{audit, db};
 use tracing::info;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::sandbox_not_found;
 use crate::app::AppState;
 use crate::auth::caller::Admin;
 use crate::dates::Date;
 use crate::error::{ApiError, ErrorResponse};
 use crate::input::{Body, Fields, Input, int, named, text, uuid};
 
-/// How long a token may be used.
-const TTL: Duration = Duration::minutes(10);
 /// Random bytes of a token.
 const TOKEN_BYTES: usize = 32;
 
@@ -40,6 +40,9 @@ pub struct EnrolmentTokenRequest {
     engine: String,
     #[schema(minimum = 1, maximum = 100, default = 5)]
     capacity: i64,
+    /// The only machine that may use the token, by the name it gives itself. Without it any may.
+    #[schema(min_length = 1, max_length = 253)]
+    host_name: Option<String>,
 }
 
 impl Input for EnrolmentTokenRequest {
@@ -48,11 +51,12 @@ impl Input for EnrolmentTokenRequest {
         let name = fields.may("name", text(1, 255));
         let engine = fields.or("engine", named(&["chromium", "adspower"]), "chromium".to_owned());
         let capacity = fields.or("capacity", int(1, 100), 5);
+        let host_name = fields.may("hostName", text(1, 253));
         let (sandbox_id, name) = (sandbox_id?, name?);
         if sandbox_id.is_none() && name.is_none() {
             fields.refuse("name", "Give a sandboxId or a name");
         }
-        Some(Self { sandbox_id, name, engine: engine?, capacity: capacity? })
+        Some(Self { sandbox_id, name, engine: engine?, capacity: capacity?, host_name: host_name? })
     }
 }
 
@@ -77,7 +81,6 @@ pub async fn create_enrolment_token(
 ) -> Result<Response, ApiError> {
     let token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; TOKEN_BYTES]>());
     let hash = Sha256::digest(token.as_bytes());
-    let expires_at = Utc::now() + TTL;
     let mut tx = app.store.begin().await?;
     let sandbox = match (asked.sandbox_id, asked.name) {
         (Some(id), _) => id,
@@ -96,9 +99,10 @@ pub async fn create_enrolment_token(
             store::agents::register(&mut tx, &new).await?
         }
     };
-    if !store::enrolment_tokens::create(&mut tx, &hash, sandbox, Some(caller.user), expires_at).await? {
-        return Err(ApiError::refused(StatusCode::NOT_FOUND, "SANDBOX_NOT_FOUND", "Sandbox not found"));
-    }
+    let host_name = asked.host_name.as_deref();
+    let new = NewToken { hash: &hash, sandbox, host_name, by: Some(caller.user), ttl: TTL_MAX };
+    let expires_at = store::enrolment_tokens::create(&mut tx, &new).await?.ok_or_else(sandbox_not_found)?;
+    audit::record(&mut tx, caller.user, "sandbox.enrolment_token", &json!({ "sandboxId": sandbox })).await?;
     db::commit(tx, "making an enrolment token").await?;
     info!(sandbox.id = %sandbox, user.id = %caller.user, "an enrolment token was made");
     let command = app.options.enrol_command.replace("{token}", &token);

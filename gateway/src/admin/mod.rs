@@ -1,11 +1,13 @@
 //! What only administrators may do: announce browser hosts ([`enrolment`]), look at the live actors of every
-//! coordinator and steer them ([`actors`], asking through [`nodes`]), and drain hosts ([`drains`]). Every action that
+//! coordinator and steer them ([`actors`], asking through [`nodes`]), drain hosts ([`drains`]) and revoke them
+//! ([`revocation`]). Every action that
 //! changes something is noted in the audit trail.
 
 mod actors;
 mod drains;
 mod enrolment;
 mod nodes;
+mod revocation;
 
 use axum::http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
@@ -23,6 +25,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(actors::stop))
         .routes(routes!(drains::get, drains::drain))
         .routes(routes!(drains::undrain))
+        .routes(routes!(revocation::revoke))
 }
 
 fn sandbox_not_found() -> ApiError {

@@ -16,6 +16,7 @@ pub const fn name(code: u64) -> &'static str {
         9 => "internal",
         10 => "expired",
         11 => "have_it",
+        12 => "flood",
         _ => "other",
     }
 }
@@ -44,3 +45,5 @@ pub const INTERNAL: u32 = 9;
 pub const EXPIRED: u32 = 10;
 /// The receiver has these bytes already.
 pub const HAVE_IT: u32 = 11;
+/// More messages of a kind than an agent has reason to send.
+pub const FLOOD: u32 = 12;

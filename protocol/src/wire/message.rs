@@ -63,6 +63,11 @@ pub enum ControlDown {
         artifact: ArtifactId,
         again: bool,
     },
+    /// Too many say hello at once: stay connected and say it again in so many milliseconds. A place is kept until then;
+    /// an earlier hello does not bring it nearer.
+    Later {
+        after_ms: u32,
+    },
 }
 
 /// The first frame of a session.
@@ -161,6 +166,7 @@ pub struct EnrolRequest {
     pub token: String,
     /// Certificate request (DER) for the agent's key; its names are ignored.
     pub csr_der: Vec<u8>,
+    /// A token may be for one host only, by this name.
     pub host_name: String,
 }
 

@@ -29,6 +29,8 @@ pub const WORK_SECONDS: u32 = 180;
 /// The name in every coordinator's certificate. Which coordinator answers is decided by the address dialled; that it
 /// is one of ours, by the authority that signed it.
 pub const SERVER_NAME: &str = "coordinator.valet.internal";
+/// Certificates begin so long before they are made, so that a host whose clock is wrong by hours still takes them.
+pub const CERTIFICATE_BACKDATED: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 /// Path prefix of the URI name in an agent's certificate; the sandbox's id follows.
 pub const AGENT_URI: &str = "spiffe://valet/sandbox/";
 /// Path prefix of the URI name in a node's certificate; `coordinator/` or `gateway/` and its name follow.

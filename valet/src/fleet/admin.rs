@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use coordinator::pki::{Authority, EndpointSecrets};
+use protocol::ids::SandboxId;
 
 use super::identity;
 use crate::config::Config;
@@ -43,6 +44,18 @@ enum Command {
         /// Applications it may work on at a time.
         #[arg(long, default_value_t = 5)]
         capacity: u16,
+        /// The only machine that may use the token, by its own name.
+        #[arg(long, value_name = "NAME")]
+        only_on: Option<String>,
+    },
+    /// Revoke a browser host for good: its agent is cut off within a second and never let in again.
+    Revoke {
+        #[arg(long, value_name = "DIR")]
+        keys: PathBuf,
+        #[arg(long, value_name = "ID")]
+        sandbox: SandboxId,
+        #[arg(long)]
+        reason: String,
     },
 }
 
@@ -59,12 +72,19 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             identity::write(&identity, &out)?;
             log::say(&format!("gateway {name} links with {}", out.display()));
         }
-        Command::Host { keys, name, capacity } => {
+        Command::Host { keys, name, capacity, only_on } => {
             let (authority, _) = authority(&keys)?;
             let store = super::store(&Config::load(&keys)?).await?;
-            let token = enrol::host(&store, &authority, &name, &name, capacity).await?;
+            let token = enrol::host(&store, &authority, &name, &name, capacity, only_on.as_deref()).await?;
             store.close().await;
             log::print(&token);
+        }
+        Command::Revoke { keys, sandbox, reason } => {
+            let store = super::store(&Config::load(&keys)?).await?;
+            let revoked = enrol::revoke(&store, sandbox, &reason).await;
+            store.close().await;
+            revoked?;
+            log::say(&format!("host {sandbox} is revoked"));
         }
     }
     Ok(())

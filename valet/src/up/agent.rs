@@ -38,7 +38,7 @@ pub async fn enrolment_token(
     if agent_dir(data)?.join("identity").exists() {
         return Ok(None);
     }
-    enrol::host(store, authority, "This machine", "local", capacity).await.map(Some)
+    enrol::host(store, authority, "This machine", "local", capacity, None).await.map(Some)
 }
 
 fn agent_dir(data: &DataDir) -> anyhow::Result<PathBuf> {
