@@ -3,7 +3,7 @@
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 DATA ?= .valet
 
-.PHONY: up setup ui release test test-full check bench bench-forms bench-resumes chaos sqlx
+.PHONY: up setup ui release test test-full check bench bench-forms bench-resumes chaos storm sqlx
 
 ## Installs what is missing, builds everything and starts it. Ctrl-C stops it.
 up: setup ui release
@@ -35,6 +35,10 @@ test-full: test
 ## A fleet under kills, stops and cuts, and proof that nothing was lost or sent twice: KILLS=200 SEED=1 TASKS=300.
 chaos: setup ui release
 	@KILLS=$(or $(KILLS),200) SEED=$(or $(SEED),1) TASKS=$(or $(TASKS),300) $(TARGET_DIR)/release/chaos
+
+## Many agents back to a killed coordinator: AGENTS=1000.
+storm: setup ui release
+	@AGENTS=$(or $(AGENTS),1000) $(TARGET_DIR)/release/storm
 
 ## Figures, a line each.
 bench: setup ui release

@@ -304,6 +304,14 @@ impl Light {
         Ok(Self { sandbox, stop, task })
     }
 
+    /// Waits until it gave up by itself.
+    ///
+    /// # Errors
+    /// When it does not within that time.
+    pub async fn ended(self, within: Duration) -> anyhow::Result<()> {
+        tokio::time::timeout(within, self.task).await.context("it goes on")?.context("it panicked")
+    }
+
     /// Asks it to end and waits for a bounded time.
     pub async fn stop(self) {
         self.stop.cancel();

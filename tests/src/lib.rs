@@ -14,6 +14,7 @@ pub mod practice;
 pub mod process;
 pub mod resume;
 pub mod silence;
+pub mod storm;
 pub mod valet;
 
 pub use person::Person;

@@ -20,14 +20,14 @@ use valet_agent::identity::NewKey;
 use crate::support::*;
 
 /// A client that is not the agent.
-struct Raw {
-    connection: Connection,
+pub struct Raw {
+    pub connection: Connection,
     _endpoint: Endpoint,
 }
 
-type Certificate = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+pub type Certificate = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-fn certificate(signer: &Authority, sandbox: SandboxId) -> Certificate {
+pub fn certificate(signer: &Authority, sandbox: SandboxId) -> Certificate {
     let key = NewKey::generate().unwrap();
     let issued = signer.sign_agent(key.csr(), sandbox, SystemTime::now(), AGENT_CERTIFICATE_TTL).unwrap();
     let chain = issued.chain.iter().map(|certificate| certificate.to_vec()).collect();
@@ -35,7 +35,7 @@ fn certificate(signer: &Authority, sandbox: SandboxId) -> Certificate {
     (identity.chain().to_vec(), identity.private_key().unwrap())
 }
 
-async fn dial(fleet: &Fleet, address: SocketAddr, alpn: &[u8], mine: Option<Certificate>) -> Raw {
+pub async fn dial(fleet: &Fleet, address: SocketAddr, alpn: &[u8], mine: Option<Certificate>) -> Raw {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(fleet.authority.certificate().clone()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -58,7 +58,7 @@ async fn dial(fleet: &Fleet, address: SocketAddr, alpn: &[u8], mine: Option<Cert
     Raw { connection, _endpoint: endpoint }
 }
 
-async fn read<M: Framed>(recv: &mut RecvStream) -> M {
+pub async fn read<M: Framed>(recv: &mut RecvStream) -> M {
     let mut header = [0; HEADER_LEN];
     recv.read_exact(&mut header).await.unwrap();
     let (tag, length) = frame::parse_header(header).unwrap();
@@ -67,7 +67,7 @@ async fn read<M: Framed>(recv: &mut RecvStream) -> M {
     frame::decode(tag, &body).unwrap()
 }
 
-fn hello(version: u16) -> Hello {
+pub fn hello(version: u16) -> Hello {
     Hello {
         version_min: version,
         version_max: version,
@@ -82,7 +82,7 @@ fn hello(version: u16) -> Hello {
 }
 
 impl Raw {
-    async fn closed(&self) -> (u64, String) {
+    pub async fn closed(&self) -> (u64, String) {
         match tokio::time::timeout(Duration::from_secs(60), self.connection.closed()).await.expect("it is closed") {
             ConnectionError::ApplicationClosed(close) => {
                 (close.error_code.into_inner(), String::from_utf8_lossy(&close.reason).into_owned())
@@ -91,7 +91,7 @@ impl Raw {
         }
     }
 
-    async fn greet(&self, version: u16) -> (SendStream, RecvStream, ControlDown) {
+    pub async fn greet(&self, version: u16) -> (SendStream, RecvStream, ControlDown) {
         let (mut send, mut recv) = self.connection.open_bi().await.unwrap();
         send.write_all(&frame::encode(&ControlUp::Hello(hello(version))).unwrap()).await.unwrap();
         let answer = read(&mut recv).await;
@@ -99,7 +99,7 @@ impl Raw {
     }
 }
 
-fn listening() -> (Fleet, Arc<Core>, Events, coordinator::listener::Listener, SocketAddr) {
+pub fn listening() -> (Fleet, Arc<Core>, Events, coordinator::listener::Listener, SocketAddr) {
     let (core, events) = Core::new();
     let fleet = Fleet::new();
     let listener = fleet.listen(&core, loopback());

@@ -6,6 +6,7 @@
 mod adoption;
 mod disk;
 mod enrolment;
+mod floods;
 mod jobs;
 mod limits;
 mod program;

@@ -264,6 +264,14 @@ pub fn run(config: Config, site: &Site) -> Running {
     Running { stop, done }
 }
 
+/// An agent that judges certificates by a clock of its own.
+pub fn run_by(config: Config, site: &Site, clock: &WallClock) -> Running {
+    let stop = CancellationToken::new();
+    let agent = Agent::open(config).unwrap().with_clock(clock.clone());
+    let done = tokio::spawn(agent.run(site.clone(), stop.clone()));
+    Running { stop, done }
+}
+
 /// Listens where a killed coordinator did, as soon as the system lets go of the port.
 pub async fn listen_again(fleet: &Fleet, core: &Arc<Core>, address: SocketAddr) -> Listener {
     let free = async {

@@ -41,8 +41,6 @@ pub use sessions::{ArtifactRefused, Gone, Occasion, Refused, ReportRefused, Sess
 const SERVER_CERTIFICATE_RENEWAL: Duration = Duration::from_secs(24 * 3600);
 /// How long open connections may take to hear that we go down. They notice a silence anyway.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
-/// Handshakes and hellos taken at once after a pause, before the pace counts: a small fleet does not wait.
-const BURST: u32 = 100;
 
 /// What a listener is built from.
 pub struct Config {
@@ -69,6 +67,8 @@ pub struct Limits {
     pub handshakes_per_second: u32,
     /// Hellos a second: each is two transactions, and 10,000 agents are to be back within half a minute.
     pub hellos_per_second: u32,
+    /// Handshakes and hellos taken at once after a pause, before the pace counts: a small fleet does not wait.
+    pub burst: u32,
     /// Hellos that use the database at a time: the rest of its connections stay for people and tasks.
     pub hellos: usize,
     /// Enrolments at a time, which bounds guessing at tokens.
@@ -88,6 +88,7 @@ impl Default for Limits {
             handshakes: 128,
             handshakes_per_second: 600,
             hellos_per_second: 500,
+            burst: 100,
             hellos: 6,
             enrolments: 8,
             first_frame: Duration::from_secs(5),
@@ -147,9 +148,9 @@ impl Listener {
             authority: authority.clone(),
             connections: Arc::new(Semaphore::new(limits.connections)),
             handshakes: Arc::new(Semaphore::new(limits.handshakes)),
-            handshake_pace: Pace::new(limits.handshakes_per_second, BURST),
+            handshake_pace: Pace::new(limits.handshakes_per_second, limits.burst),
             hellos: Arc::new(Semaphore::new(limits.hellos)),
-            hello_pace: Pace::new(limits.hellos_per_second, BURST),
+            hello_pace: Pace::new(limits.hellos_per_second, limits.burst),
             enrolments: Arc::new(Semaphore::new(limits.enrolments)),
             limits: limits.clone(),
             clock: clock.clone(),

@@ -4,6 +4,7 @@ mod cluster;
 mod dispatch;
 mod drains;
 mod holds;
+mod identity;
 mod quarantine;
 mod restarts;
 mod support;

@@ -37,8 +37,14 @@ fn admin() -> Option<Caller> {
 }
 
 async fn steered(node: &Node, id: String, order: Order) -> Reply {
+    let caller = admin();
+    sqlx::query("INSERT INTO users (id, email, name, role) VALUES ($1, $1::text, 'An admin', 'admin')")
+        .bind(caller.as_ref().unwrap().user.0)
+        .execute(node.core.store.pool())
+        .await
+        .unwrap();
     let ask = Ask::Steer { id, order, node: node.core.node };
-    steer::answer(&node.core, Request { caller: admin(), ask }).await
+    steer::answer(&node.core, Request { caller, ask }).await
 }
 
 fn shown(node: &Node, id: &str) -> protocol::inspect::Actor {
@@ -275,6 +281,13 @@ async fn only_admins_are_answered_and_changes_are_told(pool: PgPool) {
     let person = Caller { user: UserId::new(), role: "user".to_owned() };
     assert_eq!(ask(Some(person), list()).await, Reply::Forbidden);
     assert_eq!(ask(None, list()).await, Reply::Forbidden);
+    // A gateway may say that somebody is an admin; to steer, the account itself must be one.
+    let person = Caller { user: user(&pool).await, role: "admin".to_owned() };
+    for caller in [Some(person), admin()] {
+        let steer = Ask::Steer { id: "wakes".to_owned(), order: Order::Restart, node: node.core.node };
+        assert_eq!(ask(caller, steer).await, Reply::Forbidden);
+    }
+    assert_eq!(shown(&node, "wakes").restarts, 0);
     let Reply::List(listing) = ask(admin(), list()).await else { panic!("no list") };
     assert_eq!((listing.actors.len(), listing.more), (5, true));
     assert_eq!(ask(admin(), Ask::One { id: tree::task(TaskId::new()) }).await, Reply::One(None));

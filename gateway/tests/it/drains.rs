@@ -1,4 +1,4 @@
-//! Drains and explanations over HTTP.
+//! Drains, revocations and explanations over HTTP.
 
 use protocol::ids::{NodeId, SandboxId, TaskId};
 use protocol::inspect::{Answer, Ask, Reply};
@@ -142,4 +142,37 @@ async fn a_task_is_explained_to_its_owner_and_to_admins() {
     assert_eq!(root.get(&format!("/admin/tasks/{}/explain", TaskId::new())).await.0, StatusCode::NOT_FOUND);
     site.stop().await;
     router.stop().await;
+}
+
+#[tokio::test]
+async fn a_revocation_is_committed_noted_and_told_to_the_coordinators() {
+    let site = Site::start().await;
+    let root = admin(&site).await;
+    let host = sandbox(&site).await;
+    let mut heard = sqlx::postgres::PgListener::connect_with(&site.pool).await.unwrap();
+    heard.listen(store::agents::REVOKED).await.unwrap();
+    let path = format!("/admin/sandboxes/{host}/revoke");
+    assert_eq!(root.post(&path, json!({})).await.0, StatusCode::BAD_REQUEST);
+    let nowhere = format!("/admin/sandboxes/{}/revoke", SandboxId::new());
+    assert_eq!(root.post(&nowhere, json!({ "reason": "lost" })).await.0, StatusCode::NOT_FOUND);
+    let person = site.person("eve@example.com").await;
+    assert_eq!(person.post(&path, json!({ "reason": "lost" })).await.0, StatusCode::FORBIDDEN);
+
+    let (status, body) = root.post(&path, json!({ "reason": "lost" })).await;
+    assert_eq!((status, &body["connected"], &body["reason"]), (StatusCode::OK, &json!(true), &json!("lost")), "{body}");
+    assert_eq!(heard.recv().await.unwrap().payload(), host.to_string());
+    // Once is for good, and the first word counts.
+    let (status, again) = root.post(&path, json!({ "reason": "again" })).await;
+    assert_eq!((status, &again["revokedAt"], &again["reason"]), (StatusCode::OK, &body["revokedAt"], &json!("lost")));
+    let (status, _) = root.post("/admin/enrolment-tokens", json!({ "sandboxId": host })).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let (status, body) = root.post("/admin/enrolment-tokens", json!({ "name": "elm", "hostName": "elm-1" })).await;
+    assert_eq!(status, StatusCode::CREATED, "{body}");
+    let only: Option<String> =
+        sqlx::query_scalar("SELECT host_name FROM enrolment_tokens").fetch_one(&site.pool).await.unwrap();
+    assert_eq!(only.as_deref(), Some("elm-1"));
+    let actions: Vec<String> =
+        sqlx::query_scalar("SELECT action FROM audit_trail ORDER BY created_at").fetch_all(&site.pool).await.unwrap();
+    assert_eq!(actions, ["sandbox.revoke", "sandbox.revoke", "sandbox.enrolment_token"]);
+    site.stop().await;
 }

@@ -6,6 +6,7 @@ mod chaos;
 mod cli;
 mod drain;
 mod faults;
+mod identity;
 mod kills;
 mod main_job;
 mod own_words;

@@ -1,0 +1,168 @@
+//! A coordinator that is killed under many agents: how they come back, and what people notice meanwhile.
+//!
+//! The agents run in a process of their own, so that what the coordinator costs is seen apart from them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use reqwest::Method;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
+
+use crate::fleet::{Employer, Light, Place, authority_fingerprint, places, raise_file_limit};
+use crate::person::Person;
+use crate::valet::{Options, Valet, program};
+
+/// Ten thousand enrol at eight at a time, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// Between two requests of the person who goes on working: enough for a percentile in a second or two.
+const REQUEST_EVERY: Duration = Duration::from_millis(20);
+
+/// A system with many agents, all connected.
+pub struct Storm {
+    pub valet: Valet,
+    database: sqlx::PgPool,
+    agents: usize,
+    /// Resident kilobytes of the coordinator's process before the first agent came.
+    idle_kb: u64,
+    _process: Child,
+    _folder: tempfile::TempDir,
+}
+
+/// What a storm cost.
+#[derive(Debug)]
+pub struct Figures {
+    pub agents: usize,
+    /// From the coordinator's kill to its serving people again.
+    pub serving: Duration,
+    /// From its serving to the last agent's session.
+    pub all_back: Duration,
+    /// Of the coordinator's process, from its start to then.
+    pub cpu_seconds: f64,
+    /// Times of a person's requests from serving to all back, sorted.
+    pub requests: Vec<Duration>,
+    /// Resident kilobytes for each agent more than without any.
+    pub kb_per_agent: f64,
+}
+
+impl Figures {
+    /// The time within which this part of the requests was answered.
+    #[must_use]
+    pub fn request(&self, part: f64) -> Duration {
+        let index = (self.requests.len() as f64 * part) as usize;
+        self.requests.get(index.min(self.requests.len().saturating_sub(1))).copied().unwrap_or_default()
+    }
+}
+
+impl Storm {
+    /// Starts a system and waits until this many agents are connected.
+    ///
+    /// # Errors
+    /// When they do not all come.
+    pub async fn start(agents: usize) -> anyhow::Result<Self> {
+        raise_file_limit();
+        let valet = Valet::start_with(Options { no_agent: true, ..Options::default() }).await;
+        let database = valet.database().await;
+        let folder = tempfile::tempdir()?;
+        let idle_kb = resident_kb(valet.pid());
+        let places = places(&database, &authority_fingerprint(&valet.data_dir())?, agents, 1).await?;
+        let list = folder.path().join("hosts.json");
+        std::fs::write(&list, serde_json::to_vec(&(&valet.ready.quic, &places))?)?;
+        let process = Command::new(program("storm")).arg("--hosts").arg(&list).kill_on_drop(true).spawn()?;
+        let storm = Self { valet, database, agents, idle_kb, _process: process, _folder: folder };
+        storm.connected(&storm.database, 0).await?;
+        Ok(storm)
+    }
+
+    /// Waits until every agent has a session after its `sessions`th.
+    async fn connected(&self, database: &sqlx::PgPool, sessions: i64) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let count: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM sandboxes WHERE connected AND instance_type = 'light' AND connection_epoch > $1",
+            )
+            .bind(sessions)
+            .fetch_one(database)
+            .await?;
+            if usize::try_from(count)? >= self.agents {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                bail!("{count} of {} agents are connected after {PATIENCE:?}", self.agents);
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Kills the coordinator, starts it again and waits for all agents, while a person goes on working.
+    ///
+    /// # Errors
+    /// When the agents do not come back, or the person is refused.
+    pub async fn kill(&mut self) -> anyhow::Result<Figures> {
+        let epochs: i64 =
+            sqlx::query_scalar("SELECT max(connection_epoch) FROM sandboxes").fetch_one(&self.database).await?;
+        let began = Instant::now();
+        self.valet.crash_and_restart().await;
+        let serving = began.elapsed();
+        let database = self.valet.database().await;
+        let person = Person::first(&self.valet).await;
+        let began = Instant::now();
+        let mut requests = Vec::new();
+        let working = async {
+            loop {
+                let asked = Instant::now();
+                let (status, body) = person.call(Method::GET, "/tasks?pageSize=20", None).await;
+                if !status.is_success() {
+                    return Err(anyhow::anyhow!("a person was refused: {status} {body}"));
+                }
+                requests.push(asked.elapsed());
+                sleep(REQUEST_EVERY).await;
+            }
+        };
+        tokio::select! {
+            refused = working => return refused,
+            all = self.connected(&database, epochs) => all?,
+        }
+        let all_back = began.elapsed();
+        let cpu_seconds = cpu_seconds(self.valet.pid())?;
+        // Once the storm's own memory has been given back.
+        sleep(Duration::from_secs(3)).await;
+        let more_kb = resident_kb(self.valet.pid()).saturating_sub(self.idle_kb);
+        requests.sort();
+        let kb_per_agent = more_kb as f64 / self.agents as f64;
+        Ok(Figures { agents: self.agents, serving, all_back, cpu_seconds, requests, kb_per_agent })
+    }
+}
+
+/// Runs the agents of a list until the process is ended.
+///
+/// # Errors
+/// When the list cannot be read, or a folder not be used.
+pub async fn run_hosts(list: &Path) -> anyhow::Result<()> {
+    raise_file_limit();
+    let (coordinator, hosts): (String, Vec<Place>) = serde_json::from_slice(&std::fs::read(list)?)?;
+    let folder = list.parent().context("the list is in no folder")?;
+    let employer = Employer::new(3);
+    let lights = hosts.iter().map(|place| Light::start(place, vec![coordinator.clone()], folder, 1, &employer));
+    let _lights: Vec<Light> = lights.collect::<anyhow::Result<_>>()?;
+    std::future::pending().await
+}
+
+fn resident_kb(pid: i32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse().unwrap_or_default()
+}
+
+/// User and system time of a process so far.
+fn cpu_seconds(pid: i32) -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let rest = stat.rsplit_once(')').context("no such process")?.1;
+    let ticks = |index: usize| rest.split_whitespace().nth(index).and_then(|ticks| ticks.parse::<f64>().ok());
+    // The 14th and 15th fields of the line; the two before the bracket are cut off.
+    let (user, system) = (ticks(11).context("no times")?, ticks(12).context("no times")?);
+    // SAFETY: sysconf takes no pointer.
+    let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) } as f64;
+    Ok((user + system) / per_second)
+}
