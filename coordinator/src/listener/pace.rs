@@ -90,27 +90,27 @@ impl Sent {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn places_are_even_after_a_burst_and_a_pause_brings_the_burst_back() {
+    #[test]
+    fn places_are_even_after_a_burst_and_a_pause_brings_the_burst_back() {
         let (pace, start) = (Pace::new(10, 2), Instant::now());
         let places: Vec<_> = (0..6).map(|_| pace.take(start, Duration::MAX).unwrap() - start).collect();
         let ms: Vec<_> = places.iter().map(Duration::as_millis).collect();
         assert_eq!(ms, [0, 0, 0, 100, 200, 300]);
         assert_eq!(pace.take(start, Duration::from_millis(399)), None, "400 ms away");
         assert_eq!(pace.take(start, Duration::from_millis(400)), Some(start + Duration::from_millis(400)));
-        tokio::time::advance(Duration::from_secs(60)).await;
-        assert_eq!((0..4).filter(|_| pace.allow()).count(), 3);
+        let later = start + Duration::from_secs(60);
+        assert_eq!((0..9).filter_map(|_| pace.take(later, Duration::ZERO)).count(), 3);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn ten_thousand_hellos_at_once_come_as_fast_as_they_may_and_no_faster() {
+    #[test]
+    fn ten_thousand_hellos_at_once_come_as_fast_as_they_may_and_no_faster() {
         const PER_SECOND: usize = 500;
         let (pace, now) = (Pace::new(PER_SECOND as u32, 50), Instant::now());
         let mut places: Vec<_> = (0..10_000).map(|_| place_of(&pace, SandboxId::new(), now) - now).collect();
         places.sort();
         let in_a_second = |from: u64| {
             let (from, to) = (Duration::from_secs(from), Duration::from_secs(from + 1));
-            places.iter().filter(|place| (from..to).contains(place)).count()
+            places.iter().filter(|place| (from..to).contains(*place)).count()
         };
         for second in 0..20 {
             assert!(in_a_second(second) <= PER_SECOND * 5 / 4, "{second}: {}", in_a_second(second));
