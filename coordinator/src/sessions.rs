@@ -33,7 +33,7 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(8);
 /// Heartbeats while a lease is held: a silence is suspected after three of them.
 const HEARTBEAT_BUSY_MS: u32 = 500;
 const HEARTBEAT_IDLE_MS: u32 = 2_000;
-/// The agent's own limit; [`crate::sandbox::actor::LOST_AFTER`] is longer by more than a round trip.
+/// The agent's own limit; [`crate::sandbox::silence::LOST_AFTER`] is longer by more than a round trip.
 const LEASE_TTL_MS: u32 = 10_000;
 
 /// The core behind the listener.

@@ -25,26 +25,29 @@ pub(crate) async fn all(
     mut peers: watch::Receiver<Vec<Peer>>,
     shared: Shared,
 ) {
-    let mut dialling: HashMap<String, (Peer, JoinHandle<()>)> = HashMap::new();
+    let mut dialling: HashMap<String, (Peer, Dialling)> = HashMap::new();
     loop {
         let wanted = peers.borrow_and_update().clone();
-        dialling.retain(|_, (peer, task)| {
-            let stays = wanted.contains(peer);
-            if !stays {
-                task.abort();
-            }
-            stays
-        });
+        dialling.retain(|_, (peer, _)| wanted.contains(peer));
         for peer in wanted {
             dialling.entry(peer.name.clone()).or_insert_with(|| {
                 let keep = keep(endpoint.clone(), config.clone(), peer.clone(), shared.clone());
-                (peer, tokio::spawn(keep))
+                (peer, Dialling(tokio::spawn(keep)))
             });
         }
         if peers.changed().await.is_err() {
             // Whoever knew the peers is gone; what is linked stays until it breaks.
             return std::future::pending().await;
         }
+    }
+}
+
+/// Ends with its entry, or with the whole.
+struct Dialling(JoinHandle<()>);
+
+impl Drop for Dialling {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -1,5 +1,7 @@
 //! Two coordinators and a gateway, linked for real: QUIC, certificates of one authority, the cluster's own handshake.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::time::Duration;
 
 use coordinator::pki::{Authority, EndpointSecrets};
@@ -64,9 +66,16 @@ async fn a_link_that_breaks_is_made_again() {
     one.stop().await;
     until("the end is noticed", || two.linked().is_empty()).await;
     let (_tell, peers) = watch::channel(Vec::new());
-    let identity = fleet.identity("coordinator/one");
-    let config = Config { identity, listen: Some(address), endpoint: Default::default(), peers, beside: None };
-    let again = Links::start(config).await.unwrap();
+    let again = loop {
+        let (identity, peers) = (fleet.identity("coordinator/one"), peers.clone());
+        let config = Config { identity, listen: Some(address), endpoint: Default::default(), peers, beside: None };
+        // The socket is let go of a moment after its endpoint.
+        match Links::start(config).await {
+            Ok(links) => break links,
+            Err(links::Error::Bind { .. }) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    };
     until("linked again", || !two.linked().is_empty() && !again.linked().is_empty()).await;
     two.stop().await;
     again.stop().await;
@@ -83,8 +92,9 @@ async fn who_is_not_of_the_fleet_or_not_who_was_expected_is_refused() {
     let (right, _r) = fleet.start("gateway/z", vec![peer("one", &one)]).await;
     until("the right one is linked", || !right.linked().is_empty()).await;
     until("and known", || !one.linked().is_empty()).await;
-    assert!(stranger.linked().is_empty() && mistaken.linked().is_empty());
+    // The stranger's own end of a handshake is done before ours refuses it, so what counts is whom this end knows.
     assert_eq!(one.linked(), ["gateway/z"]);
+    assert!(mistaken.linked().is_empty());
     for links in [stranger, mistaken, right, one] {
         links.stop().await;
     }

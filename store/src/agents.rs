@@ -102,6 +102,23 @@ pub async fn close_sessions_of(db: &mut PgConnection, node: NodeId) -> Result<()
     Ok(())
 }
 
+/// The agent is silent: no new work for it until a heartbeat is recorded.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn suspect(db: &mut PgConnection, sandbox: SandboxId, epoch: i64) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE sandboxes SET health_status = 'degraded', last_health_check_at = now()
+          WHERE id = $1 AND connection_epoch = $2 AND connected",
+        sandbox.0,
+        epoch
+    )
+    .execute(db)
+    .await
+    .map_err(StoreError::during("suspecting a sandbox"))?;
+    Ok(())
+}
+
 /// # Errors
 /// When the database does not answer.
 pub async fn record_heartbeat(db: &mut PgConnection, sandbox: SandboxId, epoch: i64) -> Result<(), StoreError> {

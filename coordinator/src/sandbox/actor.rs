@@ -21,9 +21,11 @@ use ractor_cluster::RactorMessage;
 use store::agents::{self, SessionFacts};
 use store::drains::{self, Drain};
 use store::tasks::{self, Leased, TaskAt};
+use tokio::task::AbortHandle;
 use tracing::{info, warn};
 
 use super::reconcile::{Reconciled, reconcile};
+use super::silence::{AGAIN, Heard, LOST_AFTER, Silence, judge};
 use crate::cluster::peers::{self, Note};
 use crate::core::{Core, Leaseholder};
 use crate::inspect::tree;
@@ -32,9 +34,6 @@ use crate::supervise::{Letter, Mailbox, Shown};
 use crate::task::handle::{TaskError, Tasks};
 use crate::task::machine::Input;
 
-/// An agent that was silent for this long has given its leases up: they end by its own clock after 10 s.
-pub const LOST_AFTER: Duration = Duration::from_secs(12);
-const TICK: Duration = Duration::from_millis(500);
 /// A heartbeat is written to the row this often: often enough for people, seldom enough for the database.
 const RECORD_EVERY: Duration = Duration::from_secs(10);
 /// How long a revoked agent has to read why before its connection is closed.
@@ -141,6 +140,10 @@ pub struct SandboxState {
     /// When the agent was last heard, or when we began to wait for it.
     heard: Instant,
     recorded: Instant,
+    /// It was silent for so long that it gets no more work.
+    suspected: bool,
+    /// The next look at its silence.
+    look: Option<AbortHandle>,
     /// The agent stops: what is held for people is parked, now and as it comes to be held, so that it need not wait
     /// for them.
     stopping: bool,
@@ -198,7 +201,7 @@ impl Actor for SandboxActor {
     type Arguments = SandboxArgs;
 
     async fn pre_start(&self, me: ActorRef<SandboxMsg>, args: SandboxArgs) -> Result<SandboxState, ActorProcessingErr> {
-        me.send_interval(TICK, || SandboxMsg::Tick);
+        me.cast(SandboxMsg::Tick)?;
         Ok(SandboxState {
             tasks: Tasks::new(Arc::clone(&args.core)),
             core: args.core,
@@ -207,6 +210,8 @@ impl Actor for SandboxActor {
             session: None,
             heard: Instant::now(),
             recorded: Instant::now(),
+            suspected: false,
+            look: None,
             stopping: false,
             drain: None,
             unclosed: None,
@@ -220,6 +225,18 @@ impl Actor for SandboxActor {
         state: &mut SandboxState,
     ) -> Result<(), ActorProcessingErr> {
         let _in_hand = state.mailbox.handling(message.kind(), message.counted());
+        // What changes when its silence means something. Words and heartbeats only put it off: the look set before finds
+        // that out.
+        let looks = matches!(
+            message,
+            SandboxMsg::Hello { .. }
+                | SandboxMsg::Gone { .. }
+                | SandboxMsg::Draining { .. }
+                | SandboxMsg::Drain(_)
+                | SandboxMsg::ReadDrain
+                | SandboxMsg::OpenJob { .. }
+                | SandboxMsg::Tick
+        );
         match message {
             SandboxMsg::Hello { hello, link, reply } => {
                 let answer = state.hello(*hello, link).await;
@@ -260,7 +277,7 @@ impl Actor for SandboxActor {
                 Ok(true) => {}
                 Ok(false) => me.stop(None),
                 Err(error) => {
-                    warn!(sandbox.id = %state.id, %error, "a sandbox's leases could not be looked after; the next tick does");
+                    warn!(sandbox.id = %state.id, %error, "a sandbox's leases could not be looked after; the next look does");
                 }
             },
             SandboxMsg::ReadDrain => match state.read_drain().await {
@@ -272,6 +289,9 @@ impl Actor for SandboxActor {
             SandboxMsg::Drain(drain) => state.set_drain(drain),
             SandboxMsg::Revoked => state.revoked().await,
             SandboxMsg::Probe => state.mailbox.probed(),
+        }
+        if looks {
+            state.look_again(&me);
         }
         state.show();
         Ok(())
@@ -310,6 +330,7 @@ impl SandboxState {
         self.stopping = false;
         self.drain = None;
         self.unclosed = None;
+        self.suspected = false;
         let mut session = Session::new(Arc::clone(&self.core), self.id, epoch, link);
         let Reconciled { attached, lost, over, confirmed } = reconcile(&hello, &leased);
         for lease in attached {
@@ -481,7 +502,12 @@ impl SandboxState {
             return;
         }
         self.heard = Instant::now();
-        if self.recorded.elapsed() >= RECORD_EVERY {
+        let suspected = std::mem::take(&mut self.suspected);
+        if suspected {
+            info!(sandbox.id = %self.id, "agent of sandbox {} is heard again", self.id);
+            self.look_again(me);
+        }
+        if suspected || self.recorded.elapsed() >= RECORD_EVERY {
             self.recorded = Instant::now();
             // Not waited for: a slow database must not look like a silent agent.
             let (store, sandbox, me) = (self.core.store.clone(), self.id, me.clone());
@@ -496,6 +522,46 @@ impl SandboxState {
                 }
             });
         }
+    }
+
+    fn silence(&self) -> Heard {
+        Heard {
+            ago: self.heard.elapsed(),
+            connected: self.session.is_some(),
+            busy: self.session.as_ref().is_some_and(|session| !session.jobs.is_empty()),
+            suspected: self.suspected,
+            unfinished: self.unclosed.is_some() || self.stopping || self.drain.is_some(),
+        }
+    }
+
+    /// Sets the next look to when there may be something to conclude.
+    fn look_again(&mut self, me: &ActorRef<SandboxMsg>) {
+        if let Some(look) = self.look.take() {
+            look.abort();
+        }
+        let after = match judge(self.silence()) {
+            Silence::Fine(after) => after,
+            Silence::Suspect => Duration::ZERO,
+            // Its rows could not be read; or it is about to end.
+            Silence::Lost => AGAIN,
+        };
+        self.look = Some(me.send_after(after, || SandboxMsg::Tick).abort_handle());
+    }
+
+    /// No new work for it until it is heard again. Not waited for: a slow database must not look like a silent agent.
+    fn suspect(&mut self) {
+        let Some(epoch) = self.session.as_ref().map(|session| session.epoch) else { return };
+        self.suspected = true;
+        metrics::counter!("valet_sandboxes_suspected_total").increment(1);
+        warn!(sandbox.id = %self.id, ago = ?self.heard.elapsed(), "agent of sandbox {} is silent", self.id);
+        let (store, sandbox) = (self.core.store.clone(), self.id);
+        tokio::spawn(async move {
+            if let Ok(mut tx) = store.begin().await
+                && agents::suspect(&mut tx, sandbox, epoch).await.is_ok()
+            {
+                let _ = store::db::commit(tx, "suspecting a sandbox").await;
+            }
+        });
     }
 
     fn open_job(&mut self, at: TaskAt, start: JobStart, files: Vec<(FileRef, Bytes)>) {
@@ -568,8 +634,13 @@ impl SandboxState {
         if self.stopping || self.drain.is_some() {
             self.park_held();
         }
-        if self.heard.elapsed() < LOST_AFTER {
-            return Ok(true);
+        match judge(self.silence()) {
+            Silence::Fine(_) => return Ok(true),
+            Silence::Suspect => {
+                self.suspect();
+                return Ok(true);
+            }
+            Silence::Lost => {}
         }
         if let Some(session) = self.session.take() {
             session.link.close(close::TOO_SLOW);

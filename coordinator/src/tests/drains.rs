@@ -101,10 +101,10 @@ async fn a_place_in_the_queue_is_the_one_the_dispatcher_takes(pool: PgPool) {
         tasks.push(task);
     }
     let mut tx = node.core.store.begin().await.unwrap();
-    let queued = store::tasks::queued(&mut tx, &node.core.shards(), chrono::Utc::now(), 3, 9).await.unwrap();
-    assert_eq!(queued.len(), 5);
-    for (index, queued) in (1..).zip(&queued) {
-        let facts = store::explain::facts(&mut tx, queued.id, Some(queued.user)).await.unwrap().unwrap();
+    // In turns, each with their oldest.
+    let queued = [(0, ada), (2, eve), (1, ada), (4, eve), (3, ada)];
+    for (index, (task, of)) in (1..).zip(queued) {
+        let facts = store::explain::facts(&mut tx, tasks[task], Some(of)).await.unwrap().unwrap();
         let place = facts.place.unwrap();
         assert_eq!((place.of_all, place.waiting), (index, 5));
     }

@@ -8,7 +8,7 @@ use protocol::wire::message::{JobDown, Report};
 use sqlx::PgPool;
 use store::quarantine::{CRASHES_MAX, SHELVED_AT};
 
-use super::support::{Node, at_phase, sandbox};
+use super::support::{Node, at, at_phase, sandbox};
 use crate::sandbox::actor::SandboxMsg;
 use crate::task::machine::Input;
 
@@ -100,7 +100,7 @@ async fn after_a_few_crashes_the_next_actor_ends_the_task(pool: PgPool) {
     for crashes in [CRASHES_MAX - 1, CRASHES_MAX] {
         sqlx::query("UPDATE tasks SET crashes = $1, crashed_at = now()").bind(crashes).execute(&pool).await.unwrap();
         let mut next = Node::start(&pool, sandbox).await;
-        next.tasks.repeat_owed(task).await.unwrap();
+        next.tasks.repeat_owed(at(task)).await.unwrap();
         let sent = next.sent().await;
         if crashes < CRASHES_MAX {
             assert!(matches!(sent, JobDown::Fill { .. }), "it gets another chance: {sent:?}");
@@ -125,7 +125,7 @@ async fn a_task_that_went_to_another_owner_has_not_crashed(pool: PgPool) {
         let _ = old.input(task, Input::Crashing).await;
     }
     // Its supervisor has dealt with each crash before the actor is asked for anew, and the new owner counts none.
-    next.tasks.repeat_owed(task).await.unwrap();
+    next.tasks.repeat_owed(at(task)).await.unwrap();
     assert_eq!(next.row(task).await.crashes, 0);
     old.kill().await;
     next.kill().await;
