@@ -232,6 +232,7 @@ impl Actor for SandboxActor {
             SandboxMsg::Hello { .. }
                 | SandboxMsg::Gone { .. }
                 | SandboxMsg::Draining { .. }
+                | SandboxMsg::Revoked
                 | SandboxMsg::Drain(_)
                 | SandboxMsg::ReadDrain
                 | SandboxMsg::OpenJob { .. }
