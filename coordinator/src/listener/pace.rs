@@ -117,7 +117,7 @@ mod tests {
         }
         assert!(*places.last().unwrap() <= Duration::from_secs(21));
         // The same agent is put off by the same time whichever coordinator it asks.
-        let one = SandboxId::new();
+        let (one, now) = (SandboxId::new(), now + Duration::from_secs(60));
         let full = || {
             let pace = Pace::new(1, 0);
             pace.take(now, Duration::MAX);
