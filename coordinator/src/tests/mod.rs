@@ -6,6 +6,7 @@ mod drains;
 mod holds;
 mod quarantine;
 mod restarts;
+mod rules;
 mod support;
 mod tree;
 mod writing;
