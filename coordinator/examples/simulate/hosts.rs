@@ -1,5 +1,7 @@
 //! Browser hosts with their agents, and the employer behind them: who really clicked.
 
+use std::collections::VecDeque;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::form::{Blocker, Field, FieldKind, FormModel, PageState, Value};
 use protocol::ids::{CommandId, LeaseId, PermitId, SandboxId};
@@ -9,6 +11,9 @@ use protocol::wire::message::{Evidence, FillItem, Report, SubmitOutcome};
 
 /// A lease is over on its host this long after the coordinator was heard last; the page is frozen then.
 pub const LEASE: TimeDelta = TimeDelta::seconds(10);
+
+/// Permits kept: many more than a host has places.
+const LEDGER: usize = 64;
 
 /// A task's row, in one of the lives it has had: what is meant for an earlier one is nobody's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +33,9 @@ pub struct Host {
     /// It was given up: its leases are lost.
     pub lost: bool,
     pub pages: Vec<Page>,
+    /// Permits that its agent was given, the newest last, and whether it may have clicked with them: they outlive their
+    /// pages, and each has one fate.
+    pub ledger: VecDeque<(PermitId, bool)>,
     /// What its agent says meanwhile.
     pub spool: Vec<(Slot, LeaseId, u64, Report)>,
 }
@@ -40,7 +48,6 @@ pub struct Page {
     /// The command answered last: a repetition is not answered again.
     answered: Option<CommandId>,
     ready_at: Option<DateTime<Utc>>,
-    /// Written to the agent's ledger, before the click.
     pub permit: Option<PermitId>,
     pub confirmed: bool,
 }
@@ -48,6 +55,22 @@ pub struct Page {
 impl Host {
     pub fn page(&mut self, lease: LeaseId) -> Option<&mut Page> {
         self.pages.iter_mut().find(|page| page.lease == lease)
+    }
+
+    pub fn has_had(&self, permit: PermitId) -> bool {
+        self.ledger.iter().any(|entry| entry.0 == permit)
+    }
+
+    pub fn may_have_used(&self, permit: PermitId) -> bool {
+        self.ledger.contains(&(permit, true))
+    }
+
+    pub fn write_down(&mut self, permit: PermitId, used: bool) {
+        self.ledger.retain(|entry| entry.0 != permit);
+        self.ledger.push_back((permit, used));
+        if self.ledger.len() > LEDGER {
+            self.ledger.pop_front();
+        }
     }
 
     pub fn close(&mut self, lease: LeaseId) {

@@ -1,7 +1,7 @@
 //! The world and its clock: messages on their way in any order, some twice; deadlines; and what goes wrong.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
@@ -142,6 +142,7 @@ impl World {
             cut: None,
             lost: false,
             pages: Vec::new(),
+            ledger: VecDeque::new(),
             spool: Vec::new(),
         };
         let hosts: Vec<Host> = (0..HOSTS).map(|_| host(SandboxId(dice.id()))).collect();
@@ -259,7 +260,7 @@ impl World {
             Timer::Silent { host, since } if self.hosts[host].cut == Some(since) => {
                 self.counts.lost_hosts += 1;
                 self.hosts[host].lost = true;
-                self.lose(host, |_| None);
+                self.lose(host, false);
             }
             Timer::Silent { .. } => {}
             Timer::Back { host } => self.back(host),
@@ -584,7 +585,8 @@ impl World {
         if state.cut.is_some() {
             return;
         }
-        let Some(page) = state.page(lease) else { return };
+        let known = matches!(&message, JobDown::Submit { permit, .. } if state.has_had(permit.id));
+        let Some(page) = state.page(lease).filter(|_| !known) else { return };
         if self.dice.one_in(150) {
             self.report(host, lease, |_| Report::Failed { failure: hosts::died(), screenshot: None });
             return self.hosts[host].close(lease);
@@ -611,11 +613,13 @@ impl World {
             JobDown::Submit { command, permit } if page.is_new(command) => {
                 if page.in_time(now, permit.ttl_ms) {
                     page.permit = Some(permit.id);
+                    state.write_down(permit.id, true);
                     let at = now + TimeDelta::milliseconds(self.dice.below(900) as i64);
                     let click = Timer::Click { host, lease, permit: permit.id, ttl_ms: permit.ttl_ms };
                     self.timers.push(Reverse((at, click)));
                 } else {
                     let (permit, reason) = (permit.id, ReturnReason::Expired);
+                    state.write_down(permit, false);
                     self.report(host, lease, |_| Report::PermitReturned { permit, reason });
                 }
             }
@@ -639,6 +643,8 @@ impl World {
         let Some(page) = state.page(lease).filter(|page| page.permit == Some(permit) && !frozen) else { return };
         if !page.in_time(now, ttl_ms) {
             let reason = ReturnReason::Expired;
+            page.permit = None;
+            state.write_down(permit, false);
             return self.report(host, lease, |_| Report::PermitReturned { permit, reason });
         }
         let row = page.slot.row;
@@ -660,15 +666,15 @@ impl World {
         });
     }
 
-    /// Every lease on the host ends; `used` is what its ledger says of a permit, if it can be asked.
-    fn lose(&mut self, host: usize, used: impl Fn(Option<PermitId>) -> Option<bool>) {
-        for index in 0..self.rows.len() {
-            let (row, life) = (&self.rows[index].live.task, self.rows[index].life);
-            let (Some(sandbox), Some(lease)) = (row.sandbox_id, row.lease_id) else { continue };
-            if self.host_of[&sandbox] == host {
-                let on_page = self.hosts[host].page(lease).and_then(|page| page.permit);
-                let to = Slot { row: index, life };
-                self.on_way.push(Message::Input { to, input: Input::LeaseLost { lease, permit_used: used(on_page) } });
+    /// Every lease on the host ends; of the permits that are out, its ledger tells if it can be asked.
+    fn lose(&mut self, host: usize, asked: bool) {
+        let state = &self.hosts[host];
+        for (row, Row { life, live, .. }) in self.rows.iter().enumerate() {
+            let (Some(sandbox), Some(lease)) = (live.task.sandbox_id, live.task.lease_id) else { continue };
+            if sandbox == state.id {
+                let used = live.task.permit_id.is_some_and(|permit| state.may_have_used(permit));
+                let input = Input::LeaseLost { lease, permit_used: asked.then_some(used) };
+                self.on_way.push(Message::Input { to: Slot { row, life: *life }, input });
             }
         }
     }
@@ -713,7 +719,7 @@ impl World {
             }
             // The agent dies with its browsers; its next life reads the ledger.
             3 | 4 if self.hosts[host].cut.is_none() => {
-                self.lose(host, |permit| Some(permit.is_some()));
+                self.lose(host, true);
                 self.hosts[host].pages.clear();
             }
             // A coordinator dies, or only sleeps.
