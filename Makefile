@@ -43,6 +43,7 @@ chaos: setup ui release
 bench: setup ui release
 	@$(TARGET_DIR)/release/bench
 	@cargo run --release --locked --workspace --quiet --example bench_dispatch
+	@SEEDS=1 cargo run --release --locked --workspace --quiet --example simulate
 
 ## Fills every form of a folder laid out like FORMS/{pages,expected,profile.json} and prints how right it was.
 bench-forms: release

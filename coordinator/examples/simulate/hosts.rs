@@ -12,8 +12,8 @@ use protocol::wire::message::{Evidence, FillItem, Report, SubmitOutcome};
 /// A lease is over on its host this long after the coordinator was heard last; the page is frozen then.
 pub const LEASE: TimeDelta = TimeDelta::seconds(10);
 
-/// Permits kept: many more than a host has places.
-const LEDGER: usize = 64;
+/// Permits kept: more than a host is given while one of them may still be asked about.
+const LEDGER: usize = 256;
 
 /// A task's row, in one of the lives it has had: what is meant for an earlier one is nobody's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -29,7 +29,7 @@ const CAPACITY: i32 = 9;
 const NODES: usize = 3;
 /// Messages between two passes of the dispatcher, and between two of everybody's looks at the shards.
 const PASS_EVERY: u64 = 24;
-const RENEW_EVERY: u64 = 512;
+const RENEW_EVERY: u64 = 256;
 /// A host that is not heard for this long is given up.
 const SILENCE: TimeDelta = TimeDelta::seconds(12);
 const TOWNS: [&str; 3] = ["Rome", "Oslo", "Bern"];
@@ -351,6 +351,8 @@ impl World {
         let at = At { now: self.now, command: CommandId(self.dice.id()), permit: PermitId(self.dice.id()) };
         self.counts.decided += 1;
         match decide(&live, input, at) {
+            // What one says that is not the owner any more counts for nothing.
+            Err(_) if late.is_some() => self.say_again(to, again),
             Err(refused) => match refused {
                 Refused::Gap => {
                     self.counts.gaps += 1;
