@@ -28,7 +28,7 @@ mod wakes;
 #[cfg(test)]
 mod tests;
 
-pub use crate::cluster::View;
+pub use crate::cluster::{View, share};
 pub use crate::core::Settings;
 pub use sessions::token_hash;
 pub use start::{Config, Coordinator, StartError, start};

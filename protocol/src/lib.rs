@@ -7,6 +7,7 @@
 //!   [`waiting`]: why a queued application waits.
 //! - [`wire`]: frames and messages between agent and coordinator; [`cluster`]: messages from gateways (and other
 //!   coordinators) to the coordinator that owns a user; [`inspect`]: the live actor tree.
+//! - [`planted`]: the bugs that tests must notice; nothing of it is in the product.
 
 pub mod clock;
 pub mod cluster;
@@ -16,6 +17,7 @@ pub mod ids;
 pub mod inspect;
 pub mod net;
 pub mod plan;
+pub mod planted;
 pub mod resume;
 pub mod site;
 pub mod task;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use protocol::ids::UserId;
+use protocol::planted::{Bug, planted};
 use serde_json::{Value as Json, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -85,6 +86,9 @@ pub(crate) async fn append_all(
         .execute(db)
         .await
         .map_err(StoreError::during("storing messages"))?;
+    }
+    if planted(Bug::EventsReversed) {
+        messages.reverse();
     }
     Ok(messages)
 }

@@ -5,7 +5,7 @@
 
 pub mod owner;
 pub mod peers;
-mod share;
+pub mod share;
 
 use std::sync::Arc;
 use std::time::Duration;

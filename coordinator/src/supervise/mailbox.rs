@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use protocol::ids::LeaseId;
+use protocol::planted::{Bug, planted};
 use ractor::rpc::CallResult;
 use ractor::{ActorId, ActorRef, Message, RpcReplyPort};
 
@@ -141,7 +142,7 @@ impl Mailbox {
     /// When `max` wait already.
     pub fn enter(&self, max: usize) -> Result<(), Full> {
         let mut inner = self.inner();
-        if inner.waiting.len() >= max {
+        if inner.waiting.len() >= max && !planted(Bug::Unbounded) {
             return Err(Full);
         }
         inner.waiting.push_back(Instant::now());

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use protocol::cluster::{RejectCode, Rejected};
 use protocol::event::Passing;
 use protocol::ids::{CommandId, PermitId, UserId};
+use protocol::planted::{Bug, planted};
 use protocol::wire::message::Progress;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use ractor_cluster::RactorMessage;
@@ -159,7 +160,7 @@ impl Actor for TaskActor {
             TaskMsg::Owed => state.perform_owed(&me).await?,
             TaskMsg::Probe => state.mailbox.probed(),
             TaskMsg::IdleSince(handled) => {
-                if handled == state.handled {
+                if handled == state.handled && !planted(Bug::ActorKept) {
                     me.stop(None);
                 } else {
                     let handled = state.handled;
@@ -213,6 +214,11 @@ impl TaskState {
         let Some(step) = decision.step.take() else {
             return Ok(Applied::Done { held_until: decision.live.task.held_until });
         };
+        if planted(Bug::ToldFirst) {
+            for told in &step.told {
+                self.core.bus.publish(Message { user: step.task.user_id, seq: None, json: told.to_string().into() });
+            }
+        }
         match self.core.journal.commit(step).await {
             Ok(()) => {}
             Err(Lost::NoSlot | Lost::UserCap) if claim => return Ok(Applied::NoPlace),
@@ -235,6 +241,9 @@ impl TaskState {
         }
         let held_until = decision.live.task.held_until;
         self.log_change(&decision.live);
+        if planted(Bug::AnswerLogged) {
+            info!(review = ?decision.live.review, "task {} has a review", self.at.id);
+        }
         self.show(&decision.live);
         self.live = Some(decision.live);
         // Committed, whoever performs it: an actor that may not act any more answers, and its successor does the rest.

@@ -7,6 +7,7 @@ mod holds;
 mod identity;
 mod quarantine;
 mod restarts;
+mod rules;
 mod support;
 mod tree;
 mod writing;

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use protocol::form::Digest;
 use protocol::ids::{ArtifactId, LeaseId, PermitId, QaEntryId, SandboxId, UserId};
+use protocol::planted::{Bug, planted};
 use serde_json::Value as Json;
 use sqlx::PgConnection;
 
@@ -166,7 +167,7 @@ async fn lock_shards(db: &mut PgConnection, held: &[Held], steps: &[Step]) -> Re
         .await
         .map_err(failed("locking shards"))?;
     let ours = rows.iter().filter(|row| epochs.get(&row.id) == Some(&row.epoch)).count();
-    if ours == wanted.len() { Ok(()) } else { Err(CommitError::Fenced) }
+    if ours == wanted.len() || planted(Bug::Unfenced) { Ok(()) } else { Err(CommitError::Fenced) }
 }
 
 async fn write_tasks(db: &mut PgConnection, steps: &[Step]) -> Result<(), CommitError> {
@@ -174,7 +175,7 @@ async fn write_tasks(db: &mut PgConnection, steps: &[Step]) -> Result<(), Commit
     let rows = serde_json::to_value(rows).map_err(|_| corrupt("encoding tasks"))?;
     let written =
         sqlx::query_file_scalar!("sql/journal/tasks.sql", rows).fetch_all(db).await.map_err(failed("writing tasks"))?;
-    if written.len() == steps.len() { Ok(()) } else { Err(CommitError::Stale) }
+    if written.len() == steps.len() || planted(Bug::StaleWriter) { Ok(()) } else { Err(CommitError::Stale) }
 }
 
 /// An `UPDATE … FROM` applies only one of two rows that hit the same target, so changes are summed per sandbox first.
@@ -190,6 +191,7 @@ async fn write_slots(db: &mut PgConnection, steps: &[Step]) -> Result<(), Commit
                 }
                 *change = (change.0 + 1, change.1 + 1, epoch);
             }
+            Slot::Give { .. } if planted(Bug::SlotKept) => {}
             Slot::Give { sandbox } => changes.entry(sandbox).or_default().0 -= 1,
         }
     }
@@ -200,6 +202,10 @@ async fn write_slots(db: &mut PgConnection, steps: &[Step]) -> Result<(), Commit
     let deltas: Vec<i32> = changes.values().map(|change| change.0).collect();
     let takes: Vec<i32> = changes.values().map(|change| change.1).collect();
     let epochs: Vec<i64> = changes.values().map(|change| change.2).collect();
+    if planted(Bug::DrainIgnored) {
+        let lifted = sqlx::query("UPDATE sandboxes SET draining = false WHERE id = ANY($1)").bind(&sandboxes);
+        lifted.execute(&mut *db).await.map_err(failed("planting a bug"))?;
+    }
     let written = sqlx::query_file_scalar!("sql/journal/slots.sql", &sandboxes, &deltas, &takes, &epochs)
         .fetch_all(db)
         .await

@@ -44,8 +44,15 @@ async fn numbers_have_no_gap_whoever_writes_at_the_same_time(pool: PgPool) {
     let (told, ()) = futures::future::join(commits, resume_parsed).await;
 
     let mut seen: BTreeMap<UserId, Vec<i64>> = BTreeMap::new();
-    for told in told.into_iter().flat_map(Result::unwrap) {
-        seen.entry(told.user).or_default().push(told.seq.unwrap());
+    for told in told.into_iter().map(Result::unwrap) {
+        let mut batch: BTreeMap<UserId, Vec<i64>> = BTreeMap::new();
+        for told in told {
+            batch.entry(told.user).or_default().push(told.seq.unwrap());
+        }
+        for (user, numbers) in batch {
+            assert!(numbers.is_sorted(), "a batch is told in the order of its numbers");
+            seen.entry(user).or_default().extend(numbers);
+        }
     }
     for user in users {
         let stored = numbers(&world, user).await;

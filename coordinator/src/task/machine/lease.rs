@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 use protocol::ids::{LeaseId, SandboxId};
+use protocol::planted::{Bug, planted};
 use protocol::task::{ErrorCode, Failure, FailureClass, Outcome, Phase, Status};
 use serde_json::json;
 use store::tasks::{Parked, Pending, PermitState};
@@ -34,7 +35,7 @@ pub(super) fn claimed(draft: &mut Draft<'_>, sandbox: SandboxId, epoch: i64, lea
 /// The page is gone, with its host, its browser or its agent.
 pub(super) fn lost(draft: &mut Draft<'_>, permit_used: Option<bool>) {
     if draft.task.permit_state == Some(PermitState::Granted) {
-        if permit_used == Some(false) {
+        if permit_used == Some(false) || planted(Bug::PermitUnrevoked) {
             // The agent's own ledger says that the click was never begun.
             draft.close_permit(PermitState::Returned);
         } else {

@@ -4,6 +4,7 @@ use protocol::event::Event;
 use protocol::form::{FormModel, Value};
 use protocol::ids::{CommandId, FieldId};
 use protocol::plan::{FillPlan, FillResult, FillStatus, Source};
+use protocol::planted::{Bug, planted};
 use protocol::task::{Confirmation, ErrorCode, Failure, FailureClass, InteractionKind, Outcome, Phase, Status};
 use protocol::wire::message::{Report, ReturnReason, Screenshot, SubmitOutcome};
 use serde_json::json;
@@ -243,7 +244,9 @@ fn ready(draft: &mut Draft<'_>, command: CommandId, results: &[FillResult], form
     let permit = draft.at.permit;
     draft.task.permit_id = Some(permit);
     draft.task.permit_state = Some(PermitState::Granted);
-    draft.write(Write::PermitGranted { id: permit, lease, grant: draft.task.grants, form, values });
+    if !planted(Bug::PermitUncommitted) {
+        draft.write(Write::PermitGranted { id: permit, lease, grant: draft.task.grants, form, values });
+    }
     draft.event("checkpoint", json!({ "step": "permit", "message": "Permission to submit once" }));
     let command = draft.at.command;
     draft.ask(Pending::Submit { command, tries });
@@ -321,7 +324,7 @@ pub(super) fn confirmed_late(draft: &mut Draft<'_>, confirmation: &Confirmation)
 
 /// The employer has it.
 fn confirmed(draft: &mut Draft<'_>, confirmation: &Confirmation) {
-    if draft.task.status.is_terminal() {
+    if draft.task.status.is_terminal() && !planted(Bug::TerminalOverwritten) {
         // After all, whatever was said meanwhile: the status stays, the outcome says so.
         sent(draft, confirmation);
         draft.tell_update();

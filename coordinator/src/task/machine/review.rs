@@ -4,6 +4,7 @@ use protocol::event::{Event, Interaction};
 use protocol::form::FormModel;
 use protocol::ids::FieldId;
 use protocol::plan::{Band, FillPlan, FillResult, FillStatus, PlannedField, Source};
+use protocol::planted::{Bug, planted};
 use protocol::task::{InteractionKind, Mode, Phase, Status};
 use protocol::wire::message::Screenshot;
 use serde_json::json;
@@ -67,7 +68,8 @@ pub(super) fn after_fill(draft: &mut Draft<'_>, round: u8, grew: bool, as_planne
     record(draft, false);
     let Some(current) = &draft.review else { return };
     if let Some(approved) = &current.approved {
-        if approved.form == current.form_digest() && approved.values == current.values_digest() {
+        let same = approved.form == current.form_digest() && approved.values == current.values_digest();
+        if same || planted(Bug::RefillUncompared) {
             return prepare(draft);
         }
         return open(draft, "The form had to be filled again and is not quite as you approved it. Please look again.");
