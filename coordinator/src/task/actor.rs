@@ -209,9 +209,15 @@ impl TaskState {
         let from_work = matches!(input, Input::Report { .. } | Input::Planned { .. });
         let mut decision = match machine::decide(live, input, at()) {
             Ok(decision) => decision,
+            // Without a commit nothing has checked that what this was decided from still stands: an actor that slept
+            // through a take-over must not refuse what its successor would take.
+            Err(_) if !self.may_act().await => return Err(Lost::NotOwner.into()),
             Err(refused) => return Ok(Applied::Refused(refused)),
         };
         let Some(step) = decision.step.take() else {
+            if !self.may_act().await {
+                return Err(Lost::NotOwner.into());
+            }
             return Ok(Applied::Done { held_until: decision.live.task.held_until });
         };
         if planted(Bug::ToldFirst) {

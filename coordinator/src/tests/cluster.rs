@@ -122,6 +122,33 @@ async fn the_tasks_of_a_node_that_died_go_on_at_the_other(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_node_that_slept_refuses_nothing_from_memory(pool: PgPool) {
+    let (sandbox, _) = sandbox(&pool, 1).await;
+    let node = Node::start(&pool, sandbox).await;
+    let user = user(&pool).await;
+    let task = created(&pool, user).await;
+    node.tasks.input(at(task, user), Some(user), command(Action::TaskCreated { task })).await.unwrap();
+    let stale = || Input::Report {
+        lease: protocol::ids::LeaseId::new(),
+        number: 1,
+        report: Box::new(protocol::wire::message::Report::Ended),
+    };
+    let refused = node.tasks.input_here(at(task, user), None, stale()).await;
+    assert!(matches!(refused, Err(crate::task::handle::TaskError::Refused(_))), "{refused:?}");
+    let actor = node.core.tasks.get(&task).unwrap().actor.clone();
+    node.core.cluster.set_standing(tokio::time::Instant::now());
+    // What it remembers may be over: it waits for its standing, and dies without a word.
+    let (tasks, input) = (node.tasks.clone(), stale());
+    let asked = tokio::spawn(async move { tasks.input_here(at(task, user), None, input).await });
+    while actor.get_status() < ractor::ActorStatus::Stopping {
+        assert!(!asked.is_finished(), "it was answered from memory");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    asked.abort();
+    node.kill().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
 async fn a_node_without_standing_commits_and_leaves_the_rest_to_its_successor(pool: PgPool) {
     let (sandbox, epoch) = sandbox(&pool, 4).await;
     let mut node = Node::start(&pool, sandbox).await;
