@@ -83,7 +83,10 @@ async fn the_only_host_is_drained_with_a_held_review_and_the_application_is_fini
         .fetch_all(&database)
         .await
         .expect("the audit trail");
-    assert_eq!(actions, ["sandbox.drain", "actor.restart", "sandbox.undrain"]);
+    assert_eq!(
+        actions,
+        ["sandbox.enrolment_token", "agent.enrolled", "sandbox.drain", "actor.restart", "sandbox.undrain"]
+    );
     database.close().await;
 }
 
