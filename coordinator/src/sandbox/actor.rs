@@ -5,7 +5,7 @@
 //! the sessions (hello, heartbeats, the end), task actors (messages for their jobs). A message for a job without a
 //! stream is dropped: what is owed is repeated when the agent is back.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,11 +25,12 @@ use tokio::task::AbortHandle;
 use tracing::{info, warn};
 
 use super::reconcile::{Reconciled, reconcile};
+use super::session::Session;
 use super::silence::{AGAIN, Heard, LOST_AFTER, Silence, judge};
 use crate::cluster::peers::{self, Note};
 use crate::core::{Core, Leaseholder};
 use crate::inspect::tree;
-use crate::listener::{AgentLink, JobLink, Refused};
+use crate::listener::{AgentLink, Refused};
 use crate::supervise::{Letter, Mailbox, Shown};
 use crate::task::handle::{TaskError, Tasks};
 use crate::task::machine::Input;
@@ -151,48 +152,6 @@ pub struct SandboxState {
     drain: Option<Drain>,
     /// A session that is over but still stands in its row, so that the dispatcher would place work on it.
     unclosed: Option<i64>,
-}
-
-struct Session {
-    core: Arc<Core>,
-    sandbox: SandboxId,
-    epoch: i64,
-    link: AgentLink,
-    jobs: HashMap<LeaseId, Job>,
-}
-
-struct Job {
-    task: TaskAt,
-    /// `None` once its stream broke.
-    link: Option<JobLink>,
-}
-
-impl Session {
-    fn new(core: Arc<Core>, sandbox: SandboxId, epoch: i64, link: AgentLink) -> Self {
-        core.sessions.insert(sandbox, epoch);
-        Self { core, sandbox, epoch, link, jobs: HashMap::new() }
-    }
-
-    fn insert(&mut self, lease: LeaseId, task: TaskAt, link: JobLink) {
-        self.jobs.insert(lease, Job { task, link: Some(link) });
-    }
-
-    fn forget(&mut self, lease: LeaseId) {
-        self.jobs.remove(&lease);
-        self.core.leases.remove(&lease);
-    }
-}
-
-/// A session that nobody keeps is over, whatever ended its actor: the agent is to notice and say hello again.
-impl Drop for Session {
-    fn drop(&mut self) {
-        // First of all: a report that comes now must not be answered as if its lease were over.
-        self.link.close(close::GOING_DOWN);
-        self.core.sessions.remove_if(&self.sandbox, |_, epoch| *epoch == self.epoch);
-        for lease in self.jobs.keys() {
-            self.core.leases.remove(lease);
-        }
-    }
 }
 
 impl Actor for SandboxActor {

@@ -5,5 +5,6 @@
 
 pub mod actor;
 mod reconcile;
+mod session;
 pub mod silence;
 pub mod supervisor;

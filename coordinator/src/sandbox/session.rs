@@ -1,0 +1,54 @@
+//! One agent's session at this node: its link, its jobs, and what this node notes of both for reports on the way in.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use protocol::ids::{LeaseId, SandboxId};
+use protocol::wire::close;
+use store::tasks::TaskAt;
+
+use crate::core::Core;
+use crate::listener::{AgentLink, JobLink};
+
+/// An agent's session and the jobs open on it.
+pub(super) struct Session {
+    core: Arc<Core>,
+    sandbox: SandboxId,
+    pub epoch: i64,
+    pub link: AgentLink,
+    pub jobs: HashMap<LeaseId, Job>,
+}
+
+pub(super) struct Job {
+    pub task: TaskAt,
+    /// `None` once its stream broke.
+    pub link: Option<JobLink>,
+}
+
+impl Session {
+    pub fn new(core: Arc<Core>, sandbox: SandboxId, epoch: i64, link: AgentLink) -> Self {
+        core.sessions.insert(sandbox, epoch);
+        Self { core, sandbox, epoch, link, jobs: HashMap::new() }
+    }
+
+    pub fn insert(&mut self, lease: LeaseId, task: TaskAt, link: JobLink) {
+        self.jobs.insert(lease, Job { task, link: Some(link) });
+    }
+
+    pub fn forget(&mut self, lease: LeaseId) {
+        self.jobs.remove(&lease);
+        self.core.leases.remove(&lease);
+    }
+}
+
+/// A session that nobody keeps is over, whatever ended its actor: the agent is to notice and say hello again.
+impl Drop for Session {
+    fn drop(&mut self) {
+        // First of all: a report that comes now must not be answered as if its lease were over.
+        self.link.close(close::GOING_DOWN);
+        self.core.sessions.remove_if(&self.sandbox, |_, epoch| *epoch == self.epoch);
+        for lease in self.jobs.keys() {
+            self.core.leases.remove(lease);
+        }
+    }
+}
