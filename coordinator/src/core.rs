@@ -13,6 +13,7 @@ use store::shards::Held;
 use store::tasks::TaskAt;
 use tokio::sync::{Notify, watch};
 
+use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::cluster::owner::{OwnerMsg, other_dispatcher};
 use crate::cluster::peers::{self, Note, Seal};
@@ -61,6 +62,8 @@ pub struct Core {
     pub settings: Settings,
     pub held: watch::Sender<Arc<Vec<Held>>>,
     pub cluster: Cluster,
+    /// What time it is, for everything that is written down.
+    pub clock: Clock,
     /// Marks what this coordinator says to others.
     pub seal: Seal,
     /// Tasks with an actor in memory.
@@ -106,6 +109,7 @@ impl Core {
             settings,
             held,
             cluster: Cluster::default(),
+            clock: Clock::default(),
             seal,
             tasks: DashMap::new(),
             leases: DashMap::new(),

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
+use store::Store;
 use store::bus::Bus;
 use store::bus::Message;
-use store::journal::{CommitError, Step};
+use store::journal::{CommitError, Step, Writer};
 use store::shards::Held;
-use store::{Store, journal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, warn};
 
@@ -73,7 +73,7 @@ impl Journal {
         committing: Arc<Mailbox>,
     ) -> (Self, tokio::task::JoinHandle<()>) {
         let (queue, requests) = mpsc::channel(QUEUE_MAX);
-        let task = tokio::spawn(Loop { store, bus, held }.run(requests));
+        let task = tokio::spawn(Loop { writer: Writer::new(store), bus, held }.run(requests));
         (Self { queue, committing }, task)
     }
 
@@ -90,14 +90,40 @@ impl Journal {
     }
 }
 
+/// Steps of one transaction, and who waits for each.
+#[derive(Default)]
+struct Batch {
+    steps: Vec<Step>,
+    replies: Vec<oneshot::Sender<Result<(), Lost>>>,
+}
+
+impl Batch {
+    fn push(&mut self, Request { step, reply }: Request) {
+        self.steps.push(step);
+        self.replies.push(reply);
+    }
+
+    fn split_half(&mut self) -> Self {
+        let half = self.steps.len() / 2;
+        Self { steps: self.steps.split_off(half), replies: self.replies.split_off(half) }
+    }
+
+    fn answer(self, answer: Result<(), Lost>) {
+        for reply in self.replies {
+            // Whoever gave up waiting reads the row.
+            let _ = reply.send(answer);
+        }
+    }
+}
+
 struct Loop {
-    store: Store,
+    writer: Writer,
     bus: Bus,
     held: watch::Receiver<Arc<Vec<Held>>>,
 }
 
 impl Loop {
-    async fn run(self, mut requests: mpsc::Receiver<Request>) {
+    async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let mut left_over: Option<Request> = None;
         loop {
             let first = match left_over.take() {
@@ -108,8 +134,9 @@ impl Loop {
                 },
             };
             let mut tasks = HashSet::from([first.step.task.id]);
-            let mut batch = vec![first];
-            while batch.len() < BATCH_MAX {
+            let mut batch = Batch::default();
+            batch.push(first);
+            while batch.steps.len() < BATCH_MAX {
                 match requests.try_recv() {
                     // Two steps of one task cannot share a statement that updates it.
                     Ok(request) if !tasks.insert(request.step.task.id) => {
@@ -120,50 +147,41 @@ impl Loop {
                     Err(_) => break,
                 }
             }
-            metrics::histogram!("valet_journal_batch_steps").record(batch.len() as f64);
+            metrics::histogram!("valet_journal_batch_steps").record(batch.steps.len() as f64);
             self.commit(batch).await;
         }
     }
 
     /// Commits the batch; one that fails is halved until the steps that cannot be written stand alone.
-    fn commit(&self, batch: Vec<Request>) -> BoxFuture<'_, ()> {
+    fn commit(&mut self, mut batch: Batch) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let steps: Vec<Step> = batch.iter().map(|request| request.step.clone()).collect();
-            match self.try_commit(&steps).await {
+            let steps = &batch.steps;
+            match self.try_commit(steps).await {
                 Ok(told) => {
                     for message in told {
                         self.bus.publish(message);
                     }
-                    for request in batch {
-                        let _ = request.reply.send(Ok(()));
-                    }
+                    batch.answer(Ok(()));
                 }
                 Err(CommitError::InDoubt(error)) => {
                     warn!(%error, steps = steps.len(), "no answer to a commit: the tasks are read afresh");
-                    for request in batch {
-                        let _ = request.reply.send(Err(Lost::InDoubt));
-                    }
+                    batch.answer(Err(Lost::InDoubt));
                 }
-                Err(error) if batch.len() == 1 => {
+                Err(error) if steps.len() == 1 => {
                     let lost = lost(&error);
                     if lost == Lost::Poison {
                         error!(task.id = %steps[0].task.id, error = %Chain(&error), "a step was refused by the database");
                     }
-                    for request in batch {
-                        let _ = request.reply.send(Err(lost));
-                    }
+                    batch.answer(Err(lost));
                 }
                 // The database takes nothing: halves would only wait for it one after the other.
                 Err(CommitError::Failed(error)) if error.is_outage() => {
-                    warn!(error = %Chain(&error), steps = batch.len(), "the database does not take a batch");
-                    for request in batch {
-                        let _ = request.reply.send(Err(Lost::Unavailable));
-                    }
+                    warn!(error = %Chain(&error), steps = steps.len(), "the database does not take a batch");
+                    batch.answer(Err(Lost::Unavailable));
                 }
                 Err(_) => {
-                    let mut first = batch;
-                    let second = first.split_off(first.len() / 2);
-                    self.commit(first).await;
+                    let second = batch.split_half();
+                    self.commit(batch).await;
                     self.commit(second).await;
                 }
             }
@@ -171,11 +189,11 @@ impl Loop {
     }
 
     /// Tries for a while when the database certainly did not take it.
-    async fn try_commit(&self, steps: &[Step]) -> Result<Vec<Message>, CommitError> {
+    async fn try_commit(&mut self, steps: &[Step]) -> Result<Vec<Message>, CommitError> {
         let began = Instant::now();
         loop {
             let held = Arc::clone(&self.held.borrow());
-            match journal::commit(&self.store, &held, steps).await {
+            match self.writer.commit(&held, steps).await {
                 Err(CommitError::Failed(error)) if error.is_outage() && began.elapsed() < OUTAGE_PATIENCE => {
                     tokio::time::sleep(OUTAGE_PAUSE).await;
                 }

@@ -5,6 +5,7 @@
 //! [`task::machine`], [`dispatch::plan`] and [`answers`].
 
 pub mod answers;
+mod clock;
 mod cluster;
 mod core;
 pub mod dispatch;

@@ -78,9 +78,11 @@ async fn listen(core: Arc<Core>, me: ActorRef<RevocationsMsg>) {
 }
 
 async fn look(core: &Core) -> Result<(), store::StoreError> {
-    let mut tx = core.store.begin().await?;
-    let revoked = store::agents::to_cut(&mut tx, core.node).await?;
-    drop(tx);
+    let revoked = store::db::in_time("looking for revoked sandboxes", async {
+        let mut tx = core.store.begin().await?;
+        store::agents::to_cut(&mut tx, core.node).await
+    })
+    .await?;
     for sandbox in revoked {
         match core.sandboxes.get(&sandbox).map(|actor| actor.cast(SandboxMsg::Revoked)) {
             // Behind a hello that may be under way.
@@ -94,7 +96,11 @@ async fn look(core: &Core) -> Result<(), store::StoreError> {
 
 /// The row speaks of a session that nobody here has.
 pub async fn close_row(core: &Core, sandbox: SandboxId) -> Result<(), store::StoreError> {
-    let mut tx = core.store.begin().await?;
-    store::agents::close_revoked(&mut tx, core.node, sandbox).await?;
-    store::db::commit(tx, "closing a revoked sandbox's session").await
+    let doing = "closing a revoked sandbox's session";
+    store::db::in_time(doing, async {
+        let mut tx = core.store.begin().await?;
+        store::agents::close_revoked(&mut tx, core.node, sandbox).await?;
+        store::db::commit(tx, doing).await
+    })
+    .await
 }

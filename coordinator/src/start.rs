@@ -26,6 +26,7 @@ use crate::router::{Router, RouterArgs};
 use crate::sandbox::supervisor::SandboxSupervisor;
 use crate::sessions::CoreSessions;
 use crate::supervise::{ChildSpec, Root, RootArgs, RootMsg};
+use crate::task::handle::Tasks;
 use crate::task::supervisor::{FAMILIES, TaskSupervisor, TasksArgs};
 use crate::wakes::Wakes;
 
@@ -192,6 +193,12 @@ impl Coordinator {
     /// Resolves when the coordinator gave up: its infrastructure kept failing.
     pub async fn ended(&mut self) {
         let _ = (&mut self.ended).await;
+    }
+
+    /// Speaks to tasks as the parts of this coordinator do; for benchmarks.
+    #[must_use]
+    pub fn tasks(&self) -> Tasks {
+        Tasks::new(Arc::clone(&self.core))
     }
 
     /// The living coordinators, this one among them; told whenever they were looked at.

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
 use futures::StreamExt as _;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use ractor_cluster::RactorMessage;
@@ -52,9 +51,11 @@ impl Actor for Wakes {
 }
 
 async fn pass(core: &Arc<Core>) -> Result<(), store::StoreError> {
-    let mut tx = core.store.begin().await?;
-    let due = store::tasks::due(&mut tx, &core.shards(), Utc::now(), DUE_MAX).await?;
-    drop(tx);
+    let due = store::db::in_time("looking for due tasks", async {
+        let mut tx = core.store.begin().await?;
+        store::tasks::due(&mut tx, &core.shards(), core.clock.now(), DUE_MAX).await
+    })
+    .await?;
     let tasks = Tasks::new(Arc::clone(core));
     futures::stream::iter(due)
         .for_each_concurrent(AT_ONCE, |at| {

@@ -140,7 +140,9 @@ impl From<StoreError> for ApiError {
             | StoreError::Unreachable { doing, source } => {
                 (*doing, source.as_database_error().and_then(|error| error.code()).map(Cow::into_owned))
             }
-            StoreError::Conflict { doing, .. } | StoreError::Corrupt { doing } => (*doing, None),
+            StoreError::Conflict { doing, .. } | StoreError::Corrupt { doing } | StoreError::Silent { doing } => {
+                (*doing, None)
+            }
         };
         error!(%error, sqlstate, "the database refused a statement");
         Self::Internal { doing }

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use sqlx::Connection as _;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::{PgPool, Postgres};
+use sqlx::{PgConnection, PgPool, Postgres};
 
 use crate::StoreError;
 
@@ -17,12 +19,33 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A statement that runs longer is a mistake of ours; the server ends it.
 const STATEMENT_TIMEOUT: &str = "15s";
 
+/// How long a connection that is given back may take to answer before it is closed instead.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the whole of a short transaction may take: more than any statement of it waits for locks, less than those
+/// who wait for what it decides.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(6);
 /// A transaction that is left open this long belongs to a process that was stopped in the middle: the server ends it,
 /// because others wait for the rows it locked.
 const IDLE_IN_TRANSACTION_TIMEOUT: &str = "3s";
 
 /// A database transaction; rolled back unless committed.
 pub type Tx = sqlx::Transaction<'static, Postgres>;
+
+/// A connection out of the pool. Closed when dropped, whatever conversation it is in.
+#[derive(Debug)]
+pub struct Connection(PoolConnection<Postgres>);
+
+impl Connection {
+    pub(crate) fn conversation(&mut self) -> &mut PgConnection {
+        &mut self.0
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.close_on_drop();
+    }
+}
 
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -49,6 +72,13 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(connections_max)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    // The pool itself would wait for ever for a server that is gone without a word.
+                    let alive = tokio::time::timeout(RELEASE_PATIENCE, connection.ping()).await;
+                    alive.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|()| true)
+                })
+            })
             .connect_lazy_with(options);
         Self { pool }
     }
@@ -69,6 +99,19 @@ impl Store {
         // Nothing has been sent yet when this fails, whatever the driver calls the failure.
         let unreachable = |source| StoreError::Unreachable { doing: "opening a transaction", source };
         begun.map_err(|_| unreachable(sqlx::Error::WorkerCrashed))?.map_err(unreachable)
+    }
+
+    /// A connection for one who has it to themselves, for as long as they are content with it.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn connection(&self) -> Result<Connection, StoreError> {
+        let pool = self.pool.clone();
+        // Apart from the caller, as in `begin`.
+        let got = tokio::spawn(async move { pool.acquire().await }).await;
+        let unreachable = |source| StoreError::Unreachable { doing: "opening a connection", source };
+        let connection = got.map_err(|_| unreachable(sqlx::Error::WorkerCrashed))?.map_err(unreachable)?;
+        Ok(Connection(connection))
     }
 
     /// Listens to a channel over a connection of its own, and calls `tell` for each word, once when it begins to listen,
@@ -134,6 +177,21 @@ impl Store {
 
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+/// Gives up on a transaction whose server does not answer: one that vanished leaves its connections open for a quarter
+/// of an hour.
+///
+/// # Errors
+/// [`StoreError::Silent`] then; the outcome is open, as for any answer that is lost.
+pub async fn in_time<T, E: From<StoreError>>(
+    doing: &'static str,
+    transaction: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    match tokio::time::timeout(ANSWER_PATIENCE, transaction).await {
+        Ok(answered) => answered,
+        Err(_) => Err(StoreError::Silent { doing }.into()),
     }
 }
 

@@ -34,6 +34,9 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    /// No answer within our own patience: the statement may or may not have taken effect.
+    #[error("the database is silent while {doing}")]
+    Silent { doing: &'static str },
     /// A stored value is not one this program knows.
     #[error("{doing}: a stored value is not understood")]
     Corrupt { doing: &'static str },
@@ -66,7 +69,25 @@ impl StoreError {
     /// True when a repeat may go well without anything else changing.
     #[must_use]
     pub const fn is_outage(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Unavailable { .. } | Self::Unanswered { .. })
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::Unavailable { .. } | Self::Unanswered { .. } | Self::Silent { .. }
+        )
+    }
+
+    /// True for an answer to COMMIT that says for certain that nothing was written: the transaction was at fault, or the
+    /// server had no room for it. Any other, one of a proxy in between for instance, leaves it open.
+    #[must_use]
+    pub fn is_rolled_back(&self) -> bool {
+        match self {
+            Self::Conflict { .. } => true,
+            Self::Refused { source: sqlx::Error::Database(error), .. }
+            | Self::Unavailable { source: sqlx::Error::Database(error), .. } => error.code().is_some_and(|code| {
+                // Data, integrity, transaction rollback, insufficient resources.
+                ["22", "23", "40", "53"].iter().any(|class| code.starts_with(class))
+            }),
+            _ => false,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use protocol::ids::NodeId;
 use sqlx::PgConnection;
 
@@ -27,23 +28,23 @@ pub struct Node {
     pub leaving: bool,
 }
 
-/// Says that this node lives, and where.
+/// Says that this node lives, and where. Returns the database's time.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn renew(db: &mut PgConnection, node: &Node) -> Result<(), StoreError> {
-    sqlx::query!(
+pub async fn renew(db: &mut PgConnection, node: &Node) -> Result<DateTime<Utc>, StoreError> {
+    sqlx::query_scalar!(
         "INSERT INTO nodes (id, address, leaving, renewed_at) VALUES ($1, $2, $3, clock_timestamp())
          ON CONFLICT (id) DO UPDATE
-            SET address = EXCLUDED.address, leaving = EXCLUDED.leaving, renewed_at = EXCLUDED.renewed_at",
+            SET address = EXCLUDED.address, leaving = EXCLUDED.leaving, renewed_at = EXCLUDED.renewed_at
+         RETURNING renewed_at",
         node.id.0,
         node.address,
         node.leaving
     )
-    .execute(db)
+    .fetch_one(db)
     .await
-    .map_err(StoreError::during("renewing the node"))?;
-    Ok(())
+    .map_err(StoreError::during("renewing the node"))
 }
 
 /// The coordinators that live, by id.

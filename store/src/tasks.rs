@@ -1,5 +1,7 @@
 //! Tasks as their actors own them: the columns that only [`crate::journal`] writes once a task is taken up.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use protocol::form::{Digest, FormModel};
 use protocol::ids::{ArtifactId, CommandId, LeaseId, PermitId, ResumeId, SandboxId, TaskId, UserId};
@@ -170,10 +172,10 @@ impl Task {
 pub struct Review {
     pub revision: i64,
     pub status: ReviewStatus,
-    /// The page as last read back.
-    pub form: FormModel,
-    pub plan: FillPlan,
-    pub results: Vec<FillResult>,
+    /// The page as last read back. Shared, as the rest that is large: most steps leave it as it is.
+    pub form: Arc<FormModel>,
+    pub plan: Arc<FillPlan>,
+    pub results: Arc<Vec<FillResult>>,
     pub screenshot: Option<ArtifactId>,
     /// What the person's last word was given for; an approval that finds another form does not count.
     pub approved: Option<Approved>,
@@ -187,6 +189,19 @@ pub struct Approved {
 }
 
 impl Review {
+    /// Whether this is the other one, to the last value. What is shared is the same without a look.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        fn same<T: PartialEq>(one: &Arc<T>, other: &Arc<T>) -> bool {
+            Arc::ptr_eq(one, other) || one == other
+        }
+        let small = |review: &Self| (review.revision, review.status, review.screenshot, review.approved);
+        small(self) == small(other)
+            && same(&self.form, &other.form)
+            && same(&self.plan, &other.plan)
+            && same(&self.results, &other.results)
+    }
+
     #[must_use]
     pub fn form_digest(&self) -> Digest {
         self.form.form_digest()

@@ -31,8 +31,8 @@ pub struct Tail {
 /// # Errors
 /// When the database fails.
 pub async fn append(db: &mut PgConnection, user: UserId, events: &[Json]) -> Result<Vec<Message>, StoreError> {
-    let events: Vec<(UserId, &Json)> = events.iter().map(|event| (user, event)).collect();
-    append_all(db, &events, &[]).await
+    let events = events.iter().map(|event| (user, event.clone())).collect();
+    append_all(db, events, &[]).await
 }
 
 /// The same for several people at once, in the order given. `locked` have their counter's row locked although nothing
@@ -43,11 +43,11 @@ pub async fn append(db: &mut PgConnection, user: UserId, events: &[Json]) -> Res
 /// When the database fails.
 pub(crate) async fn append_all(
     db: &mut PgConnection,
-    events: &[(UserId, &Json)],
+    events: Vec<(UserId, Json)>,
     locked: &[UserId],
 ) -> Result<Vec<Message>, StoreError> {
     let mut counts: BTreeMap<UserId, i64> = locked.iter().map(|user| (*user, 0)).collect();
-    for (user, _) in events {
+    for (user, _) in &events {
         *counts.entry(*user).or_default() += 1;
     }
     if counts.is_empty() {
@@ -73,10 +73,10 @@ pub(crate) async fn append_all(
     let at = Utc::now();
     let (mut messages, mut rows) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
     for (user, event) in events {
-        let seq = last.entry(*user).or_default();
+        let seq = last.entry(user).or_default();
         *seq += 1;
         rows.push(json!({ "user_id": user, "seq": *seq, "payload": event, "created_at": at }));
-        messages.push(message(*user, *seq, (*event).clone(), at));
+        messages.push(message(user, *seq, event, at));
     }
     if !rows.is_empty() {
         sqlx::query!(

@@ -186,7 +186,7 @@ impl World {
         let task = new_task(id, self.users[user], (user % SHARDS) as i16, mode, self.now);
         let new = Row {
             life,
-            live: Arc::new(Live { task, review: None }),
+            live: Arc::new(Live { task: Arc::new(task), review: None }),
             open: None,
             submissions: 0,
             asked: false,
@@ -309,7 +309,7 @@ impl World {
             return false;
         }
         self.counts.adopted += 1;
-        Arc::make_mut(&mut row.live).task.generation += 1;
+        Arc::make_mut(&mut Arc::make_mut(&mut row.live).task).generation += 1;
         node.actors[to.row] = Some(Actor { live: Arc::clone(&row.live), shard });
         self.perform_owed(to);
         true
@@ -414,7 +414,7 @@ impl World {
     ) -> Result<(), Lost> {
         let shard = step.task.shard as usize;
         let current = self.rows[to.row].live.task.generation;
-        if self.nodes[node].held[shard] != Some(self.shards[shard].epoch) || step.task.generation != current {
+        if self.nodes[node].held[shard] != Some(self.shards[shard].epoch) || step.task.generation != current + 1 {
             return Err(Lost::Fenced);
         }
         match step.slot {

@@ -142,7 +142,9 @@ impl OwnerState {
 pub(crate) async fn renew(core: &Arc<Core>, me: &Node) -> Result<(), StoreError> {
     let asked = Instant::now();
     let mut tx = core.store.begin().await?;
-    nodes::renew(&mut tx, me).await?;
+    let began = Instant::now();
+    let time = nodes::renew(&mut tx, me).await?;
+    core.clock.set(time, began, Instant::now());
     let live = nodes::live(&mut tx).await?;
     let rows = shards::all(&mut tx).await?;
     let dispatcher = nodes::role(&mut tx, nodes::DISPATCHER).await?;

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use protocol::ids::{LeaseId, TaskId};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use ractor_cluster::RactorMessage;
@@ -118,8 +118,10 @@ impl DispatcherState {
             self.answered.extend(claim);
         }
         let sweep = rested(self.swept, TICK);
-        self.feed.read(&self.core.store, &mut self.planner, sweep).await?;
-        let now = Utc::now();
+        let now = self.core.clock.now();
+        tokio::time::timeout(PASS_TIMEOUT, self.feed.read(&self.core.store, &mut self.planner, now, sweep))
+            .await
+            .map_err(|_| store::StoreError::Silent { doing: "reading the queue" })??;
         for (task, claimed) in self.answered.drain(..) {
             self.planner.settle(task, claimed, now);
         }
@@ -194,7 +196,7 @@ async fn claim(tasks: Tasks, placement: Placement) -> (TaskId, Claimed) {
         Err(TaskError::NotFound) => Claimed::Gone,
         Err(error) => {
             warn!(task.id = %task, %error, "task {task} could not be placed");
-            Claimed::Failed { until: Utc::now() + PASSED_OVER }
+            Claimed::Failed { until: tasks.now() + PASSED_OVER }
         }
     };
     (task, claimed)

@@ -34,10 +34,15 @@ impl Feed {
     ///
     /// # Errors
     /// When the database does not answer; what was read until then is in the index, and is read again.
-    pub async fn read(&mut self, store: &Store, planner: &mut Planner, sweep: bool) -> Result<(), StoreError> {
+    pub async fn read(
+        &mut self,
+        store: &Store,
+        planner: &mut Planner,
+        now: DateTime<Utc>,
+        sweep: bool,
+    ) -> Result<(), StoreError> {
         let mut tx = store.begin().await?;
         let marks = queue::marks(&mut tx).await?;
-        let now = Utc::now();
         match self.from {
             Some(from) => {
                 changes(&mut tx, planner, from, marks, now).await?;

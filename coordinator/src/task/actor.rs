@@ -16,6 +16,7 @@ use protocol::planted::{Bug, planted};
 use protocol::wire::message::Progress;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use ractor_cluster::RactorMessage;
+use store::StoreError;
 use store::bus::Message;
 use store::tasks::{self, Adopted, TaskAt};
 use tracing::{debug, info, warn};
@@ -114,13 +115,17 @@ impl Actor for TaskActor {
     /// First start and restart are one path: read the row (fencing off whoever owned it before) and repeat what is
     /// owed.
     async fn post_start(&self, me: ActorRef<TaskMsg>, state: &mut TaskState) -> Result<(), ActorProcessingErr> {
-        let mut tx = state.core.store.begin().await?;
         let held = Arc::clone(&state.core.held.borrow());
         state.epoch = held.iter().find(|held| held.shard == state.at.shard).map(|held| held.epoch);
-        let adopted = tasks::adopt(&mut tx, &held, state.at.id).await?;
-        store::db::commit(tx, "taking over a task").await?;
+        let adopted = store::db::in_time("taking over a task", async {
+            let mut tx = state.core.store.begin().await?;
+            let adopted = tasks::adopt(&mut tx, &held, state.at.id).await?;
+            store::db::commit(tx, "taking over a task").await?;
+            Ok::<_, StoreError>(adopted)
+        })
+        .await?;
         state.live = match adopted {
-            Adopted::Task(task, review) => Some(Live { task: *task, review: review.map(|review| *review) }),
+            Adopted::Task(task, review) => Some(Live { task: Arc::from(task), review: review.map(|review| *review) }),
             Adopted::Missing => None,
             Adopted::NotOurs => return Err(Lost::NotOwner.into()),
         };
@@ -172,11 +177,11 @@ impl Actor for TaskActor {
     }
 }
 
-fn at() -> At {
-    At { now: Utc::now(), command: CommandId::new(), permit: PermitId::new() }
-}
-
 impl TaskState {
+    fn now(&self) -> At {
+        At { now: self.core.clock.now(), command: CommandId::new(), permit: PermitId::new() }
+    }
+
     /// Says which field was filled, in the form's words.
     fn tell_progress(&self, progress: Progress) {
         let Some(live) = &self.live else { return };
@@ -207,7 +212,7 @@ impl TaskState {
         let claim = matches!(input, Input::Claimed { .. });
         let from_person = matches!(input, Input::Person { .. });
         let from_work = matches!(input, Input::Report { .. } | Input::Planned { .. });
-        let mut decision = match machine::decide(live, input, at()) {
+        let mut decision = match machine::decide(live, input, self.now()) {
             Ok(decision) => decision,
             // Without a commit nothing has checked that what this was decided from still stands: an actor that slept
             // through a take-over must not refuse what its successor would take.
@@ -222,7 +227,8 @@ impl TaskState {
         };
         if planted(Bug::ToldFirst) {
             for told in &step.told {
-                self.core.bus.publish(Message { user: step.task.user_id, seq: None, json: told.to_string().into() });
+                let json = told.to_json().to_string().into();
+                self.core.bus.publish(Message { user: step.task.user_id, seq: None, json });
             }
         }
         match self.core.journal.commit(step).await {
@@ -235,7 +241,7 @@ impl TaskState {
             // It would be refused each time the agent repeats it: the task ends here, and its repetition is then
             // answered like any other report of an ended task.
             Err(Lost::Poison) if from_work => {
-                decision = match machine::decide(live, Input::Unwritable, at()) {
+                decision = match machine::decide(live, Input::Unwritable, self.now()) {
                     Ok(decision) => decision,
                     Err(refused) => return Err(refused.into()),
                 };

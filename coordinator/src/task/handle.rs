@@ -123,6 +123,11 @@ impl Tasks {
         Err(TaskError::Unanswered)
     }
 
+    /// What time it is for tasks.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.core.clock.now()
+    }
+
     /// The page under this lease is gone.
     pub async fn lease_lost(&self, at: TaskAt, lease: LeaseId, permit_used: Option<bool>) -> Result<(), TaskError> {
         self.input(at, None, Input::LeaseLost { lease, permit_used }).await.map(|_| ())

@@ -1,11 +1,15 @@
 //! Many actors writing at once, and steps that the database refuses.
 
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use protocol::cluster::{Action, RejectCode};
 use protocol::ids::CommandId;
 use protocol::task::{ErrorCode, Status};
 use protocol::wire::message::Report;
 use sqlx::PgPool;
 use store::journal::{Slot, Step};
+use tokio::time::Instant;
 
 use super::support::{Node, at, created, sandbox, user};
 use crate::journal::Lost;
@@ -21,6 +25,8 @@ async fn one_poisoned_step_fails_alone(pool: PgPool) {
     for n in 0..40 {
         let mut task = node.row(created(&pool, user(&pool).await).await).await;
         task.current_step = Some(if n == 23 { "a NUL \0 in it".to_owned() } else { format!("step {n}") });
+        task.generation += 1;
+        let task = Arc::new(task);
         steps.push(Step { task, slot: Slot::Keep, events: Vec::new(), told: Vec::new(), writes: Vec::new() });
     }
     let commits = steps.iter().map(|step| node.core.journal.commit(step.clone()));
@@ -108,5 +114,22 @@ async fn many_claims_at_once_fill_a_host_and_no_more(pool: PgPool) {
     futures::future::join_all(ended).await;
     let load: i32 = sqlx::query_scalar("SELECT current_load FROM sandboxes").fetch_one(&pool).await.unwrap();
     assert_eq!(load, 0);
+    node.kill().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn deadlines_are_in_the_databases_time_whatever_the_host_thinks(pool: PgPool) {
+    let (sandbox, epoch) = sandbox(&pool, 1).await;
+    let node = Node::start(&pool, sandbox).await;
+    let task = created(&pool, user(&pool).await).await;
+    node.person(task, Action::TaskCreated { task }).await;
+    // The database says that it is an hour earlier than this host believes.
+    let (now, earlier) = (Instant::now(), Utc::now() - TimeDelta::hours(1));
+    node.core.clock.set(earlier, now, now);
+    node.claim(task, sandbox, epoch).await.unwrap();
+    let row = node.row(task).await;
+    let near = |time: Option<DateTime<Utc>>, expected| (time.unwrap() - expected).abs() < TimeDelta::minutes(1);
+    assert!(near(row.placed_at, earlier), "{row:?}");
+    assert!(near(row.wake_at, earlier + crate::task::machine::WORK_PATIENCE), "{row:?}");
     node.kill().await;
 }

@@ -3,10 +3,10 @@
 WITH next AS (
     SELECT * FROM jsonb_populate_recordset(NULL::tasks, $1)
 ), held AS MATERIALIZED (
-    SELECT t.id FROM tasks t JOIN next n ON n.id = t.id AND n.generation = t.generation ORDER BY t.id FOR NO KEY UPDATE OF t
+    SELECT t.id FROM tasks t JOIN next n ON n.id = t.id AND n.generation = t.generation + 1 ORDER BY t.id FOR NO KEY UPDATE OF t
 )
 UPDATE tasks t
-   SET generation = t.generation + 1,
+   SET generation = n.generation,
        updated_at = now(),
        platform = n.platform, ats = n.ats,
        job_title = n.job_title, company_name = n.company_name, job_location = n.job_location,
@@ -23,5 +23,5 @@ UPDATE tasks t
        held_until = n.held_until, wake_at = n.wake_at, queued_at = n.queued_at, placed_at = n.placed_at,
        started_at = n.started_at, completed_at = n.completed_at
   FROM next n, held
- WHERE t.id = n.id AND held.id = n.id AND t.generation = n.generation
+ WHERE t.id = n.id AND held.id = n.id AND n.generation = t.generation + 1
 RETURNING t.id

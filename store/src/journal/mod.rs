@@ -8,15 +8,18 @@
 mod writes;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use protocol::event::Event;
 use protocol::form::Digest;
 use protocol::ids::{ArtifactId, LeaseId, PermitId, QaEntryId, SandboxId, UserId};
 use protocol::planted::{Bug, planted};
 use serde_json::Value as Json;
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 
 use crate::bus::Message;
+use crate::db::{self, Connection};
 use crate::shards::Held;
 use crate::tasks::{PermitState, Review, Task};
 use crate::{Store, StoreError, user_events};
@@ -27,12 +30,13 @@ pub const USER_CAP: i64 = 3;
 /// One decided step of one task.
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// The task as it is to be; its `generation` is the one the step was decided from.
-    pub task: Task,
+    /// The task as it is to be, with the generation after the one that the step was decided from. Shared with its
+    /// actor, which goes on from it once it is committed.
+    pub task: Arc<Task>,
     pub slot: Slot,
     pub events: Vec<TaskEvent>,
     /// Messages for the person's screens, in order; stored, numbered, then published.
-    pub told: Vec<Json>,
+    pub told: Vec<Event>,
     pub writes: Vec<Write>,
 }
 
@@ -132,17 +136,63 @@ pub enum CommitError {
     InDoubt(#[source] StoreError),
 }
 
-/// Commits the steps, at most one per task, all or none of them. Returns what is to be published now.
-///
-/// # Errors
-/// For a single step, why it failed. For several, that some did: commit them in halves to find which.
-pub async fn commit(store: &Store, held: &[Held], steps: &[Step]) -> Result<Vec<Message>, CommitError> {
-    let mut tx = store.begin().await.map_err(CommitError::Failed)?;
-    let told = write(&mut tx, held, steps).await?;
-    // From here on, a lost answer leaves the outcome open.
+/// An error of the way to the database and back.
+impl From<StoreError> for CommitError {
+    fn from(error: StoreError) -> Self {
+        Self::InDoubt(error)
+    }
+}
+
+/// Writes batches over a connection of its own, which is made anew after every failure.
+#[derive(Debug)]
+pub struct Writer {
+    store: Store,
+    connection: Option<Connection>,
+}
+
+impl Writer {
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self { store, connection: None }
+    }
+
+    /// Commits the steps, at most one per task, all or none of them. Returns what is to be published now.
+    ///
+    /// # Errors
+    /// For a single step, why it failed. For several, that some did: commit them in halves to find which.
+    pub async fn commit(&mut self, held: &[Held], steps: &[Step]) -> Result<Vec<Message>, CommitError> {
+        // Taken out: whatever is dropped in the middle of a conversation is not used again.
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.store.connection().await.map_err(CommitError::Failed)?,
+        };
+        let written = db::in_time("committing a batch", batch(connection.conversation(), held, steps)).await;
+        let broken = match &written {
+            Err(CommitError::Failed(error)) => error.is_outage(),
+            Err(CommitError::InDoubt(_)) => true,
+            _ => false,
+        };
+        if !broken {
+            self.connection = Some(connection);
+        }
+        written
+    }
+}
+
+async fn batch(db: &mut PgConnection, held: &[Held], steps: &[Step]) -> Result<Vec<Message>, CommitError> {
+    let mut tx = db.begin().await.map_err(failed("beginning a batch"))?;
+    let told = match write(&mut tx, held, steps).await {
+        Ok(told) => told,
+        Err(error) => {
+            // Nothing of it is left for the next batch on this connection to stand in.
+            tx.rollback().await.map_err(failed("giving up a batch"))?;
+            return Err(error);
+        }
+    };
+    // From here on, only a word that the server rolled it back is one.
     tx.commit().await.map_err(|source| match StoreError::during("committing a batch")(source) {
-        error @ StoreError::Unanswered { .. } => CommitError::InDoubt(error),
-        error => CommitError::Failed(error),
+        error if error.is_rolled_back() => CommitError::Failed(error),
+        error => CommitError::InDoubt(error),
     })?;
     Ok(told)
 }
@@ -171,7 +221,7 @@ async fn lock_shards(db: &mut PgConnection, held: &[Held], steps: &[Step]) -> Re
 }
 
 async fn write_tasks(db: &mut PgConnection, steps: &[Step]) -> Result<(), CommitError> {
-    let rows: Vec<&Task> = steps.iter().map(|step| &step.task).collect();
+    let rows: Vec<&Task> = steps.iter().map(|step| &*step.task).collect();
     let rows = serde_json::to_value(rows).map_err(|_| corrupt("encoding tasks"))?;
     let written =
         sqlx::query_file_scalar!("sql/journal/tasks.sql", rows).fetch_all(db).await.map_err(failed("writing tasks"))?;
@@ -221,12 +271,12 @@ async fn write_slots(db: &mut PgConnection, steps: &[Step]) -> Result<(), Commit
 }
 
 async fn write_told(db: &mut PgConnection, steps: &[Step]) -> Result<Vec<Message>, CommitError> {
-    let told: Vec<(UserId, &Json)> =
-        steps.iter().flat_map(|step| step.told.iter().map(|told| (step.task.user_id, told))).collect();
+    let told: Vec<(UserId, Json)> =
+        steps.iter().flat_map(|step| step.told.iter().map(|told| (step.task.user_id, told.to_json()))).collect();
     // A claim locks its user's row too, so that two claims of one user are checked one after the other.
     let claiming: Vec<UserId> =
         steps.iter().filter(|step| matches!(step.slot, Slot::Take { .. })).map(|step| step.task.user_id).collect();
-    user_events::append_all(db, &told, &claiming).await.map_err(CommitError::Failed)
+    user_events::append_all(db, told, &claiming).await.map_err(CommitError::Failed)
 }
 
 async fn check_caps(db: &mut PgConnection, steps: &[Step]) -> Result<(), CommitError> {

@@ -79,8 +79,7 @@ async fn slots_of_one_batch_add_up(pool: PgPool) {
     let claims: Vec<Step> = tasks.iter().map(|task| claim(task, sandbox, epoch)).collect();
     world.commit(&claims).await.unwrap();
     assert_eq!(world.load(sandbox).await, 3);
-    let held: Vec<Task> =
-        claims.into_iter().map(|step| Task { generation: step.task.generation + 1, ..step.task }).collect();
+    let held: Vec<Task> = claims.iter().map(|step| Task::clone(&step.task)).collect();
 
     // Two leave and one comes, in one statement.
     let user = world.user().await;
@@ -231,4 +230,22 @@ async fn the_record_of_each_field_is_read_as_it_was_written(pool: PgPool) {
         assert_eq!(read.get::<Option<String>, _>("field_value"), written.value);
         assert!(read.get::<chrono::DateTime<chrono::Utc>, _>("created_at") >= before - chrono::Duration::seconds(1));
     }
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_batch_without_an_answer_is_in_doubt_and_the_next_goes_over_another_connection(pool: PgPool) {
+    let world = World::new(pool.clone()).await;
+    let user = world.user().await;
+    let task = world.task(user, 0).await;
+    // A lock that is never given up is as silent as a server that is gone.
+    let mut lock = pool.begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM tasks WHERE id = $1 FOR UPDATE").bind(task.id.0).execute(&mut *lock).await.unwrap();
+    let mut writer = store::journal::Writer::new(world.store.clone());
+    let silent = writer.commit(&world.held, &[step(&task)]).await;
+    assert!(matches!(silent, Err(CommitError::InDoubt(store::StoreError::Silent { .. }))), "{silent:?}");
+    lock.rollback().await.unwrap();
+    // Whoever takes it over finds out what became of it.
+    let adopted = world.adopt(task.id).await;
+    writer.commit(&world.held, &[step(&adopted)]).await.unwrap();
+    assert_eq!(world.adopt(task.id).await.generation, adopted.generation + 2);
 }

@@ -1,6 +1,7 @@
 //! Numbers of a person's messages.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use protocol::ids::UserId;
 use serde_json::json;
@@ -8,7 +9,7 @@ use sqlx::PgPool;
 use store::journal::Step;
 use store::user_events;
 
-use crate::support::{World, step};
+use crate::support::{World, resumed, step};
 
 async fn numbers(world: &World, user: UserId) -> Vec<i64> {
     sqlx::query_scalar("SELECT seq FROM user_events WHERE user_id = $1 ORDER BY seq")
@@ -26,8 +27,9 @@ async fn numbers_have_no_gap_whoever_writes_at_the_same_time(pool: PgPool) {
     for round in 0..8_usize {
         let mut batch = Vec::new();
         for user in users {
-            let told = (0..=round % 3).map(|n| json!({ "type": "task_update", "n": n })).collect();
-            batch.push(Step { told, ..step(&world.task(user, 0).await) });
+            let task = world.task(user, 0).await;
+            let told = (0..=round % 3).map(|_| resumed(&task)).collect();
+            batch.push(Step { told, ..step(&task) });
         }
         // Batches take the users in different orders; the statements must not.
         batch.rotate_left(round % 3);
@@ -66,14 +68,14 @@ async fn a_failed_batch_leaves_no_number_behind(pool: PgPool) {
     let world = World::new(pool).await;
     let user = world.user().await;
     let task = world.task(user, 0).await;
-    let told = vec![json!({ "type": "task_update" })];
+    let told = vec![resumed(&task)];
     let mut stale = step(&task);
     stale.told.clone_from(&told);
-    stale.task.generation -= 1;
+    Arc::make_mut(&mut stale.task).generation -= 1;
     assert!(world.commit(&[stale]).await.is_err());
     let told = world.commit(&[Step { told, ..step(&task) }]).await.unwrap();
     assert_eq!(told[0].seq, Some(1));
     let message: serde_json::Value = serde_json::from_str(&told[0].json).unwrap();
-    assert_eq!((message["seq"].as_i64(), message["type"].as_str()), (Some(1), Some("task_update")));
+    assert_eq!((message["seq"].as_i64(), message["type"].as_str()), (Some(1), Some("task_resumed")));
     assert!(message["at"].as_str().unwrap().ends_with('Z'));
 }

@@ -1,7 +1,7 @@
 //! One writer per task: generations and shard epochs.
 
 use sqlx::PgPool;
-use store::journal::{self, CommitError};
+use store::journal::{CommitError, Writer};
 use store::tasks::{self, Adopted};
 
 use crate::support::{World, step};
@@ -32,7 +32,7 @@ async fn a_coordinator_that_lost_its_shards_writes_nothing(pool: PgPool) {
     assert!(matches!(adopted, Adopted::NotOurs), "{adopted:?}");
     store::db::commit(tx, "adopting").await.unwrap();
     // The owner was not disturbed by either.
-    journal::commit(&world.store, &next, &[step(&task)]).await.unwrap();
+    Writer::new(world.store.clone()).commit(&next, &[step(&task)]).await.unwrap();
 }
 
 #[sqlx::test(migrator = "store::MIGRATIONS")]

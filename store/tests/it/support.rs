@@ -1,5 +1,8 @@
 //! People, hosts and tasks to write about.
 
+use std::sync::Arc;
+
+use protocol::event::Event;
 use protocol::ids::{LeaseId, NodeId, SandboxId, TaskId, UserId};
 use protocol::task::Status;
 use sqlx::PgPool;
@@ -106,14 +109,14 @@ impl World {
     }
 
     pub async fn commit(&self, steps: &[Step]) -> Result<Vec<Message>, CommitError> {
-        journal::commit(&self.store, &self.held, steps).await
+        journal::Writer::new(self.store.clone()).commit(&self.held, steps).await
     }
 
     /// Claims a place for the task, as its actor would.
     pub async fn claim(&self, task: &mut Task, sandbox: SandboxId, epoch: i64) -> Result<Vec<Message>, CommitError> {
         let step = claim(task, sandbox, epoch);
         let told = self.commit(std::slice::from_ref(&step)).await?;
-        *task = Task { generation: step.task.generation + 1, ..step.task };
+        *task = Task::clone(&step.task);
         Ok(told)
     }
 
@@ -137,8 +140,10 @@ impl World {
     }
 }
 
+/// A step that leaves the task as given: its generation is the one of the row.
 pub fn step(task: &Task) -> Step {
-    Step { task: task.clone(), slot: Slot::Keep, events: Vec::new(), told: Vec::new(), writes: Vec::new() }
+    let task = Arc::new(Task { generation: task.generation + 1, ..task.clone() });
+    Step { task, slot: Slot::Keep, events: Vec::new(), told: Vec::new(), writes: Vec::new() }
 }
 
 pub fn claim(task: &Task, sandbox: SandboxId, epoch: i64) -> Step {
@@ -149,8 +154,12 @@ pub fn claim(task: &Task, sandbox: SandboxId, epoch: i64) -> Step {
         queued_at: None,
         ..task.clone()
     };
-    let told = vec![serde_json::json!({ "type": "task_update" })];
-    Step { slot: Slot::Take { sandbox, epoch }, told, ..step(&task) }
+    Step { slot: Slot::Take { sandbox, epoch }, told: vec![resumed(&task)], ..step(&task) }
+}
+
+/// A message about the task.
+pub fn resumed(task: &Task) -> Event {
+    Event::TaskResumed { task_id: task.id, status: task.status }
 }
 
 pub fn give(task: &Task) -> Step {

@@ -1,5 +1,7 @@
 //! A step being decided: the next state and everything that goes with it.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Duration, Utc};
 use protocol::event::Event;
 use protocol::ids::{ArtifactId, CommandId, SandboxId};
@@ -35,7 +37,7 @@ impl<'a> Draft<'a> {
     pub fn new(was: &'a Live, at: At) -> Self {
         Self {
             was,
-            task: was.task.clone(),
+            task: Task::clone(&was.task),
             review: was.review.clone(),
             at,
             slot: Slot::Keep,
@@ -52,22 +54,21 @@ impl<'a> Draft<'a> {
     }
 
     pub fn finish(mut self) -> Decision {
-        if self.review != self.was.review
-            && let Some(review) = &self.review
+        if let Some(review) = &self.review
+            && !self.was.review.as_ref().is_some_and(|was| was.is_same(review))
         {
             self.writes.insert(0, Write::Review(Box::new(review.clone())));
         }
         self.task.wake_at = self.wake_at();
+        self.task.generation += 1;
+        let task = Arc::new(self.task);
         let step = Step {
-            task: self.task.clone(),
+            task: Arc::clone(&task),
             slot: self.slot,
             events: self.events,
-            told: self.told.iter().map(Event::to_json).collect(),
+            told: self.told,
             writes: self.writes,
         };
-        let mut task = self.task;
-        // The journal bumps the row's generation by one.
-        task.generation += 1;
         Decision { live: Live { task, review: self.review }, step: Some(step), effects: self.effects }
     }
 
@@ -215,12 +216,12 @@ impl<'a> Draft<'a> {
 
     /// Asks the agent for something, and remembers that it was asked.
     pub fn ask(&mut self, pending: Pending) {
-        self.task.pending = Some(pending.clone());
-        let (Some(sandbox), Some(lease)) = (self.task.sandbox_id, self.task.lease_id) else { return };
-        let live = Live { task: self.task.clone(), review: self.review.clone() };
-        if let Some(message) = items::message(&live, &pending) {
+        if let (Some(sandbox), Some(lease)) = (self.task.sandbox_id, self.task.lease_id)
+            && let Some(message) = items::message(&self.task, self.review.as_ref(), &pending)
+        {
             self.effect(Effect::Send { sandbox, lease, message: Box::new(message) });
         }
+        self.task.pending = Some(pending);
     }
 
     /// The task holds a page that is there to be worked with: one that is being closed is not.

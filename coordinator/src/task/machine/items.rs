@@ -3,14 +3,13 @@
 use protocol::form::{FormModel, Value};
 use protocol::plan::FillPlan;
 use protocol::wire::message::{FillItem, JobDown, Permit};
-use store::tasks::Pending;
+use store::tasks::{Pending, Review, Task};
 
-use super::{Live, PERMIT_TTL_MS};
+use super::PERMIT_TTL_MS;
 
 /// The message for what is pending; `None` for what is not asked of an agent on its job stream, or cannot be (the
 /// review it refers to is missing).
-pub(super) fn message(live: &Live, pending: &Pending) -> Option<JobDown> {
-    let review = live.review.as_ref();
+pub(super) fn message(task: &Task, review: Option<&Review>, pending: &Pending) -> Option<JobDown> {
     Some(match pending {
         Pending::Start | Pending::Plan { .. } => return None,
         Pending::Recheck { command } => JobDown::Recheck { command: *command },
@@ -23,7 +22,7 @@ pub(super) fn message(live: &Live, pending: &Pending) -> Option<JobDown> {
         Pending::Submit { command, .. } => JobDown::Submit {
             command: *command,
             permit: Permit {
-                id: live.task.permit_id?,
+                id: task.permit_id?,
                 form: review?.form_digest(),
                 values: review?.values_digest(),
                 ttl_ms: PERMIT_TTL_MS,

@@ -16,6 +16,7 @@ mod retry;
 mod review;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 use protocol::cluster::{Action, Rejected};
@@ -57,7 +58,7 @@ pub const COMMANDS_KEPT: usize = 16;
 /// A task as its actor holds it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Live {
-    pub task: Task,
+    pub task: Arc<Task>,
     pub review: Option<Review>,
 }
 
@@ -238,7 +239,7 @@ pub fn owed(live: &Live) -> Vec<Effect> {
     match pending {
         Pending::Start => vec![Effect::OpenJob { sandbox, lease }],
         Pending::Plan { round } => vec![Effect::Plan { round: *round }],
-        _ => match items::message(live, pending) {
+        _ => match items::message(task, live.review.as_ref(), pending) {
             Some(message) => vec![Effect::Send { sandbox, lease, message: Box::new(message) }],
             None => Vec::new(),
         },

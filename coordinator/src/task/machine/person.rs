@@ -1,6 +1,7 @@
 //! A person's commands. The command id is new: this one counts, once.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::Duration;
 use protocol::cluster::{Action, Edit, RejectCode, Rejected};
@@ -126,9 +127,10 @@ fn enter(draft: &mut Draft<'_>, edits: &[Edit]) -> Result<(), Refused> {
                 answer: entry.answer,
             });
         }
-        match current.plan.fields.iter_mut().find(|old| old.field == edit.field) {
+        let plan = &mut Arc::make_mut(&mut current.plan).fields;
+        match plan.iter_mut().find(|old| old.field == edit.field) {
             Some(old) => *old = planned,
-            None => current.plan.fields.push(planned),
+            None => plan.push(planned),
         }
     }
     draft.review = Some(current);

@@ -1,5 +1,7 @@
 //! What the agent reports. The lease and the number have been checked: this one counts, exactly once.
 
+use std::sync::Arc;
+
 use protocol::event::Event;
 use protocol::form::{FormModel, Value};
 use protocol::ids::{CommandId, FieldId};
@@ -107,9 +109,9 @@ fn observed(draft: &mut Draft<'_>, form: FormModel, screenshot: Option<Screensho
     draft.review = Some(Review {
         revision: draft.task.review_revision,
         status: if approved.is_some() { ReviewStatus::Approved } else { ReviewStatus::Closed },
-        form,
+        form: Arc::new(form),
         plan,
-        results: Vec::new(),
+        results: Arc::default(),
         screenshot: screenshot.map(|shot| shot.artifact),
         approved,
     });
@@ -144,7 +146,7 @@ fn filled(
     let Some(mut current) = draft.review.take() else { return };
     if draft.task.status != Status::WaitingHuman && round < ROUNDS_MAX {
         // What was locked until another question was answered is planned now that it can be.
-        let (before, plan) = (&current.form, &mut current.plan);
+        let (before, plan) = (&current.form, Arc::make_mut(&mut current.plan));
         let locked = |form: &FormModel, id: &FieldId| form.field(id).is_some_and(|field| !field.editable);
         plan.fields.retain(|planned| {
             let opened = locked(before, &planned.field) && !locked(&form, &planned.field);
@@ -157,8 +159,8 @@ fn filled(
         && wanted.form_digest() == form.form_digest()
         && wanted.values_digest() == form.values_digest();
     note_results(&mut current.plan, &form, &results);
-    merge_results(&mut current.results, results);
-    current.form = form;
+    merge_results(Arc::make_mut(&mut current.results), results);
+    current.form = Arc::new(form);
     current.screenshot = screenshot.map(|shot| shot.artifact).or(current.screenshot);
     draft.task.fields_filled = count_filled(&current.form);
     draft.task.confidence_score = current.plan.confidence();
@@ -183,7 +185,12 @@ fn blocked(draft: &mut Draft<'_>) -> bool {
 }
 
 /// What the page did not keep as entered is shown as it is, with a word about it.
-pub(super) fn note_results(plan: &mut FillPlan, form: &FormModel, results: &[FillResult]) {
+pub(super) fn note_results(plan: &mut Arc<FillPlan>, form: &FormModel, results: &[FillResult]) {
+    let fits = results.iter().all(|result| result.status == FillStatus::Verified);
+    if fits && form.fields.iter().all(|field| field.invalid.is_none()) {
+        return;
+    }
+    let plan = Arc::make_mut(plan);
     for result in results.iter().filter(|result| result.status != FillStatus::Verified) {
         let Some(planned) = plan.fields.iter_mut().find(|planned| planned.field == result.field) else { continue };
         let held = form.field(&result.field).map_or(&Value::Empty, |field| &field.value);
@@ -230,11 +237,11 @@ fn ready(draft: &mut Draft<'_>, command: CommandId, results: &[FillResult], form
     }
     if let Some(why) = review::differs(&current, &form, results) {
         note_results(&mut current.plan, &form, results);
-        current.form = form;
+        current.form = Arc::new(form);
         draft.review = Some(current);
         return review::open(draft, why);
     }
-    current.form = form;
+    current.form = Arc::new(form);
     let (form, values) = (current.form_digest(), current.values_digest());
     draft.review = Some(current);
     // It was passed and has run out since, or has come with the approval: no click would get by it.
@@ -291,7 +298,7 @@ fn submitted(draft: &mut Draft<'_>, outcome: SubmitOutcome, screenshot: Option<S
             draft.close_permit(PermitState::Rejected);
             if let Some(current) = &mut draft.review {
                 note_results(&mut current.plan, &form, &[]);
-                current.form = form;
+                current.form = Arc::new(form);
                 current.screenshot = screenshot.map(|shot| shot.artifact).or(current.screenshot);
             }
             review::open(

@@ -1,5 +1,7 @@
 //! From an observed form to a review, and from an approval to what may be sent.
 
+use std::sync::Arc;
+
 use protocol::event::{Event, Interaction};
 use protocol::form::FormModel;
 use protocol::ids::FieldId;
@@ -26,18 +28,17 @@ pub(super) fn planned(draft: &mut Draft<'_>, round: u8, plan: FillPlan) -> Resul
         return Err(draft.unfitting("a plan"));
     }
     let Some(mut current) = draft.review.take() else { return Err(draft.unfitting("a plan")) };
-    let kept: Vec<PlannedField> = current
-        .plan
+    // After the first round, what was planned (and perhaps found not to hold) is not planned again.
+    let kept = |planned: &&PlannedField| planned.source == Some(Source::User) || round > 0;
+    let fields = plan
         .fields
         .into_iter()
-        // After the first round, what was planned (and perhaps found not to hold) is not planned again.
-        .filter(|planned| planned.source == Some(Source::User) || round > 0)
+        .map(|planned| {
+            let earlier = current.plan.get(&planned.field).filter(kept);
+            earlier.cloned().unwrap_or(planned)
+        })
         .collect();
-    current.plan.fields = plan
-        .fields
-        .into_iter()
-        .map(|planned| kept.iter().find(|kept| kept.field == planned.field).cloned().unwrap_or(planned))
-        .collect();
+    current.plan = Arc::new(FillPlan { fields });
     draft.review = Some(current);
     let command = draft.at.command;
     draft.ask(Pending::Fill { command, round });

@@ -164,7 +164,7 @@ pub(super) struct World {
 impl World {
     pub fn new(mode: Mode) -> Self {
         Self {
-            live: Live { task: new_task(mode), review: None },
+            live: Live { task: Arc::new(new_task(mode)), review: None },
             now: start_of_time(),
             sandbox: SandboxId::new(),
             open: None,
@@ -208,8 +208,12 @@ impl World {
 
     fn check(&mut self, next: &Live, step: &Step, effects: &[Effect], retry: bool) {
         let (was, task) = (self.live.task.clone(), &next.task);
-        assert_eq!(step.task.generation, was.generation, "a step names the generation it was decided from");
-        assert_eq!(task.generation, was.generation + 1);
+        assert_eq!(
+            step.task.generation,
+            was.generation + 1,
+            "a step names the generation after the one it was decided from"
+        );
+        assert_eq!(step.task, *task);
 
         let mut granted = None;
         for write in &step.writes {

@@ -287,7 +287,7 @@ fn a_task_whose_actor_crashes_each_time_ends_or_is_asked_about() {
     for place in ALL {
         let mut world = at_place(place);
         assert!(!is_poison(world.task()));
-        world.live.task.crashes = store::quarantine::CRASHES_MAX;
+        Arc::make_mut(&mut world.live.task).crashes = store::quarantine::CRASHES_MAX;
         assert_eq!(is_poison(world.task()), place != Cleanup, "{place:?}");
         let taken = world.take(Input::Crashing);
         match place {
@@ -300,7 +300,7 @@ fn a_task_whose_actor_crashes_each_time_ends_or_is_asked_about() {
         }
     }
     let mut world = at_place(Filling);
-    world.live.task.crashes = store::quarantine::CRASHES_MAX;
+    Arc::make_mut(&mut world.live.task).crashes = store::quarantine::CRASHES_MAX;
     world.take(Input::Crashing).unwrap();
     world.report(Report::Ended);
     world.person(Action::Retry { task: world.task().id }).unwrap();

@@ -430,7 +430,7 @@ fn an_answer_that_the_person_cleared_is_taken_out_of_the_page() {
     let effects = world.approve_with(&[("town", "")]).unwrap();
     let [JobDown::Prepare { items, .. }] = sends(&effects)[..] else { panic!("{effects:?}") };
     assert_eq!(items[..], [protocol::wire::message::FillItem { field: id("town"), value: Value::Empty }]);
-    let mut cleared = world.live.review.as_ref().unwrap().form.clone();
+    let mut cleared = FormModel::clone(&world.live.review.as_ref().unwrap().form);
     cleared.fields[1].value = Value::Empty;
     let effects = world.ready(vec![FillResult { value: Value::Empty, ..verified("town", "") }], cleared.clone());
     let [JobDown::Submit { permit, .. }] = sends(&effects)[..] else { panic!("{effects:?}") };
