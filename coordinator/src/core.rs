@@ -22,7 +22,7 @@ use crate::journal::Journal;
 use crate::sandbox::actor::SandboxMsg;
 use crate::sandbox::supervisor::SandboxesMsg;
 use crate::supervise::Live;
-use crate::task::actor::TaskMsg;
+use crate::task::messages::TaskMsg;
 use crate::task::supervisor::TasksMsg;
 
 /// What an operator decides.

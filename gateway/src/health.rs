@@ -43,15 +43,16 @@ pub struct Checks {
 #[utoipa::path(get, path = "/api/v1/health", tag = "health", security(()),
     responses((status = 200, body = HealthResponse)))]
 async fn health(State(app): State<AppState>) -> Json<HealthResponse> {
-    let agents = tokio::time::timeout(PATIENCE, agents(&app)).await;
-    let (database, agents) = match agents {
-        Ok(Ok(0)) => ("ok", "none"),
-        Ok(Ok(_)) => ("ok", "ok"),
-        Ok(Err(_)) | Err(_) => ("unavailable", "unavailable"),
+    let seen = tokio::time::timeout(PATIENCE, look(&app)).await;
+    let (database, agents, owned) = match seen {
+        Ok(Ok((0, owned))) => ("ok", "none", owned),
+        Ok(Ok((_, owned))) => ("ok", "ok", owned),
+        Ok(Err(_)) | Err(_) => ("unavailable", "unavailable", false),
     };
     // Without it screens are updated from the database, seconds later.
     let bus = if app.hub.is_listening() && app.bus.is_live() { "ok" } else { "unavailable" };
-    let coordinator = if app.coordinator.reachable() { "ok" } else { "unavailable" };
+    // One that cannot renew its row decides nothing, however well it is reached.
+    let coordinator = if owned && app.coordinator.reachable() { "ok" } else { "unavailable" };
     let checks = Checks { database, bus, coordinator, agents };
     let all = [checks.database, checks.bus, checks.coordinator, checks.agents].iter().all(|check| *check == "ok");
     Json(HealthResponse {
@@ -62,7 +63,8 @@ async fn health(State(app): State<AppState>) -> Json<HealthResponse> {
     })
 }
 
-async fn agents(app: &App) -> Result<i64, StoreError> {
+/// Connected agents, and whether all tasks have a living coordinator.
+async fn look(app: &App) -> Result<(i64, bool), StoreError> {
     let mut tx = app.store.begin().await?;
-    store::health::agents_connected(&mut tx).await
+    Ok((store::health::agents_connected(&mut tx).await?, store::health::all_owned(&mut tx).await?))
 }

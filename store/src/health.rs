@@ -4,6 +4,23 @@ use sqlx::PgConnection;
 
 use crate::StoreError;
 
+/// Whether every person's tasks have a coordinator that lives, by the rows it renews.
+///
+/// # Errors
+/// When the database fails.
+pub async fn all_owned(db: &mut PgConnection) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(
+        r#"SELECT NOT EXISTS (
+               SELECT 1 FROM shards s LEFT JOIN nodes n
+                   ON n.id = s.node_id AND n.renewed_at > clock_timestamp() - make_interval(secs => $1)
+                WHERE n.id IS NULL) AS "owned!""#,
+        crate::nodes::TTL_SECONDS
+    )
+    .fetch_one(db)
+    .await
+    .map_err(StoreError::during("looking at who owns what"))
+}
+
 /// Agents whose connection a coordinator holds.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, SecondsFormat, Utc};
 use protocol::ids::UserId;
 use protocol::planted::{Bug, planted};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -36,8 +36,7 @@ pub async fn append(db: &mut PgConnection, user: UserId, events: &[Json]) -> Res
 }
 
 /// The same for several people at once, in the order given. `locked` have their counter's row locked although nothing
-/// is told to them. The numbers follow commit order, because a counter's row stays locked until then; a sequence would
-/// have gaps and late visibility.
+/// is told to them.
 ///
 /// # Errors
 /// When the database fails.
@@ -47,46 +46,33 @@ pub(crate) async fn append_all(
     locked: &[UserId],
 ) -> Result<Vec<Message>, StoreError> {
     let mut counts: BTreeMap<UserId, i64> = locked.iter().map(|user| (*user, 0)).collect();
+    let mut places = Vec::with_capacity(events.len());
     for (user, _) in &events {
-        *counts.entry(*user).or_default() += 1;
+        let count = counts.entry(*user).or_default();
+        *count += 1;
+        places.push(*count);
     }
     if counts.is_empty() {
         return Ok(Vec::new());
     }
-    let users: Vec<Uuid> = counts.keys().map(|id| id.0).collect();
+    let people: Vec<Uuid> = counts.keys().map(|id| id.0).collect();
     let numbers: Vec<i64> = counts.values().copied().collect();
-    let counters = sqlx::query!(
-        "INSERT INTO user_streams (user_id, last_seq)
-         SELECT u, n FROM unnest($1::uuid[], $2::bigint[]) AS c (u, n) ORDER BY u
-         ON CONFLICT (user_id) DO UPDATE SET last_seq = user_streams.last_seq + EXCLUDED.last_seq
-         RETURNING user_id, last_seq",
-        &users,
-        &numbers
-    )
-    .fetch_all(&mut *db)
-    .await
-    .map_err(StoreError::during("numbering messages"))?;
-    let mut last: HashMap<UserId, i64> = counters
-        .iter()
-        .map(|row| (UserId(row.user_id), row.last_seq - counts.get(&UserId(row.user_id)).copied().unwrap_or(0)))
-        .collect();
+    let users: Vec<Uuid> = events.iter().map(|(user, _)| user.0).collect();
+    let payloads: Vec<&Json> = events.iter().map(|(_, event)| event).collect();
     let at = Utc::now();
-    let (mut messages, mut rows) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
-    for (user, event) in events {
-        let seq = last.entry(user).or_default();
-        *seq += 1;
-        rows.push(json!({ "user_id": user, "seq": *seq, "payload": event, "created_at": at }));
-        messages.push(message(user, *seq, event, at));
-    }
-    if !rows.is_empty() {
-        sqlx::query!(
-            "INSERT INTO user_events SELECT * FROM jsonb_populate_recordset(NULL::user_events, $1)",
-            json!(rows)
-        )
-        .execute(db)
+    let counted = sqlx::query_file!("sql/journal/told.sql", &people, &numbers, &users, &places, &payloads as _, at)
+        .fetch_all(db)
         .await
         .map_err(StoreError::during("storing messages"))?;
-    }
+    let last: HashMap<Uuid, i64> = counted.iter().map(|row| (row.user_id, row.last_seq)).collect();
+    let mut messages: Vec<Message> = events
+        .into_iter()
+        .zip(places)
+        .map(|((user, event), place)| {
+            let told = counts.get(&user).copied().unwrap_or_default();
+            message(user, last.get(&user.0).copied().unwrap_or_default() - told + place, event, at)
+        })
+        .collect();
     if planted(Bug::EventsReversed) {
         messages.reverse();
     }

@@ -13,7 +13,7 @@ use crate::core::Core;
 use crate::sandbox::actor::SandboxMsg;
 use crate::sandbox::supervisor::SandboxesMsg;
 use crate::supervise::RootMsg;
-use crate::task::actor::TaskMsg;
+use crate::task::messages::TaskMsg;
 use crate::task::supervisor::{TasksMsg, family};
 
 /// How long an actor may take to finish what it has in hand before it is ended in the middle of it. Its row says what

@@ -6,22 +6,21 @@
 //! committed. A commit that is lost or in doubt ends this actor, and its successor reads the row afresh.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
 use protocol::cluster::{RejectCode, Rejected};
 use protocol::event::Passing;
 use protocol::ids::{CommandId, PermitId, UserId};
 use protocol::planted::{Bug, planted};
 use protocol::wire::message::Progress;
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
-use ractor_cluster::RactorMessage;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
 use store::StoreError;
 use store::bus::Message;
 use store::tasks::{self, Adopted, TaskAt};
 use tracing::{debug, info, warn};
 
 use super::machine::{self, At, Effect, Input, Live, Refused};
+use super::messages::{Applied, TaskMsg};
 use crate::cluster::peers::{self, Word};
 use crate::core::Core;
 use crate::inspect::tree;
@@ -30,59 +29,9 @@ use crate::supervise::{Letter, Mailbox, Shown};
 
 /// Without a message for this long the actor leaves memory; its row brings it back.
 const IDLE: Duration = Duration::from_secs(60);
-
-#[derive(Debug, RactorMessage)]
-pub enum TaskMsg {
-    Input {
-        user: Option<UserId>,
-        input: Input,
-        reply: Option<RpcReplyPort<Applied>>,
-    },
-    /// A passing figure from the agent.
-    Progress(Progress),
-    /// Do again what is owed to the world: the actor was activated, or the agent is back.
-    Owed,
-    /// Leave memory if nothing came since the given count of messages.
-    IdleSince(u64),
-    /// Asks nothing; see [`crate::inspect::watchdog`].
-    Probe,
-}
-
-impl Letter for TaskMsg {
-    /// A person, an agent and a timer each send one at a time; far more than this means that the actor is stuck.
-    const WAITING_MAX: usize = 64;
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Input { input, .. } => input.kind(),
-            Self::Progress(_) => "progress",
-            Self::Owed => "owed",
-            Self::IdleSince(_) => "idle",
-            Self::Probe => "probe",
-        }
-    }
-
-    fn counted(&self) -> bool {
-        match self {
-            // Its own planner's answer has nobody who waits.
-            Self::Input { reply, .. } => reply.is_some(),
-            Self::IdleSince(_) => false,
-            Self::Progress(_) | Self::Owed | Self::Probe => true,
-        }
-    }
-}
-
-/// The answer to an input.
-#[derive(Debug)]
-pub enum Applied {
-    /// Durable (or it already was).
-    Done {
-        held_until: Option<DateTime<Utc>>,
-    },
-    Refused(Refused),
-    NotFound,
-    NoPlace,
-}
+/// Without a message for this long its review leaves memory: a form of forty fields is four times the rest of the actor.
+/// An agent that fills a form says something several times in it, so that a review is seldom read again.
+const REST: Duration = Duration::from_secs(5);
 
 pub struct TaskActor;
 
@@ -100,7 +49,16 @@ pub struct TaskState {
     mailbox: Arc<Mailbox>,
     /// `None` when there is no such task.
     live: Option<Live>,
+    rest: Rest,
     handled: u64,
+}
+
+/// Where the task's review is.
+enum Rest {
+    /// In memory, if there is one; wanted the last time then.
+    Awake { used: Instant, timer: bool },
+    /// In its row only.
+    Resting,
 }
 
 impl Actor for TaskActor {
@@ -109,7 +67,15 @@ impl Actor for TaskActor {
     type Arguments = TaskArgs;
 
     async fn pre_start(&self, _: ActorRef<TaskMsg>, args: TaskArgs) -> Result<TaskState, ActorProcessingErr> {
-        Ok(TaskState { core: args.core, at: args.at, epoch: None, mailbox: args.mailbox, live: None, handled: 0 })
+        Ok(TaskState {
+            core: args.core,
+            at: args.at,
+            epoch: None,
+            mailbox: args.mailbox,
+            live: None,
+            rest: Rest::Awake { used: Instant::now(), timer: false },
+            handled: 0,
+        })
     }
 
     /// First start and restart are one path: read the row (fencing off whoever owned it before) and repeat what is
@@ -132,6 +98,7 @@ impl Actor for TaskActor {
         if let Some(live) = &state.live {
             state.show(live);
         }
+        state.wake_review(&me).await?;
         if state.live.as_ref().is_some_and(|live| machine::is_poison(&live.task)) {
             warn!(task.id = %state.at.id, "task {} crashed its actor too often and is ended", state.at.id);
             metrics::counter!("valet_tasks_quarantined_total").increment(1);
@@ -161,8 +128,15 @@ impl Actor for TaskActor {
                     let _ = reply.send(applied);
                 }
             }
-            TaskMsg::Progress(progress) => state.tell_progress(progress),
-            TaskMsg::Owed => state.perform_owed(&me).await?,
+            TaskMsg::Progress(progress) => {
+                state.wake_review(&me).await?;
+                state.tell_progress(progress);
+            }
+            TaskMsg::Owed => {
+                state.wake_review(&me).await?;
+                state.perform_owed(&me).await?;
+            }
+            TaskMsg::Rest => state.rest(&me),
             TaskMsg::Probe => state.mailbox.probed(),
             TaskMsg::IdleSince(handled) => {
                 if handled == state.handled && !planted(Bug::ActorKept) {
@@ -180,6 +154,40 @@ impl Actor for TaskActor {
 impl TaskState {
     fn now(&self) -> At {
         At { now: self.core.clock.now(), command: CommandId::new(), permit: PermitId::new() }
+    }
+
+    /// Has the review in memory: what is decided may need it.
+    async fn wake_review(&mut self, me: &ActorRef<TaskMsg>) -> Result<(), ActorProcessingErr> {
+        let Some(live) = &mut self.live else { return Ok(()) };
+        let timer = match self.rest {
+            Rest::Awake { timer, .. } => timer,
+            Rest::Resting => {
+                live.review = store::db::in_time("reading a review", async {
+                    let mut tx = self.core.store.begin().await?;
+                    tasks::review(&mut tx, self.at.id).await
+                })
+                .await?;
+                false
+            }
+        };
+        if !timer {
+            me.send_after(REST, || TaskMsg::Rest);
+        }
+        self.rest = Rest::Awake { used: Instant::now(), timer: true };
+        Ok(())
+    }
+
+    /// Only this actor writes the review, so that its row holds what it had in memory.
+    fn rest(&mut self, me: &ActorRef<TaskMsg>) {
+        let (Rest::Awake { used, .. }, Some(live)) = (&self.rest, &mut self.live) else { return };
+        let left = REST.saturating_sub(used.elapsed());
+        if !left.is_zero() {
+            me.send_after(left, || TaskMsg::Rest);
+        } else if live.review.take().is_some() {
+            self.rest = Rest::Resting;
+        } else {
+            self.rest = Rest::Awake { used: *used, timer: false };
+        }
     }
 
     /// Says which field was filled, in the form's words.
@@ -205,6 +213,7 @@ impl TaskState {
         user: Option<UserId>,
         input: Input,
     ) -> Result<Applied, ActorProcessingErr> {
+        self.wake_review(me).await?;
         let Some(live) = &self.live else { return Ok(Applied::NotFound) };
         if user.is_some_and(|user| user != live.task.user_id) {
             return Ok(Applied::NotFound);

@@ -9,8 +9,8 @@ use protocol::wire::message::Progress;
 use ractor::rpc::CallResult;
 use store::tasks::TaskAt;
 
-use super::actor::{Applied, TaskMsg};
 use super::machine::{Input, Refused};
+use super::messages::{Applied, TaskMsg};
 use super::supervisor;
 use crate::cluster::peers::{self, Note};
 use crate::core::{Core, LiveTask};

@@ -8,4 +8,5 @@
 pub mod actor;
 pub mod handle;
 pub mod machine;
+pub mod messages;
 pub mod supervisor;

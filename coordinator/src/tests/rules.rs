@@ -13,9 +13,9 @@ use tokio::sync::broadcast::error::TryRecvError;
 
 use super::support::{Node, at_phase, created, sandbox, user};
 use crate::sandbox::actor::SandboxMsg;
-use crate::task::actor::TaskMsg;
 use crate::task::handle::TaskError;
 use crate::task::machine::Input;
+use crate::task::messages::TaskMsg;
 
 #[sqlx::test(migrator = "store::MIGRATIONS")]
 async fn a_step_that_is_not_committed_is_neither_performed_nor_told(pool: PgPool) {

@@ -128,7 +128,8 @@ async fn deadlines_are_in_the_databases_time_whatever_the_host_thinks(pool: PgPo
     node.core.clock.set(earlier, now, now);
     node.claim(task, sandbox, epoch).await.unwrap();
     let row = node.row(task).await;
-    let near = |time: Option<DateTime<Utc>>, expected| (time.unwrap() - expected).abs() < TimeDelta::minutes(1);
+    let near =
+        |time: Option<DateTime<Utc>>, expected: DateTime<Utc>| (time.unwrap() - expected).abs() < TimeDelta::minutes(1);
     assert!(near(row.placed_at, earlier), "{row:?}");
     assert!(near(row.wake_at, earlier + crate::task::machine::WORK_PATIENCE), "{row:?}");
     node.kill().await;

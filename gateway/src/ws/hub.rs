@@ -57,6 +57,13 @@ pub struct Seat {
     pub slow: CancellationToken,
 }
 
+impl Seat {
+    /// The highest number of this person's messages that the gateway knows of, whether or not they came here yet.
+    pub fn latest(&self) -> i64 {
+        self.hub.people.get(&self.user).map_or(0, |person| person.latest)
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
         self.hub.leave(self.user, self.id);

@@ -106,7 +106,7 @@ impl Line {
                         return End::Gone;
                     }
                     heard = false;
-                    let number = Bytes::from(self.cursor.to_string());
+                    let number = Bytes::from(self.cursor.max(seat.latest()).to_string());
                     self.send(Message::Ping(number)).await
                 }
             };

@@ -319,6 +319,30 @@ async fn without_a_coordinator_reads_are_served_and_writes_say_when_to_come_back
 }
 
 #[tokio::test]
+async fn a_coordinator_that_is_reached_and_does_not_renew_its_row_is_not_well() {
+    let (router, _turn) = Router::start().await;
+    let site = Site::start().await;
+    let coordinator = async || read(site.request(Method::GET, "/health")).await.1["checks"]["coordinator"].clone();
+    let node = uuid::Uuid::new_v4();
+    sqlx::query(
+        "INSERT INTO nodes (id, address, renewed_at) VALUES ($1, '127.0.0.1:1', clock_timestamp() + interval '1 hour')",
+    )
+    .bind(node)
+    .execute(&site.pool)
+    .await
+    .unwrap();
+    sqlx::query("UPDATE shards SET node_id = $1").bind(node).execute(&site.pool).await.unwrap();
+    assert_eq!(coordinator().await, "ok");
+    sqlx::query("UPDATE nodes SET renewed_at = clock_timestamp() - interval '1 hour'")
+        .execute(&site.pool)
+        .await
+        .unwrap();
+    assert_eq!(coordinator().await, "unavailable");
+    site.stop().await;
+    router.stop().await;
+}
+
+#[tokio::test]
 async fn a_question_is_shown_and_a_review_is_not_one() {
     let site = Site::start().await;
     let ada = site.person("ada@example.com").await;

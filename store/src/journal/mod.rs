@@ -5,6 +5,7 @@
 //! What is decided here is only whether the facts a step was decided from still hold: its generation, its shard's
 //! epoch, the slot it takes, its user's cap.
 
+mod row;
 mod writes;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -23,6 +24,7 @@ use crate::db::{self, Connection};
 use crate::shards::Held;
 use crate::tasks::{PermitState, Review, Task};
 use crate::{Store, StoreError, user_events};
+use row::TaskStep;
 
 /// Tasks of one person that may hold a place at the same time, as in the original system.
 pub const USER_CAP: i64 = 3;
@@ -221,10 +223,11 @@ async fn lock_shards(db: &mut PgConnection, held: &[Held], steps: &[Step]) -> Re
 }
 
 async fn write_tasks(db: &mut PgConnection, steps: &[Step]) -> Result<(), CommitError> {
-    let rows: Vec<&Task> = steps.iter().map(|step| &*step.task).collect();
-    let rows = serde_json::to_value(rows).map_err(|_| corrupt("encoding tasks"))?;
-    let written =
-        sqlx::query_file_scalar!("sql/journal/tasks.sql", rows).fetch_all(db).await.map_err(failed("writing tasks"))?;
+    let rows: Vec<TaskStep<'_>> = steps.iter().map(|step| TaskStep::from(&*step.task)).collect();
+    let written = sqlx::query_file_scalar!("sql/journal/tasks.sql", &rows as _)
+        .fetch_all(db)
+        .await
+        .map_err(failed("writing tasks"))?;
     if written.len() == steps.len() || planted(Bug::StaleWriter) { Ok(()) } else { Err(CommitError::Stale) }
 }
 

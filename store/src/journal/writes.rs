@@ -6,38 +6,50 @@ use chrono::{DateTime, Utc};
 use protocol::ids::{ArtifactId, QaEntryId};
 use serde_json::{Value as Json, json};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
-use super::{CommitError, ResultRow, Step, Write, corrupt, failed};
+use super::{CommitError, ResultRow, Step, TaskEvent, Write, corrupt, failed};
 use crate::tasks::{Review, Task};
 
 pub(super) async fn all(db: &mut PgConnection, steps: &[Step]) -> Result<(), CommitError> {
-    let events: Vec<Json> = steps
-        .iter()
-        .flat_map(|step| {
-            step.events.iter().map(|event| {
-                json!({
-                    "id": uuid::Uuid::now_v7(), "task_id": step.task.id, "event_type": event.event_type,
-                    "from_status": event.from_status, "to_status": event.to_status, "event_data": event.data,
-                    "created_at": Utc::now(),
-                })
-            })
-        })
-        .collect();
-    if !events.is_empty() {
-        sqlx::query!(
-            "INSERT INTO task_events SELECT * FROM jsonb_populate_recordset(NULL::task_events, $1)",
-            json!(events)
-        )
-        .execute(&mut *db)
-        .await
-        .map_err(failed("writing task events"))?;
-    }
+    write_events(db, steps).await?;
     for step in steps {
         for write in &step.writes {
             write_one(db, &step.task, write).await?;
         }
     }
     pause_sites(db, steps).await
+}
+
+async fn write_events(db: &mut PgConnection, steps: &[Step]) -> Result<(), CommitError> {
+    let events: Vec<(Uuid, &TaskEvent)> =
+        steps.iter().flat_map(|step| step.events.iter().map(|event| (step.task.id.0, event))).collect();
+    if events.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = events.iter().map(|_| Uuid::now_v7()).collect();
+    let tasks: Vec<Uuid> = events.iter().map(|(task, _)| *task).collect();
+    let types: Vec<&str> = events.iter().map(|(_, event)| event.event_type).collect();
+    let from: Vec<Option<&str>> = events.iter().map(|(_, event)| event.from_status).collect();
+    let to: Vec<Option<&str>> = events.iter().map(|(_, event)| event.to_status).collect();
+    let data: Vec<&Json> = events.iter().map(|(_, event)| &event.data).collect();
+    // Apart, so that a task's events stay in their order.
+    let times: Vec<DateTime<Utc>> = events.iter().map(|_| Utc::now()).collect();
+    sqlx::query!(
+        "INSERT INTO task_events (id, task_id, event_type, from_status, to_status, event_data, created_at)
+         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::timestamptz[])",
+        &ids,
+        &tasks,
+        &types as _,
+        &from as _,
+        &to as _,
+        &data as _,
+        &times
+    )
+    .execute(db)
+    .await
+    .map_err(failed("writing task events"))?;
+    Ok(())
 }
 
 /// In the order of their names, as every batch locks them.

@@ -219,7 +219,7 @@ impl Fleet {
             if let Some(standin) = &standin {
                 agent.arg("--chromium").arg(standin);
             }
-            if !data.join("identity").exists() {
+            if !data.join("identity.pem").exists() {
                 agent.args(["--enrol-token", &token]);
             }
             agent

@@ -22,6 +22,8 @@ const STOP_PATIENCE: Duration = Duration::from_secs(15);
 const SWEEP_PATIENCE: Duration = Duration::from_secs(12);
 const RESTART_FIRST: Duration = Duration::from_millis(200);
 const RESTART_MAX: Duration = Duration::from_secs(5);
+/// Where an agent keeps its certificate and key, in its data folder.
+const IDENTITY: &str = "identity.pem";
 /// An agent that ran this long did not fail at its start.
 const SETTLED: Duration = Duration::from_secs(10);
 
@@ -35,7 +37,7 @@ pub async fn enrolment_token(
     authority: &Authority,
     capacity: u16,
 ) -> anyhow::Result<Option<String>> {
-    if agent_dir(data)?.join("identity").exists() {
+    if agent_dir(data)?.join(IDENTITY).exists() {
         return Ok(None);
     }
     enrol::host(store, authority, "This machine", "local", capacity, None).await.map(Some)

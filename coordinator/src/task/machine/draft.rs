@@ -339,12 +339,12 @@ impl<'a> Draft<'a> {
             // Queued tasks are found by the dispatcher's own index.
             Status::Queued => None,
             Status::InProgress => {
-                let patience = match task.pending {
-                    _ if task.permit_open() => SUBMIT_PATIENCE,
-                    Some(Pending::Plan { .. }) => PLAN_PATIENCE,
-                    _ => WORK_PATIENCE,
+                let deadline = match task.pending {
+                    _ if task.permit_open() => now + SUBMIT_PATIENCE,
+                    Some(Pending::Plan { .. }) => now + PLAN_PATIENCE,
+                    _ => round_up(now + WORK_PATIENCE),
                 };
-                unless_same(waits_for_same && was.last_report == task.last_report, now + patience)
+                unless_same(waits_for_same && was.last_report == task.last_report, deadline)
             }
             Status::WaitingHuman => match (&task.pending, task.lease_id) {
                 (Some(Pending::End { .. }), Some(_)) => closing(),
@@ -354,4 +354,11 @@ impl<'a> Draft<'a> {
             Status::Completed | Status::Failed | Status::Cancelled => task.lease_id.and_then(|_| closing()),
         }
     }
+}
+
+/// To the next half minute: reports come every few seconds, and a deadline that stays the same costs no index.
+fn round_up(deadline: DateTime<Utc>) -> DateTime<Utc> {
+    const STEP: i64 = 30;
+    let seconds = deadline.timestamp();
+    DateTime::from_timestamp(seconds - seconds.rem_euclid(STEP) + STEP, 0).unwrap_or(deadline)
 }
