@@ -21,21 +21,32 @@ use protocol::plan::{FillResult, FillStatus};
 use protocol::task::{Ats, Confirmation, ErrorCode, Failure, FailureClass};
 use protocol::wire;
 use protocol::wire::message::{Evidence, FillItem, Permit, Progress, ReturnReason, SubmitOutcome};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// For an agent to end when it is told to: it drains first.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
+/// Between two looks of whoever measures.
+const ASKED: usize = 1_024;
 /// The start of a JPEG of one dot, as far as anybody here looks at it.
 const PICTURE: &[u8] = &[0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 1, 0, 1, 1, 1, 0x11, 0, 0xff, 0xd9];
+
+/// An agent had a page of the task opened, read or filled.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    pub task: TaskId,
+    pub at: Instant,
+}
 
 /// Where what was submitted arrives, and what holds pages back.
 pub struct Employer {
     received: Mutex<BTreeMap<TaskId, u32>>,
     /// Pages open only while this is true.
     open: watch::Sender<bool>,
+    /// What pages are asked for, for whoever measures when.
+    asked: broadcast::Sender<Asked>,
     /// Fields of the form beside the name.
     pub fields: usize,
 }
@@ -43,7 +54,23 @@ pub struct Employer {
 impl Employer {
     #[must_use]
     pub fn new(fields: usize) -> Arc<Self> {
-        Arc::new(Self { received: Mutex::default(), open: watch::Sender::new(true), fields })
+        Arc::new(Self {
+            received: Mutex::default(),
+            open: watch::Sender::new(true),
+            asked: broadcast::Sender::new(ASKED),
+            fields,
+        })
+    }
+
+    /// Hears from now on when an agent has a page do something.
+    #[must_use]
+    pub fn hear(&self) -> broadcast::Receiver<Asked> {
+        self.asked.subscribe()
+    }
+
+    fn tell(&self, task: TaskId) {
+        // Nobody may be measuring.
+        let _ = self.asked.send(Asked { task, at: Instant::now() });
     }
 
     /// Keeps pages from opening: their jobs hold their leases meanwhile.
@@ -79,6 +106,7 @@ impl Browsers for NoBrowsers {
 
     async fn lease(&self, task: TaskId) -> Result<NoPage, Failure> {
         let model = form(self.0.fields);
+        self.0.tell(task);
         Ok(NoPage { task, employer: Arc::clone(&self.0), model, _alive: watch::Sender::new(()) })
     }
 
@@ -129,6 +157,7 @@ impl Page for NoPage {
     }
 
     async fn observe(&mut self) -> Result<FormModel, Failure> {
+        self.employer.tell(self.task);
         Ok(self.model.clone())
     }
 
@@ -138,6 +167,7 @@ impl Page for NoPage {
         _: &dyn Files,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Vec<FillResult>, Failure> {
+        self.employer.tell(self.task);
         let total = items.len() as u32;
         let mut results = Vec::with_capacity(items.len());
         for (done, item) in (1..).zip(items) {

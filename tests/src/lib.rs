@@ -9,6 +9,7 @@ pub mod ats;
 pub mod chaos;
 pub mod faults;
 pub mod fleet;
+pub mod paths;
 pub mod person;
 pub mod practice;
 pub mod process;

@@ -36,6 +36,8 @@ const LEASED: &str = "SELECT count(*) FROM tasks WHERE lease_id IS NOT NULL AND 
 /// The lossy way for some heartbeats.
 const BEFORE: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Between two looks at who is suspected.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What came of it: how many leases there were and how many were lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +122,32 @@ impl Silences {
     async fn leases(&self) -> anyhow::Result<Leases> {
         let rows = sqlx::query("SELECT id, lease_id FROM tasks").fetch_all(&self.database).await;
         Ok(rows.context("reading the leases")?.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// Stops every agent for good measure, as if its host had died, and says after how long each was suspected: written
+    /// down, so that it is given no more work.
+    ///
+    /// # Errors
+    /// When one is not, or the database does not answer.
+    pub async fn suspected(&self) -> anyhow::Result<Vec<Duration>> {
+        self.until("every agent has a job", LEASED, self.proxies.len()).await?;
+        let agents = self.agents.id().and_then(|pid| Pid::of(pid.cast_signed())).context("the agents are gone")?;
+        agents.signal(libc::SIGSTOP);
+        let stopped = Instant::now();
+        let mut times = Vec::with_capacity(self.proxies.len());
+        while times.len() < self.proxies.len() && stopped.elapsed() < STALL {
+            let suspects: i64 =
+                sqlx::query_scalar("SELECT count(*) FROM sandboxes WHERE connected AND health_status = 'degraded'")
+                    .fetch_one(&self.database)
+                    .await?;
+            times.resize(times.len().max(usize::try_from(suspects)?), stopped.elapsed());
+            sleep(LOOK).await;
+        }
+        agents.signal(libc::SIGCONT);
+        if times.len() < self.proxies.len() {
+            bail!("{} of {} silent agents were suspected", times.len(), self.proxies.len());
+        }
+        Ok(times)
     }
 
     /// Stops every agent for a while, on a way that loses a fifth of what passes, and counts the leases that are not

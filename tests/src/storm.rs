@@ -149,7 +149,9 @@ pub async fn run_hosts(list: &Path) -> anyhow::Result<()> {
     std::future::pending().await
 }
 
-fn resident_kb(pid: i32) -> u64 {
+/// Resident kilobytes of a process.
+#[must_use]
+pub fn resident_kb(pid: i32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     line.trim().trim_end_matches(" kB").parse().unwrap_or_default()

@@ -37,6 +37,13 @@ async fn main() -> anyhow::Result<()> {
 
 async fn measure(agents: usize, seed: u64) -> anyhow::Result<()> {
     let silences = Silences::start(agents, seed).await?;
+    let suspected = silences.suspected().await?;
+    let p99 = suspected.get((suspected.len() * 99 / 100).min(suspected.len() - 1)).copied().unwrap_or_default();
+    println!(
+        "dead agents holding leases, suspected after: p99 {:.2} s of {} (limit 1.8)",
+        p99.as_secs_f64(),
+        suspected.len()
+    );
     let stalls = silences.silent_for(STALL).await?;
     println!("stalls of {} s with 20 % loss: {} of {} lost", STALL.as_secs(), stalls.lost, stalls.leases);
     let silent = silences.silent_for(SILENCE).await?;
