@@ -43,11 +43,17 @@ chaos: setup ui release
 storm: setup ui release
 	@AGENTS=$(or $(AGENTS),1000) $(TARGET_DIR)/release/storm
 
-## Figures, a line each.
-bench: setup ui release
+## Figures, a line each: some twenty minutes, most of them for ten thousand agents to enrol.
+bench: setup ui
+	cargo build --release --locked --workspace --bins --example bench_dispatch --example bench_steps --example simulate
 	@$(TARGET_DIR)/release/bench
-	@cargo run --release --locked --workspace --quiet --example bench_dispatch
-	@SEEDS=1 cargo run --release --locked --workspace --quiet --example simulate
+	@DURABLE=1 scripts/with-postgres $(TARGET_DIR)/release/examples/bench_steps
+	@$(TARGET_DIR)/release/bench-paths
+	@$(TARGET_DIR)/release/examples/bench_dispatch
+	@SEEDS=1 $(TARGET_DIR)/release/examples/simulate
+	@AGENTS=200 $(TARGET_DIR)/release/silence
+	@AGENTS=1000 $(TARGET_DIR)/release/storm
+	@AGENTS=10000 $(TARGET_DIR)/release/storm
 
 ## Fills every form of a folder laid out like FORMS/{pages,expected,profile.json} and prints how right it was.
 bench-forms: release

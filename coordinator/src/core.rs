@@ -99,7 +99,7 @@ impl Core {
         let (held, holds) = watch::channel(Arc::default());
         let inspect = Arc::new(Inspect::new(node));
         let committing = inspect.mailbox(crate::inspect::JOURNAL);
-        let (journal, _) = Journal::start(store.clone(), bus.clone(), holds, committing);
+        let journal = Journal::start(&store, &bus, &holds, committing);
         Arc::new(Self {
             node,
             store,

@@ -2,12 +2,17 @@
 //!
 //! Task actors hand in steps and wait. While one commit is under way, the next batch gathers; it is committed as soon
 //! as the answer is there: one commit's latency when idle, thousands of steps a second when busy. After a commit the
-//! steps' messages are published, in order, by this one publisher.
+//! steps' messages are published in order.
+//!
+//! There are [`LANES`] of it, each with a connection of its own, and a person's tasks all go by the same one: what is told
+//! to one person stays in order, and no two lanes write the same task or the same person's numbers.
 
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use store::Store;
 use store::bus::Bus;
@@ -19,9 +24,12 @@ use tracing::{error, warn};
 
 use crate::supervise::Mailbox;
 
+/// The server works on one statement of a connection at a time, which is what a busy journal waits for; with two it has two
+/// processors at work, and more of them would only make smaller batches.
+const LANES: usize = 2;
 /// Steps in one transaction. Beyond this a batch's latency grows faster than its throughput.
 const BATCH_MAX: usize = 256;
-/// Steps waiting: each belongs to an actor that waits for it, so this is also a bound on those.
+/// Steps waiting in a lane: each belongs to an actor that waits for it, so this is also a bound on those.
 const QUEUE_MAX: usize = 4_096;
 /// How long a step is tried while the database is certainly not taking it. Shorter than a caller's patience.
 const OUTAGE_PATIENCE: Duration = Duration::from_secs(5);
@@ -52,7 +60,7 @@ struct Request {
 /// Hands steps to the journal. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Journal {
-    queue: mpsc::Sender<Request>,
+    lanes: Arc<[mpsc::Sender<Request>]>,
     /// Steps under way, for the actor tree.
     committing: Arc<Mailbox>,
 }
@@ -64,17 +72,16 @@ impl std::fmt::Debug for Request {
 }
 
 impl Journal {
-    /// Starts the journal's loop; it ends when every handle is gone.
+    /// Starts the journal's lanes; they end when every handle is gone.
     #[must_use]
-    pub fn start(
-        store: Store,
-        bus: Bus,
-        held: watch::Receiver<Arc<Vec<Held>>>,
-        committing: Arc<Mailbox>,
-    ) -> (Self, tokio::task::JoinHandle<()>) {
-        let (queue, requests) = mpsc::channel(QUEUE_MAX);
-        let task = tokio::spawn(Loop { writer: Writer::new(store), bus, held }.run(requests));
-        (Self { queue, committing }, task)
+    pub fn start(store: &Store, bus: &Bus, held: &watch::Receiver<Arc<Vec<Held>>>, committing: Arc<Mailbox>) -> Self {
+        let lane = |_| {
+            let (queue, requests) = mpsc::channel(QUEUE_MAX);
+            let lane = Lane { writer: Writer::new(store.clone()), bus: bus.clone(), held: held.clone() };
+            tokio::spawn(lane.run(requests));
+            queue
+        };
+        Self { lanes: (0..LANES).map(lane).collect(), committing }
     }
 
     /// Returns once the step is durable and told.
@@ -84,8 +91,9 @@ impl Journal {
     pub async fn commit(&self, step: Step) -> Result<(), Lost> {
         let _under_way = self.committing.under_way("commit");
         let (reply, answer) = oneshot::channel();
-        self.queue.send(Request { step, reply }).await.map_err(|_| Lost::Unavailable)?;
-        // A loop that died with the request in hand may have committed it.
+        let lane = usize::from(step.task.shard.unsigned_abs()) % LANES;
+        self.lanes[lane].send(Request { step, reply }).await.map_err(|_| Lost::Unavailable)?;
+        // A batch that panicked may have been committed.
         answer.await.unwrap_or(Err(Lost::InDoubt))
     }
 }
@@ -116,13 +124,13 @@ impl Batch {
     }
 }
 
-struct Loop {
+struct Lane {
     writer: Writer,
     bus: Bus,
     held: watch::Receiver<Arc<Vec<Held>>>,
 }
 
-impl Loop {
+impl Lane {
     async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let mut left_over: Option<Request> = None;
         loop {
@@ -148,7 +156,10 @@ impl Loop {
                 }
             }
             metrics::histogram!("valet_journal_batch_steps").record(batch.steps.len() as f64);
-            self.commit(batch).await;
+            // The next batch is not at fault: a lane that ended would end the work of half of all people.
+            if AssertUnwindSafe(self.commit(batch)).catch_unwind().await.is_err() {
+                error!("a batch panicked: its tasks are read afresh");
+            }
         }
     }
 

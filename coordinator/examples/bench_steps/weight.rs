@@ -26,7 +26,7 @@ const QUESTION: &str = "How many years of experience do you have with this?";
 /// Prints the weight of an actor while its review is in memory, and once it rests in its row.
 pub async fn measure(store: &Store, tasks: &Tasks, sandbox: SandboxId) -> anyhow::Result<()> {
     let all = rows(store, sandbox).await?;
-    let before = resident_kb();
+    let (before, heap) = (resident_kb(), heap_kb());
     futures::stream::iter(all)
         .for_each_concurrent(AT_ONCE, |at| async move {
             if let Err(error) = tasks.repeat_owed(at).await {
@@ -36,12 +36,13 @@ pub async fn measure(store: &Store, tasks: &Tasks, sandbox: SandboxId) -> anyhow
         .await;
     // What is asked of them waits in their mailboxes for a moment.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let each = |now: u64| now.saturating_sub(before) as f64 / ACTORS as f64;
-    let awake = each(resident_kb());
+    let each = |now: u64, before: u64| now.saturating_sub(before) as f64 / ACTORS as f64;
+    let awake = each(heap_kb(), heap);
     tokio::time::sleep(REST).await;
-    let resting = each(resident_kb());
+    let (resting, resident) = (each(heap_kb(), heap), each(resident_kb(), before));
     println!(
-        "live task actor, {FIELDS} fields being filled: {resting:.1} KB of {ACTORS} (limit 16); {awake:.1} KB in its first seconds"
+        "live task actor, {FIELDS} fields being filled: {resting:.1} KB of heap, one of {ACTORS} (limit 16); \
+         {awake:.1} KB in its first seconds; {resident:.1} KB resident after those"
     );
     Ok(())
 }
@@ -125,6 +126,13 @@ fn sheet() -> (Arc<FormModel>, Arc<FillPlan>) {
         can_advance: false,
     };
     (Arc::new(FormModel { page, fields: fields.collect() }), Arc::new(FillPlan { fields: planned.collect() }))
+}
+
+/// What this process has allocated and not freed.
+fn heap_kb() -> u64 {
+    // SAFETY: takes nothing and only reads the allocator's own counters.
+    let info = unsafe { libc::mallinfo2() };
+    ((info.uordblks + info.hblkhd) / 1024) as u64
 }
 
 /// Of this process, once what was freed has gone back.

@@ -78,36 +78,10 @@ impl Actor for TaskActor {
         })
     }
 
-    /// First start and restart are one path: read the row (fencing off whoever owned it before) and repeat what is
-    /// owed.
+    // What these do is boxed, so that an actor that waits for a message does not keep room for all that it could be doing:
+    // a conversation with the database alone takes kilobytes.
     async fn post_start(&self, me: ActorRef<TaskMsg>, state: &mut TaskState) -> Result<(), ActorProcessingErr> {
-        let held = Arc::clone(&state.core.held.borrow());
-        state.epoch = held.iter().find(|held| held.shard == state.at.shard).map(|held| held.epoch);
-        let adopted = store::db::in_time("taking over a task", async {
-            let mut tx = state.core.store.begin().await?;
-            let adopted = tasks::adopt(&mut tx, &held, state.at.id).await?;
-            store::db::commit(tx, "taking over a task").await?;
-            Ok::<_, StoreError>(adopted)
-        })
-        .await?;
-        state.live = match adopted {
-            Adopted::Task(task, review) => Some(Live { task: Arc::from(task), review: review.map(|review| *review) }),
-            Adopted::Missing => None,
-            Adopted::NotOurs => return Err(Lost::NotOwner.into()),
-        };
-        if let Some(live) = &state.live {
-            state.show(live);
-        }
-        state.wake_review(&me).await?;
-        if state.live.as_ref().is_some_and(|live| machine::is_poison(&live.task)) {
-            warn!(task.id = %state.at.id, "task {} crashed its actor too often and is ended", state.at.id);
-            metrics::counter!("valet_tasks_quarantined_total").increment(1);
-            state.apply(&me, None, Input::Crashing).await?;
-        } else {
-            state.perform_owed(&me).await?;
-        }
-        me.send_after(IDLE, || TaskMsg::IdleSince(0));
-        Ok(())
+        Box::pin(state.begin(me)).await
     }
 
     async fn handle(
@@ -116,42 +90,78 @@ impl Actor for TaskActor {
         message: TaskMsg,
         state: &mut TaskState,
     ) -> Result<(), ActorProcessingErr> {
-        let _in_hand = state.mailbox.handling(message.kind(), message.counted());
+        Box::pin(state.take(me, message)).await
+    }
+}
+
+impl TaskState {
+    /// First start and restart are one path: read the row (fencing off whoever owned it before) and repeat what is
+    /// owed.
+    async fn begin(&mut self, me: ActorRef<TaskMsg>) -> Result<(), ActorProcessingErr> {
+        let held = Arc::clone(&self.core.held.borrow());
+        self.epoch = held.iter().find(|held| held.shard == self.at.shard).map(|held| held.epoch);
+        let adopted = store::db::in_time("taking over a task", async {
+            let mut tx = self.core.store.begin().await?;
+            let adopted = tasks::adopt(&mut tx, &held, self.at.id).await?;
+            store::db::commit(tx, "taking over a task").await?;
+            Ok::<_, StoreError>(adopted)
+        })
+        .await?;
+        self.live = match adopted {
+            Adopted::Task(task, review) => Some(Live { task: Arc::from(task), review: review.map(|review| *review) }),
+            Adopted::Missing => None,
+            Adopted::NotOurs => return Err(Lost::NotOwner.into()),
+        };
+        if let Some(live) = &self.live {
+            self.show(live);
+        }
+        self.wake_review(&me).await?;
+        if self.live.as_ref().is_some_and(|live| machine::is_poison(&live.task)) {
+            warn!(task.id = %self.at.id, "task {} crashed its actor too often and is ended", self.at.id);
+            metrics::counter!("valet_tasks_quarantined_total").increment(1);
+            self.apply(&me, None, Input::Crashing).await?;
+        } else {
+            self.perform_owed(&me).await?;
+        }
+        me.send_after(IDLE, || TaskMsg::IdleSince(0));
+        Ok(())
+    }
+
+    async fn take(&mut self, me: ActorRef<TaskMsg>, message: TaskMsg) -> Result<(), ActorProcessingErr> {
+        let _in_hand = self.mailbox.handling(message.kind(), message.counted());
         match message {
             TaskMsg::Input { user, input, reply } => {
-                state.handled += 1;
-                let applied = state.apply(&me, user, input).await?;
+                self.handled += 1;
+                let applied = self.apply(&me, user, input).await?;
                 if let Applied::Refused(refused @ Refused::Unfitting { .. }) = &applied {
-                    debug!(task.id = %state.at.id, %refused, "task {}: input refused", state.at.id);
+                    debug!(task.id = %self.at.id, %refused, "task {}: input refused", self.at.id);
                 }
                 if let Some(reply) = reply {
                     let _ = reply.send(applied);
                 }
             }
             TaskMsg::Progress(progress) => {
-                state.wake_review(&me).await?;
-                state.tell_progress(progress);
+                self.wake_review(&me).await?;
+                self.tell_progress(progress);
             }
             TaskMsg::Owed => {
-                state.wake_review(&me).await?;
-                state.perform_owed(&me).await?;
+                self.wake_review(&me).await?;
+                self.perform_owed(&me).await?;
             }
-            TaskMsg::Rest => state.rest(&me),
-            TaskMsg::Probe => state.mailbox.probed(),
+            TaskMsg::Rest => self.rest(&me),
+            TaskMsg::Probe => self.mailbox.probed(),
             TaskMsg::IdleSince(handled) => {
-                if handled == state.handled && !planted(Bug::ActorKept) {
+                if handled == self.handled && !planted(Bug::ActorKept) {
                     me.stop(None);
                 } else {
-                    let handled = state.handled;
+                    let handled = self.handled;
                     me.send_after(IDLE, move || TaskMsg::IdleSince(handled));
                 }
             }
         }
         Ok(())
     }
-}
 
-impl TaskState {
     fn now(&self) -> At {
         At { now: self.core.clock.now(), command: CommandId::new(), permit: PermitId::new() }
     }
