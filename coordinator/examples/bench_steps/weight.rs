@@ -17,8 +17,8 @@ const ACTORS: usize = 10_000;
 const FIELDS: usize = 40;
 /// Started at a time.
 const AT_ONCE: usize = 64;
-/// Longer than a review stays in memory unused, shorter than an actor does.
-const REST: Duration = Duration::from_secs(8);
+/// Longer than all need to start and a review stays in memory unused, shorter than an actor does.
+const REST: Duration = Duration::from_secs(25);
 /// Characters of a typical answer and of a typical question.
 const ANSWER: &str = "Five years in three teams";
 const QUESTION: &str = "How many years of experience do you have with this?";
