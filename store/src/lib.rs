@@ -19,6 +19,7 @@ pub mod error;
 pub mod explain;
 pub mod facts;
 pub mod files;
+pub mod fleet;
 pub mod health;
 pub mod journal;
 pub mod nodes;

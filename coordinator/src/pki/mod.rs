@@ -137,10 +137,16 @@ impl Authority {
         &self.certificate
     }
 
-    /// Lower-case hex SHA-256 of the authority's certificate: the second half of an enrolment token.
+    /// SHA-256 of the authority's certificate.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        Sha256::digest(&self.certificate).into()
+    }
+
+    /// The same as lower-case hex: the second half of an enrolment token.
     #[must_use]
     pub fn fingerprint_hex(&self) -> String {
-        hex::encode(Sha256::digest(&self.certificate))
+        hex::encode(self.fingerprint())
     }
 
     /// A certificate and key for a coordinator: chain (leaf, then the authority, so that an enrolling agent can
