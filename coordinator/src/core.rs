@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 use crate::cluster::Cluster;
 use crate::cluster::owner::{OwnerMsg, other_dispatcher};
 use crate::cluster::peers::{self, Note, Seal};
+use crate::ec2;
 use crate::inspect::Inspect;
 use crate::journal::Journal;
 use crate::sandbox::actor::SandboxMsg;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub allowed_private_hosts: Vec<String>,
     /// The program whose `resume-child` subcommand reads resumes, apart from this process.
     pub resume_child: PathBuf,
+    /// Which EC2 instances enrol with their identity documents; none without.
+    pub ec2: Option<ec2::Trust>,
 }
 
 /// A task's actor, with the shard it belongs to.

@@ -8,6 +8,7 @@ pub mod answers;
 mod cluster;
 mod core;
 pub mod dispatch;
+pub mod ec2;
 mod inspect;
 mod jobs;
 mod journal;

@@ -21,6 +21,7 @@ pub mod facts;
 pub mod files;
 pub mod fleet;
 pub mod health;
+pub mod instances;
 pub mod journal;
 pub mod nodes;
 pub mod notifications;

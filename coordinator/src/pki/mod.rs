@@ -296,6 +296,14 @@ pub fn check_request(csr_der: &[u8]) -> Result<(), Error> {
     request(csr_der).map(drop)
 }
 
+/// The SHA-256 of the key that a certificate request is for, which its sender has.
+///
+/// # Errors
+/// As [`Authority::sign_agent`].
+pub fn requested_key(csr_der: &[u8]) -> Result<[u8; 32], Error> {
+    Ok(Sha256::digest(request(csr_der)?.public_key.subject_public_key_info()).into())
+}
+
 fn params(name: &str, now: SystemTime, ttl: Duration) -> Result<CertificateParams, Error> {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();

@@ -16,7 +16,7 @@ use crate::ids::{ArtifactId, CommandId, FieldId, LeaseId, PermitId, SandboxId, T
 use crate::plan::{FillResult, FillStatus};
 use crate::task::{Confirmation, Failure, Mode, Phase};
 
-pub use enrol::{EnrolAnswer, EnrolRequest, RenewRequest};
+pub use enrol::{EnrolAnswer, EnrolRequest, InstanceRequest, RenewRequest};
 pub use streams::{ArtifactHeader, DownHeader, LiveFrameHeader, UpHeader};
 
 // === control stream ===
@@ -143,6 +143,8 @@ crate::named_enum! {
         Malformed = "malformed",
         Busy = "busy",
         Internal = "internal",
+        /// The instance identity document buys nothing.
+        Document = "document",
     }
 }
 

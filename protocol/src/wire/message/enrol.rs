@@ -1,4 +1,4 @@
-//! Enrolment, which has a connection and an ALPN of its own: one request, one answer.
+//! Enrolment, which has a connection and an ALPN of its own: one request, one answer. The tag says which request it is.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,17 @@ pub struct RenewRequest {
     /// The certificate that ran out, DER.
     pub certificate_der: Vec<u8>,
     /// Certificate request (DER) signed by the key of that certificate, which proves its possession.
+    pub csr_der: Vec<u8>,
+}
+
+/// Enrols an EC2 instance that was started by nobody who could have made a token for it. A coordinator that does not
+/// know of this closes the connection as malformed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InstanceRequest {
+    /// The instance's identity document as its metadata service signs it (`instance-identity/rsa2048`): a CMS message
+    /// in BER with the document inside.
+    pub signed_document: Vec<u8>,
+    /// Certificate request (DER) for the agent's key; its names are ignored. The same key may ask again.
     pub csr_der: Vec<u8>,
 }
 
