@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use protocol::wire;
+
+use crate::metadata;
 
 /// Most pages at a time that make sense on one host: a page costs about 80 MB.
 const CAPACITY_MAX: u16 = 256;
@@ -40,7 +43,19 @@ pub struct Config {
     #[arg(long, value_name = "TOKEN", env = "VALET_ENROL_TOKEN", hide_env_values = true)]
     pub enrol_token: Option<Token>,
 
-    /// The coordinator's authority (PEM), when the token does not name it.
+    /// Enrol with this EC2 instance's identity document instead of a token: on hosts that auto-scaling starts.
+    #[arg(long, env = "VALET_ENROL_EC2", value_parser = FalseyValueParser::new())]
+    pub enrol_ec2: bool,
+
+    /// SHA-256 of the coordinator's authority, when no token names it: what comes after the dot in one.
+    #[arg(long, value_name = "SHA256", env = "VALET_AUTHORITY", value_parser = sha256)]
+    pub authority: Option<Fingerprint>,
+
+    /// Where to ask for the document. For tests: on an instance there is one address.
+    #[arg(long, value_name = "URL", default_value = metadata::ADDRESS, hide = true)]
+    pub ec2_metadata: String,
+
+    /// The coordinator's authority (PEM), when neither a token nor its SHA-256 names it.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
 
@@ -82,17 +97,22 @@ pub enum LogFormat {
     Json,
 }
 
+/// SHA-256 of an authority's certificate.
+pub type Fingerprint = [u8; 32];
+
 /// An enrolment token: a secret, and the fingerprint of the authority to trust with it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     secret: String,
-    authority: Option<[u8; 32]>,
+    authority: Option<Fingerprint>,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("an enrolment token looks like <secret>.<64 hexadecimal digits>")]
     Token,
+    #[error("an authority's SHA-256 is 64 hexadecimal digits")]
+    Authority,
     #[error("at most {COORDINATORS_MAX} --coordinator and {ALLOW_PRIVATE_MAX} --allow-private are taken")]
     TooMany,
     #[error("{text:?} is not HOST:PORT")]
@@ -129,7 +149,7 @@ impl Token {
 
     /// SHA-256 of the authority's certificate.
     #[must_use]
-    pub fn authority(&self) -> Option<[u8; 32]> {
+    pub fn authority(&self) -> Option<Fingerprint> {
         self.authority
     }
 }
@@ -140,16 +160,19 @@ impl std::str::FromStr for Token {
         let text = text.trim();
         let (secret, authority) = match text.split_once('.') {
             None => (text, None),
-            Some((secret, hexed)) => {
-                let bytes = hex::decode(hexed).map_err(|_| Error::Token)?;
-                (secret, Some(bytes.try_into().map_err(|_| Error::Token)?))
-            }
+            Some((secret, hexed)) => (secret, Some(sha256(hexed).map_err(|_| Error::Token)?)),
         };
         if secret.is_empty() {
             return Err(Error::Token);
         }
         Ok(Self { secret: secret.to_owned(), authority })
     }
+}
+
+fn sha256(text: &str) -> Result<Fingerprint, Error> {
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(text.trim(), &mut bytes).map_err(|_| Error::Authority)?;
+    Ok(bytes)
 }
 
 // By hand, so that a token never reaches a log.
@@ -178,6 +201,16 @@ mod tests {
         for bad in ["", ".abcd", "x.abcd", "x.zz"] {
             assert!(bad.parse::<Token>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn an_instance_names_the_authority_it_trusts() {
+        let hexed = "ab".repeat(32);
+        let config = parse(&["--enrol-ec2", "--authority", &hexed]);
+        assert_eq!((config.enrol_ec2, config.authority), (true, Some([0xab; 32])));
+        assert!(!parse(&[]).enrol_ec2);
+        let words = ["valet-agent", "--coordinator", "localhost:4433", "--authority", "abcd"];
+        assert!(Config::try_parse_from(words).is_err());
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Getting a certificate: with a one-time token, or with one that has run out and its key.
+//! Getting a certificate: with a one-time token, with an EC2 instance's identity document, or with one that has run out
+//! and its key.
 
 use std::fs;
 use std::time::Duration;
@@ -6,14 +7,15 @@ use std::time::Duration;
 use protocol::clock::WallClock;
 use protocol::wire::close;
 use protocol::wire::frame::Framed;
-use protocol::wire::message::{EnrolAnswer, EnrolRequest, Refusal, RenewRequest};
-use quinn::VarInt;
+use protocol::wire::message::{EnrolAnswer, EnrolRequest, InstanceRequest, Refusal, RenewRequest};
+use quinn::{ConnectionError, VarInt};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
 
-use crate::config::{Config, Token};
+use crate::config::{Config, Fingerprint, Token};
 use crate::identity::{self, Identity, NewKey};
+use crate::metadata;
 use crate::session::dial::{self, Trust};
 use crate::session::io;
 
@@ -22,16 +24,20 @@ const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(15);
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("the token names no authority and no --ca was given: there is nobody to trust it to")]
+    #[error("there is nobody to trust: neither a token nor --authority nor --ca names the coordinator's authority")]
     NoAuthority,
     #[error("the authority in --ca cannot be read")]
     Authority,
-    #[error("the coordinator's authority is not the one the token names")]
+    #[error("the coordinator's authority is not the one that was named")]
     OtherAuthority,
     #[error("no connection for enrolment")]
     Connect(#[from] dial::Error),
     #[error("the enrolment was not answered")]
     Unanswered,
+    #[error("the coordinator does not know this way to enrol; it may be older than this agent")]
+    NotUnderstood,
+    #[error("no identity document")]
+    Metadata(#[from] metadata::Error),
     #[error("refused ({code}): {message}")]
     Refused { code: Refusal, message: String },
     #[error(transparent)]
@@ -43,7 +49,8 @@ impl Error {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Unanswered => true,
+            Self::Connect(_) | Self::Unanswered | Self::NotUnderstood => true,
+            Self::Metadata(error) => error.is_passing(),
             Self::Refused { code, .. } => matches!(code, Refusal::Busy | Refusal::Internal | Refusal::Version),
             Self::NoAuthority | Self::Authority | Self::OtherAuthority | Self::Identity(_) => false,
         }
@@ -55,11 +62,31 @@ impl Error {
 /// # Errors
 /// See [`Error::is_passing`].
 pub async fn with_token(config: &Config, clock: &WallClock, token: &Token) -> Result<Identity, Error> {
-    let trust = trust(config, token)?;
     let key = NewKey::generate()?;
     let request =
         EnrolRequest { token: token.secret().to_owned(), csr_der: key.csr().to_vec(), host_name: host_name() };
-    let (chain, authority) = exchange(config, clock, &trust, &request).await?;
+    enrol(config, clock, trust(config, token.authority())?, &key, &request).await
+}
+
+/// Trades this instance's identity document for an identity of `key`. With another key it does so never again.
+///
+/// # Errors
+/// See [`Error::is_passing`].
+pub async fn with_document(config: &Config, clock: &WallClock, key: &NewKey) -> Result<Identity, Error> {
+    let trust = trust(config, None)?;
+    let signed_document = metadata::signed_document(&config.ec2_metadata).await?;
+    let request = InstanceRequest { signed_document, csr_der: key.csr().to_vec() };
+    enrol(config, clock, trust, key, &request).await
+}
+
+async fn enrol<R: Framed>(
+    config: &Config,
+    clock: &WallClock,
+    trust: Trust,
+    key: &NewKey,
+    request: &R,
+) -> Result<Identity, Error> {
+    let (chain, authority) = exchange(config, clock, &trust, request).await?;
     let sound = match &trust {
         Trust::Authority(known) => authority == known.as_ref(),
         Trust::Fingerprint(sha256) => Sha256::digest(&authority)[..] == sha256[..],
@@ -86,8 +113,8 @@ pub async fn with_lapsed(config: &Config, clock: &WallClock, identity: &Identity
     Ok(key.certified(chain, authority)?)
 }
 
-fn trust(config: &Config, token: &Token) -> Result<Trust, Error> {
-    match (token.authority(), &config.ca) {
+fn trust(config: &Config, named: Option<Fingerprint>) -> Result<Trust, Error> {
+    match (named.or(config.authority), &config.ca) {
         (Some(sha256), _) => Ok(Trust::Fingerprint(sha256)),
         (None, Some(path)) => {
             let text = fs::read(path).map_err(|_| Error::Authority)?;
@@ -113,14 +140,20 @@ async fn exchange<R: Framed>(
         io::read::<EnrolAnswer>(&mut recv).await.ok()?
     };
     let answer = tokio::time::timeout(EXCHANGE_TIMEOUT, talk).await;
+    let malformed = connection.close_reason().is_some_and(|reason| is_malformed(&reason));
     connection.close(VarInt::from_u32(close::DONE), b"");
     // The other side would otherwise wait for our silence.
     let _ = tokio::time::timeout(Duration::from_secs(1), endpoint.wait_idle()).await;
     match answer {
         Ok(Some(EnrolAnswer::Granted { chain_der, ca_der, .. })) => Ok((chain_der, ca_der)),
         Ok(Some(EnrolAnswer::Refused { code, message })) => Err(Error::Refused { code, message }),
+        Ok(None) | Err(_) if malformed => Err(Error::NotUnderstood),
         Ok(None) | Err(_) => Err(Error::Unanswered),
     }
+}
+
+fn is_malformed(reason: &ConnectionError) -> bool {
+    matches!(reason, ConnectionError::ApplicationClosed(closed) if closed.error_code == VarInt::from_u32(close::MALFORMED))
 }
 
 fn host_name() -> String {

@@ -18,6 +18,9 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 const FILE: &str = "identity.pem";
+/// The key of an enrolment that was not answered yet. Only an instance's: with its document the first key counts, so
+/// one whose answer was lost must be able to ask again.
+const PENDING_FILE: &str = "enrolling.pem";
 
 /// A key with its certificate.
 #[derive(Clone)]
@@ -72,6 +75,24 @@ impl NewKey {
     /// When the stored key is damaged.
     pub fn same_as(identity: &Identity) -> Result<Self, Error> {
         Self::from_key(KeyPair::from_pem(&identity.key_pem).map_err(Error::Key)?)
+    }
+
+    /// The key that this instance enrols with: one made earlier and kept in `dir`, or a new one.
+    ///
+    /// # Errors
+    /// When there is one that cannot be read, or the disk does not take a new one.
+    pub fn pending(dir: &Path) -> Result<Self, Error> {
+        let path = dir.join(PENDING_FILE);
+        match fs::read_to_string(&path) {
+            Ok(pem) => Self::from_key(KeyPair::from_pem(&pem).map_err(Error::Key)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let key = Self::generate()?;
+                let written = write_private(&path, key.key.serialize_pem().as_bytes());
+                written.map_err(|source| Error::Io { doing: "written", path, source })?;
+                Ok(key)
+            }
+            Err(source) => Err(Error::Io { doing: "read", path, source }),
+        }
     }
 
     fn from_key(key: KeyPair) -> Result<Self, Error> {
@@ -150,7 +171,10 @@ impl Identity {
             text.push_str(&pem(certificate));
         }
         let path = dir.join(FILE);
-        write_private(&path, text.as_bytes()).map_err(|source| Error::Io { doing: "written", path, source })
+        write_private(&path, text.as_bytes()).map_err(|source| Error::Io { doing: "written", path, source })?;
+        // What is left of it does no harm: it is never read while there is an identity.
+        let _ = fs::remove_file(dir.join(PENDING_FILE));
+        Ok(())
     }
 
     #[must_use]

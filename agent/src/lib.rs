@@ -13,5 +13,6 @@ pub mod forms;
 pub mod identity;
 pub(crate) mod jobs;
 pub mod ledger;
+pub mod metadata;
 pub mod page;
 pub mod session;

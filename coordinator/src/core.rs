@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::cluster::owner::{OwnerMsg, other_dispatcher};
 use crate::cluster::peers::{self, Note, Seal};
+use crate::ec2;
 use crate::inspect::Inspect;
 use crate::journal::Journal;
 use crate::sandbox::actor::SandboxMsg;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub allowed_private_hosts: Vec<String>,
     /// The program whose `resume-child` subcommand reads resumes, apart from this process.
     pub resume_child: PathBuf,
+    /// Which EC2 instances enrol with their identity documents; none without.
+    pub ec2: Option<ec2::Trust>,
 }
 
 /// A task's actor, with the shard it belongs to.

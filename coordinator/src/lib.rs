@@ -9,6 +9,7 @@ mod clock;
 mod cluster;
 mod core;
 pub mod dispatch;
+pub mod ec2;
 mod inspect;
 mod jobs;
 mod journal;

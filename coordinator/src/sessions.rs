@@ -1,5 +1,7 @@
 //! What the listener's agents ask of the core: passes each message to the actor that owns it.
 
+pub(crate) mod instances;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -139,6 +141,10 @@ impl Sessions for CoreSessions {
         Ok(sandbox)
     }
 
+    async fn enrol_instance(&self, signed_document: &[u8], key: [u8; 32]) -> Result<SandboxId, Refused> {
+        self.by_document(signed_document, &key).await
+    }
+
     async fn standing(&self, identity: Identity) -> Result<(), Refused> {
         self.good_standing(identity).await
     }
@@ -154,14 +160,15 @@ impl Sessions for CoreSessions {
         )
         .await
         .map_err(busy)?;
-        let action = match occasion {
-            Occasion::Enrolled => Some("agent.enrolled"),
-            Occasion::Lapsed => Some("agent.renewed_lapsed"),
+        let noted = match occasion {
+            Occasion::Enrolled => Some(("agent.enrolled", "token")),
+            Occasion::Started => Some(("agent.enrolled", "document")),
+            Occasion::Lapsed => Some(("agent.renewed_lapsed", "key")),
             // Two an hour and agent: the table of certificates has them.
             Occasion::Renewed => None,
         };
-        if let Some(action) = action {
-            let details = json!({ "certificate": identity.fingerprint.to_string() });
+        if let Some((action, by)) = noted {
+            let details = json!({ "certificate": identity.fingerprint.to_string(), "by": by });
             store::audit::record_agent(&mut tx, identity.sandbox, action, &details).await.map_err(busy)?;
         }
         store::db::commit(tx, "recording a certificate").await.map_err(busy)

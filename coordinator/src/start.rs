@@ -7,9 +7,9 @@ use std::time::Duration;
 use protocol::clock::WallClock;
 use protocol::ids::NodeId;
 use ractor::{Actor, ActorRef};
-use store::Store;
 use store::bus::Bus;
 use store::files::Files;
+use store::{Store, StoreError};
 use tokio::sync::watch;
 use tracing::info;
 
@@ -78,6 +78,7 @@ pub async fn start(config: Config) -> Result<Coordinator, StartError> {
     owner::begin(&core, &config.address).await?;
     let (node, shards) = (core.node, core.held.borrow().len());
     info!(node.id = %node, shards, "coordinator {node} holds {shards} shards");
+    publish_authority(&core.store, &config.authority).await?;
     let args = RootArgs { children: children(&core, config.address), inspect: Arc::clone(&core.inspect) };
     let (root, ended) = Actor::spawn(None, Root, args).await?;
     // The listener comes last: an agent that says hello finds everything in place.
@@ -94,6 +95,13 @@ pub async fn start(config: Config) -> Result<Coordinator, StartError> {
         sessions,
     )?;
     Ok(Coordinator { core, listener, root, ended })
+}
+
+/// Gateways put it into the tokens they make.
+async fn publish_authority(store: &Store, authority: &Authority) -> Result<(), StoreError> {
+    let mut tx = store.begin().await?;
+    store::fleet::publish_authority(&mut tx, &authority.fingerprint()).await?;
+    store::db::commit(tx, "publishing the authority").await
 }
 
 fn children(core: &Arc<Core>, address: String) -> Vec<ChildSpec> {

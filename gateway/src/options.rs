@@ -37,7 +37,7 @@ impl Options {
             secure_cookies: false,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             trusted_proxies: Vec::new(),
-            enrol_command: "valet-agent enrol --token {token}".to_owned(),
+            enrol_command: "valet-agent --coordinator HOST:PORT --enrol-token {token}".to_owned(),
             sockets: Sockets::default(),
         }
     }

@@ -106,8 +106,10 @@ pub async fn spend(
         "UPDATE agent_certificates SET revoked_at = now() WHERE sandbox_id = $1 AND revoked_at IS NULL",
         found.sandbox_id
     )
-    .execute(db)
+    .execute(&mut *db)
     .await
     .map_err(StoreError::during("ending a sandbox's earlier certificates"))?;
-    Ok(Ok(SandboxId(found.sandbox_id)))
+    let sandbox = SandboxId(found.sandbox_id);
+    crate::instances::supersede(db, sandbox).await?;
+    Ok(Ok(sandbox))
 }

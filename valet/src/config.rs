@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use coordinator::ec2::Trust;
 use figment::Figment;
 use figment::providers::{Env, Format as _, Toml};
 use serde::Deserialize;
@@ -26,6 +27,9 @@ const VARIABLES: &[&str] = &[
     "SECURE_COOKIES",
     "TRUSTED_PROXIES",
     "ALLOWED_PRIVATE_HOSTS",
+    "EC2_CERTIFICATES",
+    "EC2_ACCOUNTS",
+    "EC2_REGIONS",
     "RATE_LIMIT_PER_MINUTE",
     "TASKS_PER_HOUR",
     "RESUMES_PER_HOUR",
@@ -45,6 +49,10 @@ pub struct Config {
     pub secure_cookies: bool,
     pub trusted_proxies: String,
     pub allowed_private_hosts: String,
+    pub ec2_certificates: PathBuf,
+    #[serde(deserialize_with = "accounts")]
+    pub ec2_accounts: String,
+    pub ec2_regions: String,
     pub rate_limit_per_minute: u32,
     pub tasks_per_hour: u32,
     pub resumes_per_hour: u32,
@@ -118,6 +126,53 @@ impl Config {
     pub fn allowed_private_hosts(&self) -> Vec<String> {
         list(&self.allowed_private_hosts)
     }
+
+    /// Which EC2 instances enrol by themselves; `None` when that is off.
+    ///
+    /// # Errors
+    /// Names what is missing or wrong.
+    pub fn ec2(&self) -> anyhow::Result<Option<Trust>> {
+        let (accounts, regions) = (list(&self.ec2_accounts), list(&self.ec2_regions));
+        if self.ec2_certificates == Path::new("") {
+            if accounts.is_empty() && regions.is_empty() {
+                return Ok(None);
+            }
+            bail!("EC2_ACCOUNTS and EC2_REGIONS need EC2_CERTIFICATES, by which documents are checked");
+        }
+        let texts = pem_files(&self.ec2_certificates)
+            .with_context(|| format!("EC2_CERTIFICATES ({}) cannot be read", self.ec2_certificates.display()))?;
+        let trust = Trust::new(&texts, accounts, regions).context("the settings for EC2 instances are not valid")?;
+        Ok(Some(trust))
+    }
+}
+
+/// A file, or every `*.pem` of a folder.
+fn pem_files(path: &Path) -> std::io::Result<Vec<Vec<u8>>> {
+    if !path.is_dir() {
+        return Ok(vec![std::fs::read(path)?]);
+    }
+    let mut texts = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "pem") {
+            texts.push(std::fs::read(path)?);
+        }
+    }
+    Ok(texts)
+}
+
+/// A single account in the environment is taken for a number, which has lost its leading zeros.
+fn accounts<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Accounts {
+        Text(String),
+        Number(u64),
+    }
+    Ok(match Accounts::deserialize(from)? {
+        Accounts::Text(text) => text,
+        Accounts::Number(number) => format!("{number:012}"),
+    })
 }
 
 fn list(text: &str) -> Vec<String> {
@@ -148,6 +203,28 @@ mod tests {
         let toml = "jwt_secret = \"0123456789012345678901234567890123\"";
         let config: Config = Figment::from(Toml::string(DEFAULT)).merge(Toml::string(toml)).extract().unwrap();
         assert!(!format!("{config:?}").contains("0123456789"));
+    }
+
+    #[test]
+    fn instances_enrol_only_by_whole_settings() {
+        let config = |toml: &str| -> anyhow::Result<Config> {
+            Ok(Figment::from(Toml::string(DEFAULT)).merge(Toml::string(toml)).extract()?)
+        };
+        assert!(config("").unwrap().ec2().unwrap().is_none());
+        assert!(config("ec2_regions = \"eu-west-1\"").unwrap().ec2().is_err());
+        let dir = tempfile::tempdir().unwrap();
+        let pem = include_bytes!("../../coordinator/src/ec2/fixtures/certificate.pem");
+        std::fs::write(dir.path().join("eu-west-1.pem"), pem).unwrap();
+        std::fs::write(dir.path().join("notes.txt"), "none of it").unwrap();
+        let file = dir.path().join("eu-west-1.pem");
+        for path in [dir.path(), &file] {
+            let toml = format!("ec2_certificates = {path:?}\nec2_regions = \"eu-west-1, us-east-1\"\nec2_accounts = ");
+            // As the environment gives one account.
+            let trust = config(&format!("{toml}12345678901")).unwrap().ec2().unwrap().unwrap();
+            assert!(format!("{trust:?}").contains("\"012345678901\""), "{trust:?}");
+            assert!(config(&format!("{toml}\"\"")).unwrap().ec2().is_err());
+            assert!(config(&format!("{toml}\"123456789012,210987654321\"")).unwrap().ec2().unwrap().is_some());
+        }
     }
 
     #[test]

@@ -1,12 +1,11 @@
-//! One tab and everything in it: sessions, frames, scripts, what happened.
+//! One tab and everything in it: sessions, frames, what happened.
 
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::emulation::SetFocusEmulationEnabledParams;
 use chromiumoxide::cdp::browser_protocol::page::{
-    self, AddScriptToEvaluateOnNewDocumentParams, FrameId, GetFrameTreeParams, SetInterceptFileChooserDialogParams,
-    SetLifecycleEventsEnabledParams,
+    self, FrameId, GetFrameTreeParams, SetInterceptFileChooserDialogParams, SetLifecycleEventsEnabledParams,
 };
 use chromiumoxide::cdp::browser_protocol::target::{SetAutoAttachParams, TargetId, TargetInfo};
 use chromiumoxide::cdp::browser_protocol::{inspector, network};
@@ -17,12 +16,11 @@ use super::frames::{FrameInfo, Tree};
 use super::mux::{Session, Sink};
 use super::navigate::Load;
 use super::picture::Picture;
-use super::{BrowserContextId, Cdp, Error, Gone, NetworkPath, World, targets};
+use super::scripts::Script;
+use super::{BrowserContextId, Cdp, Error, Gone, NetworkPath, targets};
 
 /// Events a slow listener may fall behind before it misses some (and is told so).
 const EVENTS: usize = 512;
-/// Scripts for new documents; the form engine needs two.
-const MAX_SCRIPTS: usize = 16;
 /// Popups of one page that nobody has taken; a form opens one.
 const MAX_POPUPS: usize = 4;
 /// How often a page's renderer is asked whether it lives, and how long it may take.
@@ -66,13 +64,6 @@ pub enum PageEvent {
     Popup { url: String },
     /// A frame in a process of its own lost it.
     FrameCrashed { frame: FrameId },
-}
-
-/// A script for every new document.
-#[derive(Clone)]
-pub(super) struct Script {
-    source: String,
-    world: World,
 }
 
 pub(super) struct State {
@@ -217,7 +208,7 @@ impl PageSession {
             session.submit(attach).await?,
         ];
         for script in scripts {
-            answers.push(session.submit(new_document_script(script)).await?);
+            answers.push(session.submit(script.for_new_documents()).await?);
         }
         if is_page {
             // A chooser would wait for a person at the host; focus is what `:focus` and blur handlers go by.
@@ -324,53 +315,6 @@ impl PageSession {
         async move { root.ended().await }
     }
 
-    /// Runs `source` in every document of every frame and popup from now on, before any script of the document, and at
-    /// once in those that are there.
-    ///
-    /// # Errors
-    /// [`Error::TooMany`] above 16 scripts; the page's end. A frame that dies meanwhile is no error.
-    pub async fn add_script(&self, source: impl Into<String>, world: World) -> Result<(), Error> {
-        self.install(source.into(), world, true).await
-    }
-
-    /// Like [`PageSession::add_script`], but only for documents to come. Waits until the frames that are there have been
-    /// set up, so that whoever looks at them next finds the worlds that an earlier connection made in them.
-    ///
-    /// # Errors
-    /// As [`PageSession::add_script`].
-    pub async fn add_script_later(&self, source: impl Into<String>, world: World) -> Result<(), Error> {
-        self.install(source.into(), world, false).await?;
-        let settled = self.wait_for(|s| (s.preparing == 0).then_some(()));
-        let timeout = || Error::Timeout { method: "Target.attachedToTarget".into(), after: super::COMMAND_TIMEOUT };
-        tokio::time::timeout(super::COMMAND_TIMEOUT, settled).await.map_err(|_| timeout())?
-    }
-
-    async fn install(&self, source: String, world: World, at_once: bool) -> Result<(), Error> {
-        let script = Script { source, world };
-        // One step under the lock: a session attached later finds the script, one attached before is in the list.
-        let sessions = self.state(|s| {
-            if s.scripts.len() >= MAX_SCRIPTS {
-                return Err(Error::TooMany("scripts"));
-            }
-            s.scripts.push(script.clone());
-            Ok(s.sessions.clone())
-        })?;
-        let root = self.inner.root.key();
-        let added = sessions.iter().map(|session| async {
-            let mut params = new_document_script(&script);
-            params.run_immediately = Some(at_once);
-            let added = session.run(params).await;
-            match added {
-                Err(error) if session.key() == root => return Err(error),
-                Err(error) if !error.is_fatal() => self.state(|s| s.frames.without_scripts(session.key())),
-                _ => {}
-            }
-            Ok(())
-        });
-        futures::future::try_join_all(added).await?;
-        Ok(())
-    }
-
     /// Makes this the visible tab of its window; a popup needs it before it is clicked in.
     ///
     /// # Errors
@@ -396,13 +340,6 @@ impl PageSession {
             s.session(key)
         })
     }
-}
-
-fn new_document_script(script: &Script) -> AddScriptToEvaluateOnNewDocumentParams {
-    let mut params = AddScriptToEvaluateOnNewDocumentParams::new(script.source.clone());
-    params.world_name = script.world.name().map(str::to_owned);
-    params.run_immediately = Some(true);
-    params
 }
 
 /// Asks the renderer now and then whether it lives; a crash that sends no event and an endless loop both show here.

@@ -1,5 +1,7 @@
 //! One job's page: opening the posting, finding the form, pictures.
 
+mod arrive;
+
 use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::emulation::SetScrollbarsHiddenParams;
@@ -8,29 +10,20 @@ use protocol::plan::FillResult;
 use protocol::task::{ErrorCode, Failure, FailureClass, InteractionKind};
 use protocol::wire::codec;
 use protocol::wire::message::{FillItem, Permit, Progress, ReturnReason, SubmitOutcome};
-use serde::Deserialize;
-use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::model::Glance;
-use super::observe::{Look, Memory, frames_of, look};
-use super::script::{ENGINE, GUARD, call, guard_again, took};
+use super::observe::{Look, Memory, look};
+use super::script::{ENGINE, GUARD, guard_again, took};
 use super::submit::Counts;
-use super::{combo, fill, submit};
+use super::{fill, submit};
 use crate::browser::Lease;
-use crate::cdp::{Error, NavigateError, PageEvent, PageSession, World};
+use crate::cdp::{Error, NavigateError, PageSession, World};
 use crate::page::{Click, Files, Page, Photo, Tab};
 
 /// For a site to answer and send its document.
 const NAVIGATE: Duration = Duration::from_secs(25);
-/// For a page that draws itself by script to show what it is.
-const READABLE: Duration = Duration::from_secs(12);
-/// A page whose document has not changed for this long is drawn.
-const QUIET: Duration = Duration::from_millis(60);
-/// A page that shows neither form nor posting may still be loading what it shows.
-const QUIET_EMPTY: Duration = Duration::from_millis(600);
 /// For what a page of an earlier run has asked for to fail: nobody listens where it goes.
 const CALM: Duration = Duration::from_secs(1);
 /// Clicks on "Apply" from a posting to its form: a posting, perhaps a page that asks how to apply.
@@ -53,15 +46,6 @@ pub struct FormPage {
     counted: Counts,
     /// Keeps the browser context; dropping it disposes of everything the job left there.
     lease: Option<Lease>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Spot {
-    missing: bool,
-    hit: bool,
-    x: f64,
-    y: f64,
 }
 
 /// A scrollbar takes its width from the page where it is looked at and not where it is photographed: what is centred
@@ -152,131 +136,6 @@ impl FormPage {
             seen.model.page.blocker = Some(Blocker { kind: InteractionKind::RateLimited, message });
         }
         Ok(seen)
-    }
-
-    /// Waits until the page shows what it is, or has stopped changing.
-    async fn settle(&self) -> Result<(), Failure> {
-        let end = Instant::now() + READABLE;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            let telling = self.tells().await?;
-            let quiet = if telling { QUIET } else { QUIET_EMPTY };
-            let still = self.page.wait_quiet(quiet, left.min(Duration::from_secs(2))).await?;
-            if left.is_zero() || (still && (telling || self.tells().await?)) {
-                return Ok(());
-            }
-            if still && !telling {
-                // Quiet for a while and still nothing: this is the page.
-                return Ok(());
-            }
-            if telling && left < READABLE - Duration::from_secs(3) {
-                // A page that never stops moving (a clock, an animation) is read as it is.
-                return Ok(());
-            }
-        }
-    }
-
-    /// Whether some frame shows a form, a way to it, or what stands in the way.
-    async fn tells(&self) -> Result<bool, Failure> {
-        for frame in frames_of(&self.page) {
-            match call::<Glance>(&self.page, &frame.id, "glance", json!({}), Duration::ZERO).await {
-                Ok(seen) => {
-                    let page = seen.page;
-                    if seen.fields > 1
-                        || page.can_apply
-                        || page.closed
-                        || page.already_applied
-                        || page.blocker.is_some()
-                    {
-                        return Ok(true);
-                    }
-                }
-                Err(error) if error.is_fatal() => return Err(error.into()),
-                Err(_) => {}
-            }
-        }
-        Ok(false)
-    }
-
-    /// Closes a cookie notice that lies over the page.
-    async fn dismiss_cookies(&self) -> Result<(), Failure> {
-        for frame in frames_of(&self.page).into_iter().take(4) {
-            let Ok(spot) = call::<Spot>(&self.page, &frame.id, "cookieButton", json!({}), Duration::ZERO).await else {
-                continue;
-            };
-            if !spot.missing && spot.hit {
-                fill::click(&self.page, &frame.id, spot.x, spot.y).await?;
-                self.page.wait_quiet(QUIET, Duration::from_millis(500)).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Clicks "Apply" and follows to wherever it leads: a new document, a new tab, or a form drawn in place.
-    async fn apply(&mut self, from: &Look) -> Result<(), Failure> {
-        let mut events = self.page.events();
-        let frame = from.apply_frame.clone();
-        let argument = json!({"which": "apply", "ms": 500});
-        let spot: Spot = call(&self.page, &frame, "controlPoint", argument, Duration::from_millis(500)).await?;
-        if spot.missing {
-            return Ok(());
-        }
-        if spot.hit {
-            fill::click(&self.page, &frame, spot.x, spot.y).await?;
-        } else {
-            let _: Value = call(&self.page, &frame, "pressControl", json!({"which": "apply"}), Duration::ZERO).await?;
-        }
-        let led = async {
-            loop {
-                tokio::select! {
-                    event = events.recv() => match event {
-                        Ok(PageEvent::Navigated { main: true, .. } | PageEvent::Popup { .. }) => return,
-                        Ok(_) | Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
-                        Err(_) => return,
-                    },
-                    () = tokio::time::sleep(Duration::from_millis(50)) => {
-                        let seen = call::<Glance>(&self.page, &frame, "glance", json!({}), Duration::ZERO).await;
-                        // A form in place; an error means that the document is on its way out.
-                        if seen.map_or(true, |seen| seen.fields > from.model.fields.len().max(1)) {
-                            return;
-                        }
-                    }
-                }
-            }
-        };
-        let _ = tokio::time::timeout(READABLE, led).await;
-        if let Some(popup) = self.page.take_popup().await {
-            let popup = popup?;
-            popup.bring_to_front().await?;
-            hide_scrollbars(&popup).await?;
-            self.page = popup;
-            self.memory = Memory::default();
-        }
-        self.settle().await
-    }
-
-    /// Reads the lists that only show their options when they are open.
-    async fn peek(&mut self) -> Result<bool, Failure> {
-        let unread: Vec<_> = self
-            .memory
-            .fields
-            .iter()
-            .filter(|f| f.kind == FieldKind::Combobox && f.editable && f.options.is_empty())
-            .filter(|f| !self.memory.options.contains_key(&f.id))
-            .filter_map(|f| self.memory.places.get(&f.id).cloned())
-            .collect();
-        let found = !unread.is_empty();
-        for place in unread {
-            let begun = Instant::now();
-            let read = match combo::peek(&self.page, &place).await {
-                Ok(read) => read,
-                Err(error) if error.is_fatal() => return Err(error.into()),
-                Err(_) => None,
-            };
-            took("read a list", begun);
-            self.memory.options.insert(place.id, read.unwrap_or_default());
-        }
-        Ok(found)
     }
 
     fn stop_watching(&mut self) {

@@ -7,10 +7,10 @@
 //! permit ends, so that nothing of it stays behind.
 
 mod record;
+mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -28,6 +28,7 @@ use tracing::warn;
 use crate::page::Tab;
 use record::{MAGIC, Record};
 pub use record::{PermitEntry, PermitState, Process};
+use state::State;
 
 /// How long permits are told to the coordinator in a hello, and kept.
 const PERMITS_KEPT: Duration = Duration::from_secs(24 * 3600);
@@ -58,15 +59,6 @@ struct Inner {
     /// A failed write could not be taken back: nothing more is written.
     broken: bool,
     state: State,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    processes: BTreeMap<(u32, u64), Process>,
-    leases: BTreeMap<LeaseId, TaskId>,
-    pages: BTreeMap<LeaseId, Tab>,
-    egress: Option<u16>,
-    permits: BTreeMap<PermitId, PermitEntry>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -361,55 +353,6 @@ impl Inner {
     fn compact(&mut self, path: &Path) -> Result<(), Error> {
         (self.file, self.length) = rewrite(path, &mut self.state)?;
         Ok(())
-    }
-}
-
-impl State {
-    fn apply(&mut self, record: Record) {
-        match record {
-            Record::ProcessStarted(process) => {
-                self.processes.insert((process.pid, process.started), process);
-            }
-            Record::ProcessGone { pid, started } => {
-                self.processes.remove(&(pid, started));
-                self.pages.retain(|_, tab| (tab.pid, tab.started) != (pid, started));
-            }
-            Record::LeaseBegan { lease, task } => {
-                self.leases.insert(lease, task);
-            }
-            Record::LeaseEnded { lease } => {
-                self.leases.remove(&lease);
-                self.pages.remove(&lease);
-            }
-            Record::PageLeased { lease, tab } => {
-                self.pages.insert(lease, tab);
-            }
-            Record::EgressAt { port } => self.egress = Some(port),
-            Record::Permit(entry) => {
-                self.permits.insert(entry.permit, entry);
-            }
-        }
-    }
-
-    /// Forgets what no longer matters: old permits, and of those whose lease ended everything but what a hello says.
-    fn trim(&mut self) {
-        let since = now_ms().saturating_sub(PERMITS_KEPT.as_millis() as u64);
-        let leases = &self.leases;
-        self.permits.retain(|_, entry| entry.at_ms >= since || leases.contains_key(&entry.lease));
-        for entry in self.permits.values_mut().filter(|entry| !leases.contains_key(&entry.lease)) {
-            if let PermitState::Outcome(_) = entry.state {
-                entry.state = PermitState::Used;
-            }
-        }
-    }
-
-    fn records(&self) -> impl Iterator<Item = Record> + '_ {
-        let processes = self.processes.values().cloned().map(Record::ProcessStarted);
-        let leases = self.leases.iter().map(|(lease, task)| Record::LeaseBegan { lease: *lease, task: *task });
-        let permits = self.permits.values().cloned().map(Record::Permit);
-        let pages = self.pages.iter().map(|(lease, tab)| Record::PageLeased { lease: *lease, tab: tab.clone() });
-        let egress = self.egress.map(|port| Record::EgressAt { port });
-        processes.chain(egress).chain(leases).chain(pages).chain(permits)
     }
 }
 

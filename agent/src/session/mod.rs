@@ -31,7 +31,7 @@ use self::clock::LeaseClock;
 use self::uplink::Uplink;
 use crate::config::Config;
 use crate::enrol;
-use crate::identity::{self, Identity};
+use crate::identity::{self, Identity, NewKey};
 use crate::jobs::Jobs;
 use crate::jobs::adopt::{self, Adoptable};
 use crate::ledger::{self, Ledger};
@@ -74,7 +74,7 @@ pub enum Error {
     Ledger(#[from] ledger::Error),
     #[error(transparent)]
     Identity(#[from] identity::Error),
-    #[error("this agent is not enrolled: start it once with --enrol-token")]
+    #[error("this agent is not enrolled: start it once with --enrol-token, or on EC2 with --enrol-ec2")]
     NotEnrolled,
     #[error("the enrolment failed")]
     Enrol(#[from] enrol::Error),
@@ -218,7 +218,7 @@ impl Agent {
         Ok(())
     }
 
-    /// The stored identity, or a new one for the token.
+    /// The stored identity, or a new one for the token or the instance's document.
     async fn enrol(&self) -> Result<Identity, Error> {
         let stored = Identity::load(&self.config.data_dir)?;
         let token = self.config.enrol_token.as_ref();
@@ -231,8 +231,14 @@ impl Agent {
             }
             info!("the token is for another fleet than the stored identity: enrolling anew");
         }
-        let token = token.ok_or(Error::NotEnrolled)?;
-        let identity = insist(|| enrol::with_token(&self.config, &self.clock, token)).await?;
+        let identity = match token {
+            Some(token) => insist(|| enrol::with_token(&self.config, &self.clock, token)).await?,
+            None if self.config.enrol_ec2 => {
+                let key = NewKey::pending(&self.config.data_dir)?;
+                insist(|| enrol::with_document(&self.config, &self.clock, &key)).await?
+            }
+            None => return Err(Error::NotEnrolled),
+        };
         identity.store(&self.config.data_dir)?;
         info!(sandbox = %identity.sandbox(), "enrolled");
         Ok(identity)
@@ -246,6 +252,11 @@ impl Agent {
             (Err(error), Some(token)) => {
                 warn!(%error, "no new certificate for the old one: trying the token");
                 insist(|| enrol::with_token(&self.config, &self.clock, token)).await?
+            }
+            (Err(error), None) if self.config.enrol_ec2 => {
+                warn!(%error, "no new certificate for the old one: trying the instance's document with its key");
+                let key = NewKey::same_as(identity)?;
+                insist(|| enrol::with_document(&self.config, &self.clock, &key)).await?
             }
             (renewed, _) => renewed?,
         };

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
+use axum::routing::{get, put};
 use coordinator::listener::Refused;
 use coordinator::pki::{AGENT_CERTIFICATE_TTL, Authority};
 use protocol::clock::WallClock;
 use protocol::ids::SandboxId;
 use protocol::wire::message::Refusal;
+use sha2::{Digest as _, Sha256};
 use valet_agent::enrol::Error as EnrolError;
 use valet_agent::identity::{Identity, NewKey};
 use valet_agent::session::Error;
@@ -55,6 +57,83 @@ async fn a_token_is_good_once_and_only_if_it_is_ours() {
     world.events.hello().await;
     first.stop().await;
     assert!(matches!(refused_with(&token, world.address).await, EnrolError::Refused { code: Refusal::Token, .. }));
+}
+
+/// A metadata service that gives this as its signed document.
+async fn metadata(document: &str) -> String {
+    let document = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, document);
+    let router = axum::Router::new()
+        .route("/latest/api/token", put(|| async { "token" }))
+        .route("/latest/dynamic/instance-identity/rsa2048", get(|| async { document }));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(axum::serve(listener, router).into_future());
+    format!("http://{address}")
+}
+
+#[tokio::test]
+async fn an_instance_asks_with_one_key_until_it_is_answered() {
+    let (core, mut events) = Core::new();
+    let fleet = Fleet::new();
+    let listener = fleet.listen(&core, loopback());
+    let (dir, sandbox) = (tempfile::tempdir().unwrap(), SandboxId::new());
+    let mut config = config(dir.path(), listener.addresses()[0], None);
+    config.enrol_ec2 = true;
+    config.ec2_metadata = metadata(&core.token(sandbox)).await;
+    // Nobody is named whom the document could be shown to.
+    let unnamed = run(config.clone(), &Site::new()).done().await;
+    assert!(matches!(unnamed, Err(Error::Enrol(EnrolError::NoAuthority))), "{unnamed:?}");
+    config.authority = Some(Sha256::digest(fleet.authority.certificate()).into());
+
+    // The answer is lost, and the agent ends before it has another.
+    *core.refuse.lock().unwrap() = Some(Refused::new(Refusal::Busy, "not now"));
+    let first = run(config.clone(), &Site::new());
+    let asked = || core.instance_keys.lock().unwrap().len();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    while asked() < 2 {
+        assert!(tokio::time::Instant::now() < deadline, "it asks again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    first.stop().await;
+    *core.refuse.lock().unwrap() = None;
+    let second = run(config.clone(), &Site::new());
+    let (_, link) = events.hello().await;
+    assert_eq!(link.identity().sandbox, sandbox);
+    second.stop().await;
+    let mut keys = core.instance_keys.lock().unwrap().clone();
+    keys.dedup();
+    assert_eq!(keys.len(), 1, "the first key counts, so it is kept");
+
+    // From now on it has its identity; without that it is a stranger with another key.
+    let third = run(config.clone(), &Site::new());
+    events.hello().await;
+    third.stop().await;
+    std::fs::remove_file(dir.path().join("identity.pem")).unwrap();
+    let refused = run(config, &Site::new()).done().await;
+    assert!(matches!(refused, Err(Error::Enrol(EnrolError::Refused { code: Refusal::Document, .. }))), "{refused:?}");
+    assert_ne!(core.instance_keys.lock().unwrap().last(), keys.first());
+}
+
+#[tokio::test]
+async fn a_lapsed_instance_that_may_not_renew_asks_with_its_document_and_its_key() {
+    let (core, mut events) = Core::new();
+    let fleet = Fleet::new();
+    let listener = fleet.listen(&core, loopback());
+    let (dir, sandbox, key) = (tempfile::tempdir().unwrap(), SandboxId::new(), NewKey::generate().unwrap());
+    // Longer ago than a key alone counts.
+    let long_ago = SystemTime::now() - AGENT_CERTIFICATE_TTL * 24 * 60;
+    let old = fleet.authority.sign_agent(key.csr(), sandbox, long_ago, AGENT_CERTIFICATE_TTL).unwrap();
+    let chain = old.chain.iter().map(|certificate| certificate.to_vec()).collect();
+    key.certified(chain, fleet.authority.certificate().to_vec()).unwrap().store(dir.path()).unwrap();
+    let mut config = config(dir.path(), listener.addresses()[0], None);
+    config.enrol_ec2 = true;
+    config.ec2_metadata = metadata(&core.token(sandbox)).await;
+    config.authority = Some(Sha256::digest(fleet.authority.certificate()).into());
+    let agent = run(config, &Site::new());
+    events.hello().await;
+    agent.stop().await;
+    let known = coordinator::pki::requested_key(key.csr()).unwrap();
+    assert_eq!(*core.instance_keys.lock().unwrap(), [known]);
 }
 
 #[tokio::test]

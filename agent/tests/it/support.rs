@@ -52,6 +52,8 @@ pub enum Event {
 pub struct Core {
     events: UnboundedSender<Event>,
     pub tokens: Mutex<HashMap<String, SandboxId>>,
+    /// The keys that came with a document.
+    pub instance_keys: Mutex<Vec<[u8; 32]>>,
     pub settings: Mutex<AgentSettings>,
     pub refuse: Mutex<Option<Refused>>,
     pub refuse_artifacts: Mutex<Option<ArtifactRefused>>,
@@ -75,6 +77,7 @@ impl Core {
         let core = Self {
             events,
             tokens: Mutex::default(),
+            instance_keys: Mutex::default(),
             settings: Mutex::new(settings),
             refuse: Mutex::default(),
             refuse_artifacts: Mutex::default(),
@@ -109,6 +112,13 @@ impl Sessions for Core {
     async fn enrol(&self, token: &str, _: &str) -> Result<SandboxId, Refused> {
         let burnt = self.tokens.lock().unwrap().remove(token);
         burnt.ok_or_else(|| Refused::new(Refusal::Token, "the token is wrong, used or too old"))
+    }
+    async fn enrol_instance(&self, document: &[u8], key: [u8; 32]) -> Result<SandboxId, Refused> {
+        self.instance_keys.lock().unwrap().push(key);
+        self.standing()?;
+        let burnt =
+            std::str::from_utf8(document).ok().and_then(|document| self.tokens.lock().unwrap().remove(document));
+        burnt.ok_or_else(|| Refused::new(Refusal::Document, "the document is none of ours"))
     }
     async fn standing(&self, _: Identity) -> Result<(), Refused> {
         self.standing()

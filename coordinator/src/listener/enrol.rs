@@ -6,7 +6,7 @@ use metrics::counter;
 use protocol::ids::SandboxId;
 use protocol::wire::close;
 use protocol::wire::frame::{self, HEADER_LEN, Tag};
-use protocol::wire::message::{EnrolAnswer, EnrolRequest, Refusal, RenewRequest};
+use protocol::wire::message::{EnrolAnswer, EnrolRequest, InstanceRequest, Refusal, RenewRequest};
 use quinn::{Connection, RecvStream, VarInt};
 use tokio::time::timeout;
 use tracing::{info, warn};
@@ -29,6 +29,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(2);
 enum Request {
     Token(EnrolRequest),
     Renew(RenewRequest),
+    Instance(InstanceRequest),
 }
 
 pub(super) async fn serve<S: Sessions>(connection: &Connection, shared: &Shared<S>) {
@@ -68,12 +69,13 @@ async fn read_request(recv: &mut RecvStream) -> Result<Request, Error> {
         quinn::ReadExactError::ReadError(_) => Error::Ended,
     })?;
     let (tag, length) = frame::parse_header(header)?;
-    if !matches!(tag, Tag::EnrolRequest | Tag::RenewRequest) {
+    if !matches!(tag, Tag::EnrolRequest | Tag::RenewRequest | Tag::InstanceRequest) {
         return Err(frame::Error::Unexpected { want: Tag::EnrolRequest, got: tag }.into());
     }
     let body = io::read_bytes(recv, length).await?;
     Ok(match tag {
         Tag::RenewRequest => Request::Renew(frame::decode(tag, &body)?),
+        Tag::InstanceRequest => Request::Instance(frame::decode(tag, &body)?),
         _ => Request::Token(frame::decode(tag, &body)?),
     })
 }
@@ -104,6 +106,11 @@ async fn decide<S: Sessions>(request: Request, shared: &Shared<S>) -> Result<Enr
                 })?;
             shared.sessions.standing(identity).await?;
             grant(&request.csr_der, identity.sandbox, Occasion::Lapsed, shared).await
+        }
+        Request::Instance(request) => {
+            let key = pki::requested_key(&request.csr_der).map_err(malformed)?;
+            let sandbox = shared.sessions.enrol_instance(&request.signed_document, key).await?;
+            grant(&request.csr_der, sandbox, Occasion::Started, shared).await
         }
     }
 }

@@ -5,7 +5,7 @@
 //! the core behind [`Sessions`]. The core speaks back through [`AgentLink`] and [`JobLink`], neither of which ever
 //! waits, so that actors may call them from a handler.
 //!
-//! - [`accept`]: admission; [`pace`]: how fast; [`enrol`]: tokens and lapsed certificates; [`session`]: one agent's control stream;
+//! - [`accept`]: admission; [`pace`]: how fast; [`enrol`]: tokens, instance documents and lapsed certificates; [`session`]: one agent's control stream;
 //!   [`streams`]: jobs, artifacts, live frames, files; [`link`]: the core's end; [`io`]: frames over streams.
 //!
 //! A frame that is not ours closes its connection with [`wire::close::MALFORMED`] and is counted.

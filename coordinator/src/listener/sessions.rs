@@ -28,6 +28,8 @@ impl Refused {
 pub enum Occasion {
     /// A token was spent.
     Enrolled,
+    /// An instance identity document stood in for one.
+    Started,
     /// The one before ran out, and its key asked.
     Lapsed,
     /// Half of its life is over.
@@ -78,6 +80,14 @@ pub trait Sessions: Send + Sync + 'static {
     /// Checks and burns a one-time token (the part before the dot; the rest is for the agent). Answers the sandbox it
     /// is for. The caller has checked the certificate request by then.
     fn enrol(&self, token: &str, host_name: &str) -> impl Future<Output = Result<SandboxId, Refused>> + Send;
+
+    /// Checks the signed identity document of an EC2 instance. Answers the sandbox that the instance is, which from now
+    /// on may enrol with this key (its SHA-256) only. The caller has checked the certificate request by then.
+    fn enrol_instance(
+        &self,
+        signed_document: &[u8],
+        key: [u8; 32],
+    ) -> impl Future<Output = Result<SandboxId, Refused>> + Send;
 
     /// Whether this sandbox, known by this certificate, may have another one.
     fn standing(&self, identity: Identity) -> impl Future<Output = Result<(), Refused>> + Send;

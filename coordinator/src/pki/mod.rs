@@ -137,10 +137,16 @@ impl Authority {
         &self.certificate
     }
 
-    /// Lower-case hex SHA-256 of the authority's certificate: the second half of an enrolment token.
+    /// SHA-256 of the authority's certificate.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        Sha256::digest(&self.certificate).into()
+    }
+
+    /// The same as lower-case hex: the second half of an enrolment token.
     #[must_use]
     pub fn fingerprint_hex(&self) -> String {
-        hex::encode(Sha256::digest(&self.certificate))
+        hex::encode(self.fingerprint())
     }
 
     /// A certificate and key for a coordinator: chain (leaf, then the authority, so that an enrolling agent can
@@ -288,6 +294,14 @@ fn request(csr_der: &[u8]) -> Result<CertificateSigningRequestParams, Error> {
 /// As [`Authority::sign_agent`].
 pub fn check_request(csr_der: &[u8]) -> Result<(), Error> {
     request(csr_der).map(drop)
+}
+
+/// The SHA-256 of the key that a certificate request is for, which its sender has.
+///
+/// # Errors
+/// As [`Authority::sign_agent`].
+pub fn requested_key(csr_der: &[u8]) -> Result<[u8; 32], Error> {
+    Ok(Sha256::digest(request(csr_der)?.public_key.subject_public_key_info()).into())
 }
 
 fn params(name: &str, now: SystemTime, ttl: Duration) -> Result<CertificateParams, Error> {

@@ -5,6 +5,7 @@ mod dispatch;
 mod drains;
 mod holds;
 mod identity;
+mod instances;
 mod quarantine;
 mod restarts;
 mod rules;

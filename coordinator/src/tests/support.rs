@@ -84,7 +84,7 @@ impl Node {
         let store = Store::from_pool(pool.clone());
         let node = NodeId::new();
         let files = Files::local(&std::env::temp_dir().join(format!("valet-test-{node}"))).unwrap();
-        let settings = Settings { allowed_private_hosts: Vec::new(), resume_child: PathBuf::new() };
+        let settings = Settings { allowed_private_hosts: Vec::new(), resume_child: PathBuf::new(), ec2: None };
         let core = Core::new(node, store, files, Bus::new(), settings, Seal::new(&[7; 32]));
         owner::begin(&core, "127.0.0.1:1").await.unwrap();
         let mut supervisors = Vec::new();

@@ -26,6 +26,7 @@ use crate::input::{Body, Fields, Input, int, named, text, uuid};
 
 /// Random bytes of a token.
 const TOKEN_BYTES: usize = 32;
+const NO_COORDINATOR: &str = "No coordinator has been started yet, so no host could enrol. Start one and try again.";
 
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
@@ -63,6 +64,7 @@ impl Input for EnrolmentTokenRequest {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EnrolmentTokenResponse {
+    /// The secret, a dot, and the SHA-256 of the coordinators' authority, by which the agent knows whom to show it to.
     /// Shown once and kept nowhere.
     token: String,
     expires_at: Date,
@@ -73,15 +75,18 @@ pub struct EnrolmentTokenResponse {
 
 /// Makes a one-time token with which a browser host enrols.
 #[utoipa::path(post, path = "/api/v1/admin/enrolment-tokens", tag = "admin", request_body = EnrolmentTokenRequest,
-    responses((status = 201, body = EnrolmentTokenResponse), (status = 403, body = ErrorResponse), (status = 404, body = ErrorResponse)))]
+    responses((status = 201, body = EnrolmentTokenResponse), (status = 403, body = ErrorResponse), (status = 404, body = ErrorResponse), (status = 503, body = ErrorResponse)))]
 pub async fn create_enrolment_token(
     State(app): State<AppState>,
     Admin(caller): Admin,
     Body(asked): Body<EnrolmentTokenRequest>,
 ) -> Result<Response, ApiError> {
-    let token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; TOKEN_BYTES]>());
-    let hash = Sha256::digest(token.as_bytes());
+    let secret = URL_SAFE_NO_PAD.encode(rand::random::<[u8; TOKEN_BYTES]>());
+    let hash = Sha256::digest(secret.as_bytes());
     let mut tx = app.store.begin().await?;
+    // Coordinators are told the secret alone; the agent tells by the rest whom to show it to.
+    let authority = store::fleet::authority(&mut tx).await?.ok_or(ApiError::Unavailable { message: NO_COORDINATOR })?;
+    let token = format!("{secret}.{}", hex::encode(authority));
     let sandbox = match (asked.sandbox_id, asked.name) {
         (Some(id), _) => id,
         (None, name) => {

@@ -151,7 +151,13 @@ async fn a_deactivated_person_is_out_and_a_new_role_counts_at_once() {
     assert!(made.len() >= 40 && body["command"].as_str().unwrap().contains(made));
     let stored: Vec<u8> = sqlx::query_scalar("SELECT hash FROM enrolment_tokens").fetch_one(&site.pool).await.unwrap();
     use sha2::Digest as _;
-    assert_eq!(stored, sha2::Sha256::digest(made.as_bytes()).to_vec());
+    let (secret, authority) = made.split_once('.').expect("it names the authority");
+    assert_eq!(authority, hex::encode(crate::site::AUTHORITY));
+    assert_eq!(stored, sha2::Sha256::digest(secret.as_bytes()).to_vec());
+    // Before a coordinator has said whom agents may trust, a token would be good for nothing.
+    sqlx::query("DELETE FROM fleet").execute(&site.pool).await.unwrap();
+    let (status, body) = ada.post("/admin/enrolment-tokens", json!({ "name": "host" })).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
 
     sqlx::query("UPDATE users SET is_active = false").execute(&site.pool).await.unwrap();
     wait_until("the end", || async { ada.get("/auth/me").await.0 == StatusCode::UNAUTHORIZED }).await;

@@ -26,10 +26,11 @@ pub enum Tag {
     EnrolRequest = 8,
     EnrolAnswer = 9,
     RenewRequest = 10,
+    InstanceRequest = 11,
 }
 
 impl Tag {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::ControlUp,
         Self::ControlDown,
         Self::JobUp,
@@ -40,6 +41,7 @@ impl Tag {
         Self::EnrolRequest,
         Self::EnrolAnswer,
         Self::RenewRequest,
+        Self::InstanceRequest,
     ];
 }
 
@@ -65,6 +67,7 @@ framed! {
     EnrolRequest => EnrolRequest,
     EnrolAnswer => EnrolAnswer,
     RenewRequest => RenewRequest,
+    InstanceRequest => InstanceRequest,
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -6,12 +6,18 @@
 //!
 //! bincode has no schema evolution: a variant or struct never changes; a new version is a new variant at the end.
 
+mod enrol;
+mod streams;
+
 use serde::{Deserialize, Serialize};
 
 use crate::form::{Blocker, Digest, FileRef, FormModel, Value};
 use crate::ids::{ArtifactId, CommandId, FieldId, LeaseId, PermitId, SandboxId, TaskId};
 use crate::plan::{FillResult, FillStatus};
 use crate::task::{Confirmation, Failure, Mode, Phase};
+
+pub use enrol::{EnrolAnswer, EnrolRequest, InstanceRequest, RenewRequest};
+pub use streams::{ArtifactHeader, DownHeader, LiveFrameHeader, UpHeader};
 
 // === control stream ===
 
@@ -137,6 +143,8 @@ crate::named_enum! {
         Malformed = "malformed",
         Busy = "busy",
         Internal = "internal",
+        /// The instance identity document buys nothing.
+        Document = "document",
     }
 }
 
@@ -156,42 +164,6 @@ pub struct HostFigures {
     pub disk_free_mb: u32,
     pub browsers: u16,
     pub pages: u16,
-}
-
-// === enrolment (its own connection and ALPN) ===
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EnrolRequest {
-    /// One-time token, at most 10 minutes old.
-    pub token: String,
-    /// Certificate request (DER) for the agent's key; its names are ignored.
-    pub csr_der: Vec<u8>,
-    /// A token may be for one host only, by this name.
-    pub host_name: String,
-}
-
-/// Buys a new certificate with one that has run out while the agent slept or had no connection.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RenewRequest {
-    /// The certificate that ran out, DER.
-    pub certificate_der: Vec<u8>,
-    /// Certificate request (DER) signed by the key of that certificate, which proves its possession.
-    pub csr_der: Vec<u8>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum EnrolAnswer {
-    Granted {
-        sandbox: SandboxId,
-        /// Leaf first, DER.
-        chain_der: Vec<Vec<u8>>,
-        /// The authority that signs agents and coordinators, DER.
-        ca_der: Vec<u8>,
-    },
-    Refused {
-        code: Refusal,
-        message: String,
-    },
 }
 
 // === job stream: one per lease and connection, opened by the coordinator ===
@@ -362,46 +334,4 @@ pub struct Progress {
     pub total: u32,
     pub field: FieldId,
     pub status: FillStatus,
-}
-
-// === unidirectional streams: one header frame, then the bytes ===
-
-/// Heads a stream from the agent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum UpHeader {
-    Artifact(ArtifactHeader),
-    /// Live frames follow, each a [`LiveFrameHeader`] frame and its bytes.
-    Live {
-        lease: LeaseId,
-    },
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ArtifactHeader {
-    pub artifact: ArtifactId,
-    pub lease: LeaseId,
-    /// What it shows: `observed`, `filled`, `submitted`, `blocked`, `failed`.
-    pub step: String,
-    pub content_type: String,
-    pub size: u64,
-    pub sha256: String,
-    pub width: u32,
-    pub height: u32,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LiveFrameHeader {
-    pub width: u32,
-    pub height: u32,
-    /// Milliseconds since the epoch by the agent's clock.
-    pub at_ms: u64,
-    /// Length of the JPEG that follows this frame.
-    pub size: u32,
-}
-
-/// Heads a stream from the coordinator.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum DownHeader {
-    /// A file for one job; deleted with the job.
-    File { lease: LeaseId, file: FileRef },
 }

@@ -11,7 +11,7 @@ pub mod message;
 
 /// ALPN of the agents' sessions; both ends show certificates.
 pub const ALPN_AGENT: &[u8] = b"valet-agent/1";
-/// ALPN of enrolment: the agent has no certificate yet, only a one-time token.
+/// ALPN of enrolment: the agent has no certificate yet, only a one-time token or an instance identity document.
 pub const ALPN_ENROL: &[u8] = b"valet-enrol/1";
 
 /// ALPN of the links between coordinators and gateways; both ends show certificates.

@@ -7,6 +7,7 @@ mod cli;
 mod drain;
 mod faults;
 mod identity;
+mod instances;
 mod kills;
 mod main_job;
 mod own_words;

@@ -56,6 +56,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let stop = stop::signal()?;
     let data = DataDir::open(&args.data_dir)?;
     let config = Config::load(data.root())?;
+    let ec2 = config.ec2()?;
     let keys = Keys::read(&args.keys, &config)?;
     let store = super::store(&config).await?;
     let files = super::files(&config, &data)?;
@@ -89,6 +90,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         settings: ::coordinator::Settings {
             allowed_private_hosts: config.allowed_private_hosts(),
             resume_child: std::env::current_exe().context("this program's own path is not known")?,
+            ec2,
         },
         quic: args.quic,
         authority,

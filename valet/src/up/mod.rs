@@ -70,6 +70,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let stop = stop::signal()?;
     let data = DataDir::open(&args.data_dir)?;
     let config = Config::load(data.root())?;
+    let ec2 = config.ec2()?;
 
     // Addresses first: a taken port should be said before anything is started.
     let http = bind(args.http, "--http").await?;
@@ -89,7 +90,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         &args,
         &data,
         &config,
-        Parts { store: store.clone(), http, practice, database: &database, stop },
+        Parts { store: store.clone(), ec2, http, practice, database: &database, stop },
         http_addr,
         practice_addr,
     )
@@ -106,6 +107,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
 struct Parts<'a> {
     store: Store,
+    ec2: Option<coordinator::ec2::Trust>,
     http: TcpListener,
     practice: TcpListener,
     database: &'a Option<postgres::Postgres>,
@@ -120,7 +122,7 @@ async fn serve(
     http_addr: SocketAddr,
     practice_addr: SocketAddr,
 ) -> anyhow::Result<()> {
-    let Parts { store, http, practice, database, stop } = parts;
+    let Parts { store, ec2, http, practice, database, stop } = parts;
     migrate::apply(&store, database.is_some()).await?;
     let keys = Keys::load(data, config)?;
     let account = account::first(&store, data).await?;
@@ -139,6 +141,7 @@ async fn serve(
         settings: coordinator::Settings {
             allowed_private_hosts: allowed.clone(),
             resume_child: std::env::current_exe().context("this program's own path is not known")?,
+            ec2,
         },
         quic: args.quic,
         authority: Arc::clone(&authority),

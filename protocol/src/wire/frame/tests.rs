@@ -1,6 +1,6 @@
 use super::*;
 use crate::ids::{ArtifactId, CommandId, LeaseId, PermitId};
-use crate::wire::message::{ControlDown, JobDown, JobUp, Refusal, Report};
+use crate::wire::message::{ControlDown, EnrolAnswer, InstanceRequest, JobDown, JobUp, Refusal, Report};
 use uuid::Uuid;
 
 fn hex(bytes: &[u8]) -> String {
@@ -25,6 +25,10 @@ fn golden_bytes() {
     assert_eq!(hex(&encode(&ControlDown::HeartbeatTaken).unwrap()), "03000000020005");
     let refused = encode(&ControlDown::ArtifactRefused { artifact: ArtifactId(id), again: true }).unwrap();
     assert_eq!(hex(&refused), "1500000002000710 01920000000070008000000000000001 01".replace(' ', ""));
+    let enrol = encode(&InstanceRequest { signed_document: vec![0x30, 0x80], csr_der: vec![7] }).unwrap();
+    assert_eq!(hex(&enrol), "070000000b000230800107");
+    let refused = encode(&EnrolAnswer::Refused { code: Refusal::Document, message: "no".into() }).unwrap();
+    assert_eq!(hex(&refused), "0700000009000106026e6f");
 }
 
 #[test]
@@ -48,7 +52,7 @@ fn frames_that_are_not_ours_are_refused_by_their_header() {
     assert!(matches!(header(codec::BODY_MAX as u32 + 3, 1), Err(Error::TooLong { .. })));
     assert!(matches!(header(1, 1), Err(Error::TooShort { .. })));
     assert!(matches!(header(10, 0), Err(Error::UnknownTag { tag: 0 })));
-    assert!(matches!(header(10, 11), Err(Error::UnknownTag { tag: 11 })));
+    assert!(matches!(header(10, 12), Err(Error::UnknownTag { tag: 12 })));
     assert!(header(codec::BODY_MAX as u32 + 2, 1).is_ok());
 }
 

@@ -1,0 +1,133 @@
+//! Heartbeats, and what follows from their absence; [`crate::sandbox::silence`] judges.
+
+use std::time::{Duration, Instant};
+
+use protocol::wire::close;
+use ractor::ActorRef;
+use store::agents;
+use store::drains;
+use store::tasks;
+use tracing::{info, warn};
+
+use super::{SandboxMsg, SandboxState};
+use crate::sandbox::silence::{AGAIN, Heard, Silence, judge};
+
+/// A heartbeat is written to the row this often: often enough for people, seldom enough for the database.
+const RECORD_EVERY: Duration = Duration::from_secs(10);
+
+impl SandboxState {
+    pub(super) fn heartbeat(&mut self, me: &ActorRef<SandboxMsg>, epoch: i64) {
+        if self.session.as_ref().is_none_or(|session| session.epoch != epoch) {
+            return;
+        }
+        self.heard = Instant::now();
+        let suspected = std::mem::take(&mut self.suspected);
+        if suspected {
+            info!(sandbox.id = %self.id, "agent of sandbox {} is heard again", self.id);
+            self.look_again(me);
+        }
+        if suspected || self.recorded.elapsed() >= RECORD_EVERY {
+            self.recorded = Instant::now();
+            // Not waited for: a slow database must not look like a silent agent.
+            let (store, sandbox, me) = (self.core.store.clone(), self.id, me.clone());
+            tokio::spawn(async move {
+                if let Ok(mut tx) = store.begin().await
+                    && agents::record_heartbeat(&mut tx, sandbox, epoch).await.is_ok()
+                    && let Ok(drain) = drains::read(&mut tx, sandbox).await
+                {
+                    let _ = store::db::commit(tx, "recording a heartbeat").await;
+                    // Should nobody have told us of a drain, here it is.
+                    let _ = me.cast(SandboxMsg::Drain(drain));
+                }
+            });
+        }
+    }
+
+    fn silence(&self) -> Heard {
+        Heard {
+            ago: self.heard.elapsed(),
+            connected: self.session.is_some(),
+            busy: self.session.as_ref().is_some_and(|session| !session.jobs.is_empty()),
+            suspected: self.suspected,
+            unfinished: self.unclosed.is_some() || self.stopping || self.drain.is_some(),
+        }
+    }
+
+    /// Sets the next look to when there may be something to conclude.
+    pub(super) fn look_again(&mut self, me: &ActorRef<SandboxMsg>) {
+        if let Some(look) = self.look.take() {
+            look.abort();
+        }
+        let after = match judge(self.silence()) {
+            Silence::Fine(after) => after,
+            Silence::Suspect => Duration::ZERO,
+            // Its rows could not be read; or it is about to end.
+            Silence::Lost => AGAIN,
+        };
+        self.look = Some(me.send_after(after, || SandboxMsg::Tick).abort_handle());
+    }
+
+    /// No new work for it until it is heard again. Not waited for: a slow database must not look like a silent agent.
+    fn suspect(&mut self) {
+        let Some(epoch) = self.session.as_ref().map(|session| session.epoch) else { return };
+        self.suspected = true;
+        metrics::counter!("valet_sandboxes_suspected_total").increment(1);
+        warn!(sandbox.id = %self.id, ago = ?self.heard.elapsed(), "agent of sandbox {} is silent", self.id);
+        let (store, sandbox) = (self.core.store.clone(), self.id);
+        tokio::spawn(async move {
+            if let Ok(mut tx) = store.begin().await
+                && agents::suspect(&mut tx, sandbox, epoch).await.is_ok()
+            {
+                let _ = store::db::commit(tx, "suspecting a sandbox").await;
+            }
+        });
+    }
+
+    /// Takes the session out of the row. When the database does not answer, the next tick tries again: a session that
+    /// seems to be there would draw work that nobody takes.
+    pub(super) async fn close_session_row(&mut self, epoch: i64) {
+        self.unclosed = Some(epoch);
+        let closed = async {
+            let mut tx = self.core.store.begin().await?;
+            agents::close_session(&mut tx, self.id, epoch).await?;
+            store::db::commit(tx, "closing a session").await
+        };
+        match closed.await {
+            Ok(()) => self.unclosed = None,
+            Err(error) => warn!(sandbox.id = %self.id, %error, "a session's end was not noted; the next tick does"),
+        }
+    }
+
+    /// Silence: after [`crate::sandbox::silence::LOST_AFTER`] every lease is over, because the agent has frozen its pages by then. `false` when
+    /// there is nothing left to look after.
+    pub(super) async fn tick(&mut self) -> Result<bool, store::StoreError> {
+        if let Some(epoch) = self.unclosed {
+            self.close_session_row(epoch).await;
+        }
+        if self.stopping || self.drain.is_some() {
+            self.park_held();
+        }
+        match judge(self.silence()) {
+            Silence::Fine(_) => return Ok(true),
+            Silence::Suspect => {
+                self.suspect();
+                return Ok(true);
+            }
+            Silence::Lost => {}
+        }
+        if let Some(session) = self.session.take() {
+            session.link.close(close::TOO_SLOW);
+            self.close_session_row(session.epoch).await;
+        }
+        let mut tx = self.core.store.begin().await?;
+        let elsewhere = agents::whereabouts(&mut tx, self.id).await?.is_some();
+        let leased = if elsewhere { Vec::new() } else { tasks::leased(&mut tx, self.id).await? };
+        drop(tx);
+        if !leased.is_empty() {
+            warn!(sandbox.id = %self.id, leases = leased.len(), "sandbox {} is silent, its leases are over", self.id);
+        }
+        self.report_lost(leased.into_iter().map(|lease| (lease, None)).collect());
+        // Should a task not take it: the sandbox is found again, left alone with its leases.
+        Ok(self.unclosed.is_some())
+    }
+}
