@@ -90,19 +90,10 @@ pub(super) fn field(id: &str, label: &str, value: &str) -> Field {
 pub(super) fn page(fields: Vec<Field>) -> FormModel {
     FormModel {
         page: PageState {
-            url: "https://jobs.example/1/apply".into(),
-            title: "Apply".into(),
             ats: Ats::Lever,
             job_title: Some("Baker".into()),
             company: Some("Crumb".into()),
-            job_location: None,
-            blocker: None,
-            closed: false,
-            already_applied: false,
-            errors: Vec::new(),
-            confirmation: None,
-            can_submit: true,
-            can_advance: false,
+            ..PageState::new("https://jobs.example/1/apply", "Apply")
         },
         fields,
     }
