@@ -178,6 +178,7 @@ fn task_of(action: &Action) -> Option<TaskId> {
         | Action::Approve { task, .. }
         | Action::ResolveBlocker { task, .. }
         | Action::AnswerOutcome { task, .. }
+        | Action::AnswerOutcomeOf { task, .. }
         | Action::ExtendHold { task, .. }
         | Action::Watch { task, .. } => Some(*task),
         Action::ParseResume { .. } => None,

@@ -181,6 +181,7 @@ impl From<Rejected> for ApiError {
             | RejectCode::NotResolvable
             | RejectCode::StaleReview
             | RejectCode::NeedsYou
+            | RejectCode::StaleOutcome
             | RejectCode::OutcomeUnknown => StatusCode::CONFLICT,
         };
         let details = (!rejected.fields.is_empty()).then(|| json!({ "fields": rejected.fields }));

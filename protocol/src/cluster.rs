@@ -9,7 +9,7 @@ use ractor::RpcReplyPort;
 use ractor_cluster::RactorClusterMessage;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CommandId, FieldId, ResumeId, TaskId, UserId};
+use crate::ids::{CommandId, FieldId, PermitId, ResumeId, TaskId, UserId};
 
 /// Process group of the coordinators' routers.
 pub const ROUTERS: &str = "valet.routers";
@@ -42,6 +42,8 @@ pub struct Command {
     pub action: Action,
 }
 
+/// Nodes of two versions speak to each other while a fleet is updated: a variant never changes, a new one stands at the
+/// end.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Action {
     /// A task was inserted by the gateway: take it up.
@@ -75,7 +77,8 @@ pub enum Action {
         /// The person's own words, for the application's history.
         note: Option<String>,
     },
-    /// The person says whether a click nobody saw the end of did send.
+    /// The person says whether a click nobody saw the end of did send, and not which click they mean: taken only while
+    /// there has been no other.
     AnswerOutcome {
         task: TaskId,
         sent: bool,
@@ -94,6 +97,13 @@ pub enum Action {
     /// A resume was stored and wants parsing.
     ParseResume {
         resume: ResumeId,
+    },
+    /// As [`Action::AnswerOutcome`], about the click made with this permit.
+    AnswerOutcomeOf {
+        task: TaskId,
+        permit: PermitId,
+        sent: bool,
+        note: Option<String>,
     },
 }
 
@@ -147,5 +157,30 @@ crate::named_enum! {
         OutcomeUnknown = "OUTCOME_UNKNOWN",
         /// The coordinator could not make it durable; sending the same command again is safe.
         Unavailable = "UNAVAILABLE",
+        /// It is asked about another click than the one that is answered for.
+        StaleOutcome = "STALE_OUTCOME",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::wire::codec::encode;
+
+    /// Gateways of one version meet coordinators of another on every rollout: these bytes must never change.
+    #[test]
+    fn golden_bytes() {
+        let id = Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001);
+        // An id has its length before it.
+        let uuid = [&[16], &id.as_bytes()[..]].concat();
+        let (task, permit) = (TaskId(id), PermitId(id));
+        let answer = encode(&Action::AnswerOutcome { task, sent: true, note: None }).unwrap();
+        assert_eq!(answer, [&[6], &uuid[..], &[1, 0]].concat());
+        let about = Action::AnswerOutcomeOf { task, permit, sent: false, note: Some("no".into()) };
+        assert_eq!(encode(&about).unwrap(), [&[10], &uuid[..], &uuid[..], &[0, 1, 2, b'n', b'o']].concat());
+        let codes = [RejectCode::NotFound, RejectCode::Unavailable, RejectCode::StaleOutcome];
+        assert_eq!(codes.map(|code| encode(&code).unwrap()), [[0], [9], [10]]);
     }
 }

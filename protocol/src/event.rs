@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::ids::{FieldId, ResumeId, TaskId};
+use crate::ids::{FieldId, PermitId, ResumeId, TaskId};
 use crate::task::{ErrorCode, InteractionKind, Phase, Status};
 
 /// One message. Serialises to the JSON a client receives, less `seq` and `at`, which the stream adds.
@@ -64,6 +64,9 @@ pub struct Interaction {
     pub page_url: Option<String>,
     pub timeout_seconds: Option<i64>,
     pub message: Option<String>,
+    /// Of [`InteractionKind::OutcomeUnknown`]: the permit of the click that is asked about. The answer names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permit: Option<PermitId>,
 }
 
 /// A passing figure: not stored, not numbered, replaced by the next.

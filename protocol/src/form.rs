@@ -202,6 +202,28 @@ pub struct PageState {
     pub can_advance: bool,
 }
 
+impl PageState {
+    /// A plain page with a form that can be sent: nothing is known of the job, and nothing stands in the way.
+    #[must_use]
+    pub fn new(url: impl Into<String>, title: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            title: title.into(),
+            ats: Ats::Unknown,
+            job_title: None,
+            company: None,
+            job_location: None,
+            blocker: None,
+            closed: false,
+            already_applied: false,
+            errors: Vec::new(),
+            confirmation: None,
+            can_submit: true,
+            can_advance: false,
+        }
+    }
+}
+
 /// One observation of a page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FormModel {

@@ -1,10 +1,12 @@
-//! The facts behind "why is it not running?", read together.
+//! The facts behind "why is it not running?", read together; what a queued task waits for is [`queue::waiting`]'s.
 
 use chrono::{DateTime, Utc};
 use protocol::ids::{SandboxId, TaskId, UserId};
+use protocol::task::Status;
+use protocol::waiting::Waiting;
 use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{StoreError, queue};
 
 /// One task and what stands in its way.
 #[derive(Debug, Clone)]
@@ -29,11 +31,8 @@ pub struct Facts {
     pub holds_place: bool,
     /// Why its browser was closed the last time, see [`crate::tasks::Parked`].
     pub parked: Option<String>,
-    /// While it is queued.
-    pub place: Option<Place>,
-    /// Tasks of its person that hold a place and work.
-    pub running: i64,
-    pub fleet: Fleet,
+    /// What it waits for, while it is queued.
+    pub waiting: Option<Waiting>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,32 +43,16 @@ pub struct Host {
     pub draining: bool,
 }
 
-/// Where a queued task stands; the first has number 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    pub of_user: i64,
-    pub of_all: i64,
-    /// All that wait.
-    pub waiting: i64,
-}
-
-/// The browser hosts that are in good standing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Fleet {
-    pub hosts: i64,
-    pub connected: i64,
-    /// Of those that are connected.
-    pub draining: i64,
-    /// Places on connected hosts that take work.
-    pub places: i64,
-    pub free: i64,
-}
-
-/// Everything about one task. `None` when there is no such task, or it is not the person's.
+/// Everything about one task as it is `now`. `None` when there is no such task, or it is not the person's.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn facts(db: &mut PgConnection, task: TaskId, user: Option<UserId>) -> Result<Option<Facts>, StoreError> {
+pub async fn facts(
+    db: &mut PgConnection,
+    task: TaskId,
+    user: Option<UserId>,
+    now: DateTime<Utc>,
+) -> Result<Option<Facts>, StoreError> {
     let doing = "explaining a task";
     let row = sqlx::query!(
         r#"SELECT t.user_id, t.status::text AS "status!", t.phase, t.pending ->> 'kind' AS pending, t.attempt, t.error_code,
@@ -78,9 +61,7 @@ pub async fn facts(db: &mut PgConnection, task: TaskId, user: Option<UserId>) ->
                   s.connected AS "connected?", s.draining AS "draining?",
                   (SELECT e.event_data ->> 'reason' FROM task_events e
                     WHERE e.task_id = t.id AND e.event_type = 'checkpoint' AND e.event_data ->> 'step' = 'parked'
-                    ORDER BY e.created_at DESC LIMIT 1) AS parked,
-                  (SELECT count(*) FROM tasks o
-                    WHERE o.user_id = t.user_id AND o.lease_id IS NOT NULL AND o.status = 'in_progress') AS "running!"
+                    ORDER BY e.created_at DESC LIMIT 1) AS parked
              FROM tasks t LEFT JOIN sandboxes s ON s.id = t.sandbox_id
             WHERE t.id = $1 AND ($2::uuid IS NULL OR t.user_id = $2)"#,
         task.0,
@@ -90,8 +71,7 @@ pub async fn facts(db: &mut PgConnection, task: TaskId, user: Option<UserId>) ->
     .await
     .map_err(StoreError::during(doing))?;
     let Some(row) = row else { return Ok(None) };
-    let place = if row.status == "queued" { place(db, task).await? } else { None };
-    let fleet = fleet(db).await?;
+    let waiting = if row.status == Status::Queued.as_str() { queue::waiting(db, task, now).await? } else { None };
     let host = row.host.map(|id| Host {
         id: SandboxId(id),
         name: row.host_name.unwrap_or_default(),
@@ -114,32 +94,8 @@ pub async fn facts(db: &mut PgConnection, task: TaskId, user: Option<UserId>) ->
         host,
         holds_place: row.holds_place,
         parked: row.parked,
-        place,
-        running: row.running,
-        fleet,
+        waiting,
     }))
-}
-
-async fn place(db: &mut PgConnection, task: TaskId) -> Result<Option<Place>, StoreError> {
-    let row = sqlx::query_file!("sql/tasks/place.sql", task.0)
-        .fetch_optional(db)
-        .await
-        .map_err(StoreError::during("finding a task's place in the queue"))?;
-    Ok(row.map(|row| Place { of_user: row.of_user, of_all: row.of_all, waiting: row.waiting }))
-}
-
-async fn fleet(db: &mut PgConnection) -> Result<Fleet, StoreError> {
-    let row = sqlx::query!(
-        r#"SELECT count(*) AS "hosts!", count(*) FILTER (WHERE connected) AS "connected!",
-                  count(*) FILTER (WHERE connected AND draining) AS "draining!",
-                  coalesce(sum(capacity) FILTER (WHERE connected AND NOT draining AND status = 'active'), 0) AS "places!",
-                  coalesce(sum(capacity - current_load) FILTER (WHERE connected AND NOT draining AND status = 'active'), 0) AS "free!"
-             FROM sandboxes WHERE revoked_at IS NULL AND status <> 'terminated'"#
-    )
-    .fetch_one(db)
-    .await
-    .map_err(StoreError::during("counting hosts"))?;
-    Ok(Fleet { hosts: row.hosts, connected: row.connected, draining: row.draining, places: row.places, free: row.free })
 }
 
 /// Coordinators that own tasks: those whose actors a look at all actors must reach.

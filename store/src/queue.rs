@@ -24,6 +24,17 @@ const SITES_MAX: i64 = 10_000;
 /// Starts of the last minute that are read at a take-over: more than a fleet begins in one.
 const STARTS_MAX: i64 = 100_000;
 
+/// Places in a row at one turn, by subscription. More than the cap would mean nothing.
+const WEIGHTS: [(&str, u32); 3] = [("starter", 2), ("pro", 3), ("enterprise", 3)];
+/// For every other subscription.
+const WEIGHT: u32 = 1;
+
+/// Places in a row that a person of this subscription gets at one turn.
+#[must_use]
+pub fn weight(tier: &str) -> u32 {
+    WEIGHTS.iter().find(|(name, _)| *name == tier).map_or(WEIGHT, |(_, weight)| *weight)
+}
+
 /// Where reading stands: transactions from `oldest` on may still change what was read, those from `next` on had not
 /// begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -299,7 +310,10 @@ pub async fn recent_starts(
 /// # Errors
 /// When the database does not answer.
 pub async fn waiting(db: &mut PgConnection, task: TaskId, now: DateTime<Utc>) -> Result<Option<Waiting>, StoreError> {
-    let row = sqlx::query_file!("sql/queue/waiting.sql", task.0, now)
+    let tiers = WEIGHTS.map(|(tier, _)| tier.to_owned());
+    let weights = WEIGHTS.map(|(_, weight)| weight.cast_signed());
+    let usual = WEIGHT.cast_signed();
+    let row = sqlx::query_file!("sql/queue/waiting.sql", task.0, now, USER_CAP, &tiers, &weights, usual)
         .fetch_optional(db)
         .await
         .map_err(StoreError::during("asking why a task waits"))?;
@@ -307,6 +321,7 @@ pub async fn waiting(db: &mut PgConnection, task: TaskId, now: DateTime<Utc>) ->
     Ok(row.map(|row| Waiting {
         not_before: row.queued_at,
         ahead: count(row.ahead),
+        own_ahead: count(row.own_ahead),
         running: count(row.running),
         cap: count(USER_CAP),
         site: row.site.map(|name| AtSite {
@@ -318,11 +333,12 @@ pub async fn waiting(db: &mut PgConnection, task: TaskId, now: DateTime<Utc>) ->
             paused_until: row.paused_until,
         }),
         hosts: Hosts {
+            known: count(row.known),
             ready: count(row.ready),
             fitting: count(row.fitting),
+            draining: count(row.draining),
             places: count(row.places),
             taken: count(row.taken),
-            draining: count(row.draining),
         },
     }))
 }

@@ -51,6 +51,8 @@ pub struct Task {
     pub canonical_job: Option<String>,
     /// Until when a browser is held for the person; none when no browser is.
     pub held_until: Option<DateTime<Utc>>,
+    /// The permit that is out or was last out.
+    pub permit_id: Option<Uuid>,
 }
 
 /// Column lists cannot be shared by checked queries otherwise.
@@ -64,7 +66,7 @@ macro_rules! tasks_where {
                       match_score, fields_filled, duration_seconds, error_code, error_message, retry_count,
                       workflow_run_id, browser_profile_id, llm_usage, notes, sandbox_id, interaction_type,
                       interaction_data, created_at, updated_at, started_at, completed_at, phase, ats,
-                      outcome::text AS "outcome!", confirmation, submitted_at, canonical_job, held_until
+                      outcome::text AS "outcome!", confirmation, submitted_at, canonical_job, held_until, permit_id
                  FROM tasks "# + $tail,
             $($arg),*
         )

@@ -18,7 +18,7 @@ use anyhow::Context as _;
 use protocol::form::{Choice, Field, FieldKind, FormModel, PageState, Value};
 use protocol::ids::TaskId;
 use protocol::plan::{FillResult, FillStatus};
-use protocol::task::{Ats, Confirmation, ErrorCode, Failure, FailureClass};
+use protocol::task::{Confirmation, ErrorCode, Failure, FailureClass};
 use protocol::wire;
 use protocol::wire::message::{Evidence, FillItem, Permit, Progress, ReturnReason, SubmitOutcome};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -131,19 +131,9 @@ fn form(fields: usize) -> FormModel {
         }
     }));
     let page = PageState {
-        url: String::new(),
-        ats: Ats::Unknown,
-        title: "An application".to_owned(),
         job_title: Some("Tester".to_owned()),
         company: Some("Nobody".to_owned()),
-        job_location: None,
-        blocker: None,
-        closed: false,
-        already_applied: false,
-        errors: Vec::new(),
-        confirmation: None,
-        can_submit: true,
-        can_advance: false,
+        ..PageState::new("", "An application")
     };
     FormModel { page, fields: all }
 }

@@ -15,6 +15,7 @@ mod mux;
 mod navigate;
 mod page;
 mod picture;
+mod retry_after;
 mod scripts;
 mod sink;
 mod targets;

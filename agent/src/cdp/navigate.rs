@@ -10,7 +10,7 @@ use protocol::task::{ErrorCode, Failure, FailureClass};
 use tokio::time::Instant;
 use url::Url;
 
-use super::{Error, PageEvent, PageSession, RequestKind};
+use super::{Error, PageEvent, PageSession, RequestKind, retry_after};
 
 /// Redirects of one document that are remembered; Chromium itself gives up at 20.
 const MAX_REDIRECTS: usize = 20;
@@ -61,8 +61,9 @@ pub enum NavigateError {
     TimedOut,
     #[error("the site's certificate is not valid")]
     Certificate,
-    #[error("the site answered with status {0}")]
-    Status(u16),
+    /// With the seconds after which the site wants to be asked again, when it says so.
+    #[error("the site answered with status {code}")]
+    Status { code: u16, retry_after: Option<u32> },
     #[error("the address is a download, not a page")]
     Download,
     #[error("the page could not be loaded ({0})")]
@@ -80,15 +81,17 @@ impl From<NavigateError> for Failure {
                 (FailureClass::Network, ErrorCode::PageUnreachable)
             }
             E::TimedOut => (FailureClass::Network, ErrorCode::PageTimeout),
-            E::Status(500..) => (FailureClass::Network, ErrorCode::PageUnreachable),
-            E::Status(_) => (FailureClass::Page, ErrorCode::PageNotFound),
+            E::Status { code: 429, .. } => (FailureClass::RateLimited, ErrorCode::RateLimited),
+            E::Status { code: 500.., .. } => (FailureClass::Network, ErrorCode::PageUnreachable),
+            E::Status { .. } => (FailureClass::Page, ErrorCode::PageNotFound),
             E::Download => (FailureClass::Page, ErrorCode::NotAForm),
             E::Browser(_) => {
                 let E::Browser(error) = error else { unreachable!("matched above") };
                 return error.into();
             }
         };
-        Self::new(class, code, error.to_string())
+        let retry_after = if let E::Status { retry_after, .. } = &error { *retry_after } else { None };
+        Self { retry_after, ..Self::new(class, code, error.to_string()) }
     }
 }
 
@@ -98,6 +101,14 @@ struct Document {
     url: String,
     redirects: Vec<String>,
     status: Option<u16>,
+    /// See [`NavigateError::Status`].
+    retry_after: Option<u32>,
+}
+
+impl Document {
+    const fn refused(&self, code: u16) -> NavigateError {
+        NavigateError::Status { code, retry_after: self.retry_after }
+    }
 }
 
 /// The main document being loaded, and the requests whose end is worth an event.
@@ -191,8 +202,13 @@ impl Load {
                             document.url.clone_from(&url);
                         }
                         document => {
-                            let redirects = Vec::new();
-                            *document = Some(Document { loader: id.into(), url: url.clone(), redirects, status: None });
+                            *document = Some(Document {
+                                loader: id.into(),
+                                url: url.clone(),
+                                redirects: Vec::new(),
+                                status: None,
+                                retry_after: None,
+                            });
                         }
                     }
                 }
@@ -213,6 +229,7 @@ impl Load {
                     && document.loader == id
                 {
                     document.status = Some(status);
+                    document.retry_after = retry_after::asked(status, received.response.headers.inner());
                 }
                 let (frame, url) = (received.frame_id.clone(), received.response.url.clone());
                 Some(PageEvent::Response { id: id.to_owned(), frame, kind, status, url })
@@ -260,11 +277,10 @@ impl PageSession {
         if let Some(error) = answer.error_text.filter(|text| !text.is_empty()) {
             let last = self.state(|s| s.load.document.clone());
             if error == "net::ERR_HTTP_RESPONSE_CODE_FAILURE"
-                && let Some(status) = last.as_ref().and_then(|document| document.status)
+                && let Some(document) = &last
+                && let Some(status) = document.status
             {
-                return Err(self
-                    .refusal(&last.map(|d| d.url).unwrap_or_default(), started)
-                    .unwrap_or(NavigateError::Status(status)));
+                return Err(self.refusal(&document.url, started).unwrap_or_else(|| document.refused(status)));
             }
             let at = last.map_or_else(|| url.to_string(), |document| document.url);
             return Err(self.refusal(&at, started).unwrap_or_else(|| classify(&error)));
@@ -289,7 +305,9 @@ impl PageSession {
             return Ok(Arrival { url: self.url(), status: None, redirects: Vec::new() });
         };
         match document.status {
-            Some(status @ 400..) => Err(self.refusal(&document.url, started).unwrap_or(NavigateError::Status(status))),
+            Some(status @ 400..) => {
+                Err(self.refusal(&document.url, started).unwrap_or_else(|| document.refused(status)))
+            }
             status => Ok(Arrival { url: document.url, status, redirects: document.redirects }),
         }
     }
@@ -372,8 +390,10 @@ mod tests {
 
     #[test]
     fn statuses_become_failures_that_may_or_may_not_be_tried_again() {
-        let class = |status| Failure::from(NavigateError::Status(status)).class;
-        assert_eq!((class(404), class(503)), (FailureClass::Page, FailureClass::Network));
+        let failure = |code| Failure::from(NavigateError::Status { code, retry_after: Some(90) });
+        let classes = [404, 429, 503].map(|code| failure(code).class);
+        assert_eq!(classes, [FailureClass::Page, FailureClass::RateLimited, FailureClass::Network]);
+        assert_eq!((failure(503).retry_after, failure(429).code), (Some(90), ErrorCode::RateLimited));
         assert_eq!(Failure::from(NavigateError::Refused).code, ErrorCode::UrlRefused);
     }
 }

@@ -246,27 +246,8 @@ fn weight(model: &FormModel) -> usize {
 #[cfg(test)]
 mod tests {
     use protocol::form::PageState;
-    use protocol::task::Ats;
 
     use super::*;
-
-    fn page() -> PageState {
-        PageState {
-            url: "https://jobs.example/1".into(),
-            title: String::new(),
-            ats: Ats::Unknown,
-            job_title: None,
-            company: None,
-            job_location: None,
-            blocker: None,
-            closed: false,
-            already_applied: false,
-            errors: Vec::new(),
-            confirmation: None,
-            can_submit: true,
-            can_advance: false,
-        }
-    }
 
     fn raw(options: usize, text: &str) -> RawField {
         let json = serde_json::json!({
@@ -285,7 +266,7 @@ mod tests {
         let fields = (0..600)
             .map(|i| raw(if i < 20 { 1_500 } else { 12 }, &long).field(FieldId(format!("f{i}")), Point::default()))
             .collect();
-        let mut model = FormModel { page: page(), fields };
+        let mut model = FormModel { page: PageState::new("https://jobs.example/1", ""), fields };
         assert!(bound(&mut model));
         let bytes = protocol::wire::codec::encode(&model).unwrap();
         assert!(bytes.len() <= 900 * 1024, "{} bytes", bytes.len());
@@ -297,7 +278,7 @@ mod tests {
     fn an_honest_model_is_left_whole() {
         let fields =
             (0..60).map(|i| raw(250, "Country").field(FieldId(format!("f{i}")), Point { x: 10.0, y: 20.0 })).collect();
-        let mut model = FormModel { page: page(), fields };
+        let mut model = FormModel { page: PageState::new("https://jobs.example/1", ""), fields };
         let before = model.clone();
         assert!(!bound(&mut model));
         assert_eq!(model, before);

@@ -172,14 +172,20 @@ impl Page for FormPage {
         took("navigate", begun);
         match arrived {
             Ok(_) => {}
-            // What blocks the way is worth showing to the person; anything else of the kind is a dead link.
-            Err(NavigateError::Status(status @ (401 | 403 | 429 | 503))) => {
-                self.status = Some(status);
+            Err(NavigateError::Status { code: code @ (401 | 403 | 429 | 503), retry_after }) => {
+                self.status = Some(code);
                 self.settle().await?;
-                if self.look().await?.model.page.blocker.is_none() {
-                    return Err(NavigateError::Status(status).into());
-                }
-                return Ok(());
+                let refused = NavigateError::Status { code, retry_after };
+                return match self.look().await?.model.page.blocker {
+                    // A site that says when to come again is not waited for with its page.
+                    Some(blocker) if blocker.kind == InteractionKind::RateLimited && retry_after.is_some() => {
+                        let (class, error) = (FailureClass::RateLimited, ErrorCode::RateLimited);
+                        Err(Failure { retry_after, ..Failure::new(class, error, refused.to_string()) })
+                    }
+                    // What blocks the way is worth showing to the person; anything else of the kind is a dead link.
+                    Some(_) => Ok(()),
+                    None => Err(refused.into()),
+                };
             }
             Err(error) => return Err(error.into()),
         }

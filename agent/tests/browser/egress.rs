@@ -46,7 +46,8 @@ async fn arrivals_and_failures_are_told_apart() {
     let arrival = page.navigate(&first, PATIENCE).await.unwrap();
     assert_eq!((arrival.url, arrival.status), (world.site.url("/frame"), Some(200)));
     assert_eq!(arrival.redirects, [first]);
-    assert!(matches!(page.navigate(&world.site.url("/gone"), PATIENCE).await, Err(NavigateError::Status(404))));
+    let gone = page.navigate(&world.site.url("/gone"), PATIENCE).await;
+    assert!(matches!(gone, Err(NavigateError::Status { code: 404, retry_after: None })), "{gone:?}");
     assert!(matches!(page.navigate("http://nowhere.invalid/", PATIENCE).await, Err(NavigateError::Dns)));
     assert!(matches!(page.navigate("https://nowhere.invalid/", PATIENCE).await, Err(NavigateError::Dns)));
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();

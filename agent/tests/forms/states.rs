@@ -1,6 +1,7 @@
 //! What a page says it is: who it waits for, which job it is of.
 
-use protocol::task::InteractionKind;
+use protocol::task::{FailureClass, InteractionKind};
+use valet_agent::page::Page as _;
 
 use super::world::World;
 
@@ -45,6 +46,37 @@ async fn a_check_that_a_person_sees_and_has_not_passed_blocks_and_no_other() {
         let kind = page.blocker.map(|blocker| blocker.kind);
         assert_eq!(kind, blocks.then_some(InteractionKind::Captcha), "{check}");
     }
+    world.stop().await;
+}
+
+/// A date by the clock of a site that is three decades late.
+const DATES: [(&str, &str); 2] =
+    [("date", "Sun, 06 Nov 1994 08:47:07 GMT"), ("after", "Sun, 06 Nov 1994 08:49:37 GMT")];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_answers_no_more_is_heard_out() {
+    let mut world = World::start().await;
+    let text = ("text", "<h1>Slow down</h1>");
+    let (many, down) = (("status", "429"), ("status", "503"));
+    let [date, later] = DATES;
+    for (query, class, retry_after) in [
+        (vec![many, text, ("after", "120")], FailureClass::RateLimited, Some(120)),
+        (vec![many, ("text", ""), ("after", "120")], FailureClass::RateLimited, Some(120)),
+        (vec![many, text, date, later], FailureClass::RateLimited, Some(150)),
+        (vec![down, text, date, later], FailureClass::Network, Some(150)),
+        (vec![down, text, ("after", "soon")], FailureClass::Network, None),
+        (vec![down, text], FailureClass::Network, None),
+    ] {
+        let failure = world.page.open(&world.later(&query)).await.unwrap_err();
+        assert_eq!((failure.class, failure.retry_after), (class, retry_after), "{query:?}");
+    }
+    // Without a word on when, its page is kept for the person.
+    let page = world.see(&world.later(&[many, text])).await.page;
+    assert_eq!(page.blocker.map(|blocker| blocker.kind), Some(InteractionKind::RateLimited));
+    // So is one that asks for a person, whatever it says on when.
+    let check = [many, ("text", "<div class=g-recaptcha data-sitekey=k></div>"), ("after", "120")];
+    let page = world.see(&world.later(&check)).await.page;
+    assert_eq!(page.blocker.map(|blocker| blocker.kind), Some(InteractionKind::Captcha));
     world.stop().await;
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use protocol::form::{Field, FormModel, Value};
@@ -100,6 +100,18 @@ async fn apply(State(shared): State<Shared>, Query(query): Query<HashMap<String,
     }
 }
 
+/// Answers no more for now: with this status, these headers and this text.
+async fn later(Query(query): Query<HashMap<String, String>>) -> Response {
+    let status = StatusCode::from_bytes(query["status"].as_bytes()).unwrap();
+    let mut answer = (status, Html(query["text"].clone())).into_response();
+    for (name, header) in [("after", header::RETRY_AFTER), ("date", header::DATE)] {
+        if let Some(value) = query.get(name) {
+            answer.headers_mut().insert(header, value.parse().unwrap());
+        }
+    }
+    answer
+}
+
 /// The form once more, with a notice.
 fn again(notice: &str) -> String {
     let page = SIMPLE.replace("{{notice}}", notice).replace("{{button}}", "<button>Submit application</button>");
@@ -184,6 +196,7 @@ async fn serve_all() -> (Arc<Site>, u16, u16) {
             .route("/tick", get(|| async { Html("<span role=checkbox aria-checked=false>I am human</span>") }))
             .route("/closed", get(|| async { Html("<title>This job is no longer open</title><h1>This job is no longer open</h1><p>Night watch: this position has been filled.</p>") }))
             .route("/login", get(|| async { Html("<title>Sign in</title><h1>Sign in to continue</h1><form><label>E-mail<input type=email></label><label>Password<input type=password></label><button>Sign in</button></form>") }))
+            .route("/later", get(later))
             .route("/frame", get(|| async { Html("<title>Careers</title><h1>Careers</h1><iframe src='/p/simple' width=800 height=500></iframe>") }))
             .with_state(Shared { site: site.clone(), breaking });
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -221,6 +234,12 @@ impl World {
     pub fn simple(&self, holes: &[(&str, &str)]) -> String {
         let query: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(holes).finish();
         self.url(&format!("/p/simple?{query}"))
+    }
+
+    /// An address that answers no more for now.
+    pub fn later(&self, query: &[(&str, &str)]) -> String {
+        let query: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        self.url(&format!("/later?{query}"))
     }
 
     /// A page of its own.

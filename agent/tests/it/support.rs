@@ -18,7 +18,7 @@ use protocol::clock::WallClock;
 use protocol::form::{Digest, Field, FieldKind, FormModel, PageState};
 use protocol::ids::{CommandId, LeaseId, PermitId, SandboxId, TaskId};
 use protocol::plan::{FillResult, FillStatus};
-use protocol::task::{Ats, Confirmation, Failure, Mode};
+use protocol::task::{Confirmation, Failure, Mode};
 use protocol::wire::message::{
     AgentSettings, ArtifactHeader, Evidence, FillItem, Heartbeat, Hello, JobDown, JobStart, LiveFrameHeader, Permit,
     Progress, Refusal, Report, ReturnReason, SubmitOutcome, Welcome,
@@ -615,20 +615,6 @@ pub fn confirmed() -> SubmitOutcome {
 }
 
 pub fn form() -> FormModel {
-    let page = PageState {
-        url: "https://employer.example/job".into(),
-        title: "Engineer".into(),
-        ats: Ats::Unknown,
-        job_title: None,
-        company: None,
-        job_location: None,
-        blocker: None,
-        closed: false,
-        already_applied: false,
-        errors: vec![],
-        confirmation: None,
-        can_submit: true,
-        can_advance: false,
-    };
+    let page = PageState::new("https://employer.example/job", "Engineer");
     FormModel { page, fields: vec![Field::new("f1", FieldKind::File, "Resume")] }
 }

@@ -140,19 +140,10 @@ fn form() -> FormModel {
     let field = |id: &str, label: &str| Field { required: true, ..Field::new(id, FieldKind::Text, label) };
     FormModel {
         page: PageState {
-            url: String::new(),
-            title: String::new(),
             ats: Ats::Lever,
             job_title: Some("Baker".into()),
             company: Some("Crumb".into()),
-            job_location: None,
-            blocker: None,
-            closed: false,
-            already_applied: false,
-            errors: Vec::new(),
-            confirmation: None,
-            can_submit: true,
-            can_advance: false,
+            ..PageState::new("", "")
         },
         fields: vec![field("name", "Full name"), field("town", "Favourite town")],
     }

@@ -530,7 +530,8 @@ impl World {
         let action = match live.interaction_type.as_deref() {
             // They look into their mail, and say what is so.
             Some(kind) if kind == InteractionKind::OutcomeUnknown.as_str() => {
-                Action::AnswerOutcome { task, sent: row.submissions > 0, note: None }
+                let Some(permit) = live.permit_id else { return };
+                Action::AnswerOutcomeOf { task, permit, sent: row.submissions > 0, note: None }
             }
             Some(_) => Action::ResolveBlocker { task, by: "human".into(), note: None },
             None => match self.dice.below(32) {

@@ -11,7 +11,6 @@ use chrono::NaiveDate;
 use protocol::form::{Choice, Field, FieldKind, FileRef, FormModel, PageState, Value};
 use protocol::ids::{FieldId, QaEntryId};
 use protocol::plan::PlannedField;
-use protocol::task::Ats;
 
 use super::*;
 
@@ -35,19 +34,8 @@ fn choices(labels: &[&str]) -> Vec<Choice> {
 fn form(fields: Vec<Field>) -> FormModel {
     FormModel {
         page: PageState {
-            url: "https://jobs.example.com/apply".into(),
-            title: "Apply".into(),
-            ats: Ats::Unknown,
-            job_title: None,
             company: Some("Fernhill".into()),
-            job_location: None,
-            blocker: None,
-            closed: false,
-            already_applied: false,
-            errors: Vec::new(),
-            confirmation: None,
-            can_submit: true,
-            can_advance: false,
+            ..PageState::new("https://jobs.example.com/apply", "Apply")
         },
         fields,
     }

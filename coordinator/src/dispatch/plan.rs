@@ -15,15 +15,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use protocol::ids::{SandboxId, TaskId, UserId};
 use store::journal::USER_CAP;
-use store::queue::{SandboxFact, SiteFact, Stand, TaskFact};
+use store::queue::{self, SandboxFact, SiteFact, Stand, TaskFact};
 
 use super::hosts::{Hosts, Need, Place};
 use super::sites::{Sites, WINDOW};
 
-/// Places in a row at one turn, by subscription. More than the cap would mean nothing.
-const WEIGHTS: [(&str, u32); 3] = [("starter", 2), ("pro", 3), ("enterprise", 3)];
-/// For every other subscription.
-const WEIGHT: u32 = 1;
 /// Tasks of one person being worked on at once.
 const CAP: u32 = USER_CAP as u32;
 
@@ -136,10 +132,6 @@ pub struct Planner {
     turn: u64,
     /// Whose side is next: those called by a site, or the ring.
     called_next: bool,
-}
-
-fn weight(tier: &str) -> u32 {
-    WEIGHTS.iter().find(|(name, _)| *name == tier).map_or(WEIGHT, |(_, weight)| *weight)
 }
 
 impl Planner {
@@ -352,7 +344,7 @@ impl Planner {
     }
 
     fn weigh(&mut self, fact: &TaskFact) {
-        self.people.entry(fact.user).or_default().weight = weight(&fact.tier);
+        self.people.entry(fact.user).or_default().weight = queue::weight(&fact.tier);
     }
 
     /// Puts a task among its person's ready ones.

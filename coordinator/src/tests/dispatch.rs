@@ -3,15 +3,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use protocol::cluster::Action;
 use protocol::ids::{SandboxId, TaskId, UserId};
 use protocol::task::Status;
 use protocol::wire::message::Report;
 use ractor::{Actor as _, ActorRef};
 use sqlx::PgPool;
+use store::queue;
+use uuid::Uuid;
 
 use super::support::{Node, created, sandbox, user};
 use crate::dispatch::actor::{Dispatcher, DispatcherMsg};
+use crate::dispatch::plan::{Placement, Planner};
 
 struct Fleet {
     node: Node,
@@ -159,4 +163,78 @@ async fn a_dispatcher_that_takes_over_knows_everything(pool: PgPool) {
     fleet.pass().await;
     assert_eq!(fleet.running(&tasks).await.len(), 3, "three of Ada's at once, whoever placed them");
     fleet.stop().await;
+}
+
+/// What is waited for is told by one statement ([`store::queue::waiting`]); what is done is the planner's.
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_place_in_the_queue_is_the_one_the_planner_takes(pool: PgPool) {
+    let (host, _) = sandbox(&pool, 99).await;
+    let node = Node::start(&pool, host).await;
+    let now = Utc::now();
+    let at = |second: i64| now - TimeDelta::hours(1) + TimeDelta::seconds(second);
+    let queued = async |user: UserId, since: DateTime<Utc>| {
+        let task = created(&pool, user).await;
+        sqlx::query("UPDATE tasks SET status = 'queued', queued_at = $2 WHERE id = $1")
+            .bind(task.0)
+            .bind(since)
+            .execute(&pool)
+            .await
+            .unwrap();
+        task
+    };
+    let read = async |planner: &mut Planner, tasks: &[TaskId]| {
+        let mut tx = node.core.store.begin().await.unwrap();
+        let mut facts = queue::facts(&mut tx, tasks).await.unwrap();
+        facts.sort_by_key(|fact| tasks.iter().position(|task| *task == fact.id));
+        facts.iter().for_each(|fact| planner.apply(fact, now));
+        let hosts = queue::sandboxes(&mut tx, 0).await.unwrap();
+        hosts.into_iter().for_each(|host| planner.apply_sandbox(host));
+    };
+    let mut planner = Planner::default();
+    let mut people = Vec::new();
+    for tier in ["starter", "free", "pro", "free", "starter"] {
+        let person = user(&pool).await;
+        sqlx::query("UPDATE users SET subscription_tier = $2 WHERE id = $1")
+            .bind(person.0)
+            .bind(tier)
+            .execute(&pool)
+            .await
+            .unwrap();
+        people.push(person);
+    }
+    let (early, late) = (&people[..4], people[4]);
+    let mut tasks = Vec::new();
+    for second in 0..16 {
+        tasks.push(queued(early[second as usize % 4], at(second)).await);
+    }
+    read(&mut planner, &tasks).await;
+    // Two turns are over: one of a weight of two, and one of one.
+    let placed = planner.plan(now, 3);
+    for (second, Placement { task, sandbox, .. }) in (100..).zip(&placed) {
+        sqlx::query(
+            "UPDATE tasks SET status = 'in_progress', lease_id = $2, sandbox_id = $3, placed_at = $4 WHERE id = $1",
+        )
+        .bind(task.0)
+        .bind(Uuid::now_v7())
+        .bind(sandbox.0)
+        .bind(at(second))
+        .execute(&pool)
+        .await
+        .unwrap();
+    }
+    sqlx::query("UPDATE sandboxes SET current_load = 3").execute(&pool).await.unwrap();
+    for second in 200..204 {
+        tasks.push(queued(late, at(second)).await);
+    }
+    read(&mut planner, &tasks).await;
+    let order: Vec<TaskId> = planner.plan(now, 99).iter().map(|placement| placement.task).collect();
+    assert_eq!(order.len(), 12, "three of each person's in all");
+    let mut tx = node.core.store.begin().await.unwrap();
+    let mut told = Vec::new();
+    for task in &order {
+        told.push(queue::waiting(&mut tx, *task, now).await.unwrap().unwrap().position());
+    }
+    drop(tx);
+    assert_eq!(told, (1..=12).collect::<Vec<u32>>());
+    node.kill().await;
 }

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use protocol::cluster::{Action, Done};
 use protocol::form::{FIELDS_MAX, VALUE_MAX};
-use protocol::ids::{FieldId, TaskId};
+use protocol::ids::{FieldId, PermitId, TaskId};
 use protocol::task::Mode;
 use serde::Serialize;
 use store::db;
@@ -22,7 +22,7 @@ use crate::app::{App, AppState};
 use crate::auth::caller::Caller;
 use crate::dates::Date;
 use crate::error::{ApiError, ErrorResponse};
-use crate::input::{Body, Fields, Id, Input, Nothing, int, list, named, text, texts};
+use crate::input::{Body, Fields, Id, Input, Nothing, int, list, named, text, texts, uuid};
 
 const NOTES_MAX: usize = 1_000;
 /// Longest name an override may go by: a field's label.
@@ -210,6 +210,9 @@ pub struct OutcomeRequest {
     answer: Sent,
     #[schema(max_length = 1000)]
     note: Option<String>,
+    /// The interaction's `permit`: which click is meant. May be left out only while there has been no second one.
+    #[schema(value_type = Option<Uuid>)]
+    permit: Option<PermitId>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -230,7 +233,8 @@ impl Input for OutcomeRequest {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let answer = fields.need("answer", named::<Sent>(&["sent", "not_sent"]));
         let note = fields.may("note", text(0, NOTES_MAX));
-        Some(Self { answer: answer?, note: note? })
+        let permit = fields.may("permit", uuid());
+        Some(Self { answer: answer?, note: note?, permit: permit? })
     }
 }
 
@@ -244,7 +248,12 @@ pub async fn outcome(
     Id(id): Id<TaskId>,
     Body(asked): Body<OutcomeRequest>,
 ) -> Result<Json<TaskResponse>, ApiError> {
-    perform(&app, &caller, id, Action::AnswerOutcome { task: id, sent: asked.answer.0, note: asked.note }).await
+    let OutcomeRequest { answer: Sent(sent), note, permit } = asked;
+    let action = match permit {
+        Some(permit) => Action::AnswerOutcomeOf { task: id, permit, sent, note },
+        None => Action::AnswerOutcome { task: id, sent, note },
+    };
+    perform(&app, &caller, id, action).await
 }
 
 #[derive(Debug, ToSchema)]

@@ -129,6 +129,9 @@ pub struct TaskInteraction {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     metadata: Option<Value>,
+    /// Of `outcome_unknown`: the permit of the click that is asked about. The answer names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permit: Option<Uuid>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
@@ -320,5 +323,6 @@ fn interaction(app: &App, task: &Task) -> Option<TaskInteraction> {
         paused_at: member("paused_at", "pausedAt").cloned().unwrap_or_else(|| json!(Date(task.updated_at))),
         description: text("description", "description"),
         metadata: data.get("metadata").filter(|metadata| metadata.is_object()).cloned(),
+        permit: task.permit_id.filter(|_| matches!(kind, InteractionName::OutcomeUnknown)),
     })
 }

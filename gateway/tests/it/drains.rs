@@ -12,8 +12,9 @@ use crate::site::{JOB, Person, Router, Site, no_router};
 async fn sandbox(site: &Site) -> SandboxId {
     let id = SandboxId::new();
     sqlx::query(
-        "INSERT INTO sandboxes (id, name, environment, instance_id, instance_type, status, connected, capacity)
-         VALUES ($1, 'oak', 'dev', 'oak', 'local', 'active', true, 2)",
+        "INSERT INTO sandboxes (id, name, environment, instance_id, instance_type, status, connected,
+                                health_status, capacity)
+         VALUES ($1, 'oak', 'dev', 'oak', 'local', 'active', true, 'healthy', 2)",
     )
     .bind(id.0)
     .execute(&site.pool)
@@ -115,7 +116,20 @@ async fn a_task_is_explained_to_its_owner_and_to_admins() {
     assert_eq!(code, "hosts_draining");
     assert!(!sentence.contains("secret"), "{sentence}");
     let (_, body) = ada.get(&own()).await;
-    assert_eq!((&body["facts"]["hostsDraining"], &body["facts"]["placeOfAll"]), (&json!(1), &json!(1)), "{body}");
+    assert_eq!((&body["facts"]["queue"]["hostsDraining"], &body["position"]), (&json!(1), &json!(1)), "{body}");
+    sqlx::query("UPDATE sandboxes SET draining = false").execute(&site.pool).await.unwrap();
+    sqlx::query("UPDATE tasks SET tags = '[\"gpu\"]'").execute(&site.pool).await.unwrap();
+    assert_eq!(explained(&ada, own()).await.0, "no_fitting_host");
+    sqlx::query("UPDATE tasks SET tags = NULL, site = 'crumb.example'").execute(&site.pool).await.unwrap();
+    sqlx::query("INSERT INTO site_limits (site, paused_until) VALUES ('crumb.example', now() + interval '10 minutes')")
+        .execute(&site.pool)
+        .await
+        .unwrap();
+    let (code, sentence) = explained(&ada, own()).await;
+    assert_eq!(code, "site_paused");
+    assert_eq!(sentence, "crumb.example asked for a pause; it goes on in 10 minutes.");
+    let (_, body) = ada.get(&own()).await;
+    assert_eq!((&body["facts"]["queue"]["site"], &body["position"]), (&json!("crumb.example"), &json!(1)), "{body}");
     place(
         &site,
         task,
@@ -125,8 +139,9 @@ async fn a_task_is_explained_to_its_owner_and_to_admins() {
     .await;
     let (code, sentence) = explained(&ada, own()).await;
     assert_eq!(code, "waiting_for_you");
+    assert_eq!(ada.get(&own()).await.1["position"], Value::Null);
     assert!(
-        sentence.starts_with("It waits for your review; its browser on oak is kept open for 8 minutes"),
+        sentence.starts_with("It waits for your review; its browser on oak is kept open for 9 minutes"),
         "{sentence}"
     );
 

@@ -5,7 +5,6 @@ use protocol::cluster::{Action, RejectCode};
 use protocol::form::{Choice, Field, FieldKind, FormModel, PageState, Rect, Value as FieldValue};
 use protocol::ids::{ArtifactId, TaskId};
 use protocol::plan::{FillPlan, FillResult, FillStatus, PlannedField, Source};
-use protocol::task::Ats;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::types::Json;
@@ -40,21 +39,7 @@ fn planned(id: &str, value: Option<FieldValue>, confidence: f32) -> PlannedField
 /// Puts a review and its screenshot where the coordinator would.
 async fn with_review(person: &Person<'_>, task: TaskId) -> ArtifactId {
     let form = FormModel {
-        page: PageState {
-            url: JOB.into(),
-            title: "Job".into(),
-            ats: Ats::Unknown,
-            job_title: None,
-            company: None,
-            job_location: None,
-            blocker: None,
-            closed: false,
-            already_applied: false,
-            errors: Vec::new(),
-            confirmation: None,
-            can_submit: true,
-            can_advance: false,
-        },
+        page: PageState::new(JOB, "Job"),
         fields: vec![
             field("name", FieldKind::Text, true),
             field("visa", FieldKind::Radio, true),

@@ -1,9 +1,10 @@
 //! Applications: taking in, reading, acting.
 
 use protocol::cluster::{Action, Command, Done, RejectCode};
-use protocol::ids::{FieldId, TaskId};
+use protocol::ids::{FieldId, PermitId, TaskId};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::site::{JOB, Router, Site, no_router, read};
 
@@ -252,6 +253,13 @@ async fn actions_are_commands_and_refusals_have_their_codes() {
     router
         .wait("the outcome", |c| matches!(&c.action, Action::AnswerOutcome { sent: false, note, .. } if noted(note)))
         .await;
+    let permit = PermitId::new();
+    assert_eq!(ada.post(&path("/outcome"), json!({ "answer": "sent", "permit": permit })).await.0, StatusCode::OK);
+    let about =
+        |c: &Command| matches!(&c.action, Action::AnswerOutcomeOf { permit: of, sent: true, .. } if *of == permit);
+    router.wait("the outcome of one click", about).await;
+    let nonsense = json!({ "answer": "sent", "permit": "the first" });
+    assert_eq!(ada.post(&path("/outcome"), nonsense).await.0, StatusCode::BAD_REQUEST);
     assert_eq!(ada.post(&path("/resolve-blocker"), json!({ "notes": "no mail came" })).await.0, StatusCode::OK);
     let by_a_person =
         |c: &Command| matches!(&c.action, Action::ResolveBlocker { by, note, .. } if by == "human" && noted(note));
@@ -262,6 +270,7 @@ async fn actions_are_commands_and_refusals_have_their_codes() {
         (Method::POST, "/approve", RejectCode::NotReviewable, 409, "NOT_REVIEWABLE"),
         (Method::POST, "/approve", RejectCode::StaleReview, 409, "STALE_REVIEW"),
         (Method::POST, "/retry", RejectCode::NotRetryable, 409, "TASK_NOT_CANCELLABLE"),
+        (Method::POST, "/approve", RejectCode::StaleOutcome, 409, "STALE_OUTCOME"),
         (Method::POST, "/resolve-blocker", RejectCode::NotResolvable, 409, "TASK_NOT_RESOLVABLE"),
         (Method::DELETE, "", RejectCode::NotCancellable, 409, "TASK_NOT_CANCELLABLE"),
         (Method::DELETE, "", RejectCode::NotFound, 404, "TASK_NOT_FOUND"),
@@ -363,6 +372,13 @@ async fn a_question_is_shown_and_a_review_is_not_one() {
             "message": "Please look", "pausedAt": "2026-01-02T03:04:05.000Z",
         })
     );
+    // The question names the click it is about, other questions name none.
+    let permit = Uuid::now_v7();
+    let grant = sqlx::query("UPDATE tasks SET permit_id = $1, permit_state = 'unknown'").bind(permit);
+    grant.execute(&site.pool).await.unwrap();
+    assert_eq!(ada.get(&format!("/tasks/{task}")).await.1["interaction"]["permit"], json!(permit));
+    ask("captcha").await.unwrap();
+    assert_eq!(ada.get(&format!("/tasks/{task}")).await.1["interaction"].get("permit"), None);
     // A hold the person put off: who counts down from the pause arrives at its end.
     sqlx::query("UPDATE tasks SET held_until = '2026-01-02T03:34:05Z'").execute(&site.pool).await.unwrap();
     let (_, held) = ada.get(&format!("/tasks/{task}")).await;

@@ -5,21 +5,7 @@ fn field(id: &str, value: Value) -> Field {
 }
 
 fn form(fields: Vec<Field>) -> FormModel {
-    let page = PageState {
-        url: "https://jobs.example/1".into(),
-        title: String::new(),
-        ats: Ats::Unknown,
-        job_title: None,
-        company: None,
-        job_location: None,
-        blocker: None,
-        closed: false,
-        already_applied: false,
-        errors: Vec::new(),
-        confirmation: None,
-        can_submit: true,
-        can_advance: false,
-    };
+    let page = PageState::new("https://jobs.example/1", "");
     FormModel { page, fields }
 }
 

@@ -204,38 +204,73 @@ async fn a_queued_task_says_why_it_waits_and_where_it_stands(pool: PgPool) {
         tasks.push(world.task(busy, age).await);
     }
     let mine = world.task(late, 5).await;
-    let explain = async |task: TaskId| {
-        let now = Utc::now();
-        let waiting = queue::waiting(&mut *world.tx().await, task, now).await.unwrap();
-        waiting.map(|waiting| waiting.explain(now))
+    let waiting = async |task: TaskId| queue::waiting(&mut *world.tx().await, task, Utc::now()).await.unwrap();
+    let stands = async |task: TaskId| {
+        let waiting = waiting(task).await.unwrap();
+        (waiting.why(Utc::now()), waiting.position())
     };
-    let explained = explain(mine.id).await.unwrap();
-    assert_eq!((explained.why, explained.position), (Why::NoHost { ready: 0, draining: 0 }, 2));
-    assert_eq!(explain(tasks[3].id).await.unwrap().position, 5, "its owner's fourth comes after everybody's first");
+    let why = async |task: TaskId| stands(task).await.0;
+    assert_eq!(stands(mine.id).await, (Why::NoHost, 2));
+    assert_eq!(stands(tasks[3].id).await.1, 5, "its owner's fourth comes after everybody's first");
 
     let (sandbox, epoch) = world.sandbox(4).await;
-    assert_eq!(explain(mine.id).await.unwrap().why, Why::Next);
+    assert_eq!(why(mine.id).await, Why::Next);
+    let beyond = Why::Cap { running: 0, before: 3, cap: 3 };
+    assert_eq!(why(tasks[3].id).await, beyond);
     for task in &mut tasks[..3] {
         world.claim(task, sandbox, epoch).await.unwrap();
     }
-    assert_eq!(explain(tasks[3].id).await.unwrap().why, Why::Cap { running: 3, cap: 3 });
-    assert_eq!(explain(tasks[0].id).await, None, "it does not wait");
+    assert_eq!(why(tasks[3].id).await, Why::Cap { running: 3, before: 0, cap: 3 });
+    assert!(waiting(tasks[0].id).await.is_none(), "it does not wait");
+    assert_eq!(stands(mine.id).await, (Why::Next, 1), "who is at the cap is before nobody");
     let mut other = world.task(world.user().await, 1).await;
     world.claim(&mut other, sandbox, epoch).await.unwrap();
-    assert_eq!(explain(mine.id).await.unwrap().why, Why::Full { places: 4 });
+    assert_eq!(why(mine.id).await, Why::Full { places: 4 });
 
-    sqlx::query("UPDATE sandboxes SET draining = true").execute(&world.pool).await.unwrap();
-    assert_eq!(explain(mine.id).await.unwrap().why, Why::NoHost { ready: 0, draining: 1 });
-    sqlx::query("UPDATE sandboxes SET draining = false, capacity = 9").execute(&world.pool).await.unwrap();
-    sqlx::query("UPDATE tasks SET tags = '[\"eu\"]' WHERE id = $1").bind(mine.id.0).execute(&world.pool).await.unwrap();
-    assert_eq!(explain(mine.id).await.unwrap().why, Why::NoHost { ready: 1, draining: 0 });
-    sqlx::query("UPDATE sandboxes SET tags = '[\"us\", \"eu\"]'").execute(&world.pool).await.unwrap();
-    assert_eq!(explain(mine.id).await.unwrap().why, Why::Next);
+    let set = async |change: &'static str| {
+        sqlx::query(change).execute(&world.pool).await.unwrap();
+    };
+    set("UPDATE sandboxes SET draining = true").await;
+    assert_eq!(why(mine.id).await, Why::HostsDraining);
+    set("UPDATE sandboxes SET draining = false, health_status = 'unhealthy'").await;
+    assert_eq!(why(mine.id).await, Why::HostsDisconnected);
+    set("UPDATE sandboxes SET health_status = 'healthy', capacity = 9").await;
+    set("UPDATE tasks SET tags = '[\"eu\"]' WHERE status = 'queued'").await;
+    assert_eq!(why(mine.id).await, Why::NoFittingHost);
+    set("UPDATE sandboxes SET tags = '[\"us\", \"eu\"]'").await;
+    assert_eq!(why(mine.id).await, Why::Next);
 
-    sqlx::query("UPDATE tasks SET site = 'linkedin', placed_at = now()").execute(&world.pool).await.unwrap();
-    assert!(matches!(explain(mine.id).await.unwrap().why, Why::SiteBusy { running: 4, .. }));
+    set("UPDATE tasks SET site = 'linkedin', placed_at = now()").await;
+    assert!(matches!(why(mine.id).await, Why::SiteBusy { running: 4, .. }));
     let back_off = world.task(late, -60).await;
-    assert!(matches!(explain(back_off.id).await.unwrap().why, Why::BackOff { .. }));
+    assert!(matches!(why(back_off.id).await, Why::BackOff { .. }));
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn only_those_who_could_take_its_place_are_before_a_task(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.sandbox(1).await;
+    let mut before = Vec::new();
+    for age in [50, 40, 30] {
+        before.push(world.task(world.user().await, age).await.id.0);
+    }
+    let mine = world.task(world.user().await, 1).await;
+    let ahead = async || queue::waiting(&mut *world.tx().await, mine.id, Utc::now()).await.unwrap().unwrap().ahead;
+    assert_eq!(ahead().await, 3);
+    let set = async |change: &'static str, task: usize| {
+        sqlx::query(change).bind(before[task]).execute(&world.pool).await.unwrap();
+    };
+    set("UPDATE tasks SET engine = 'adspower' WHERE id = $1", 0).await;
+    assert_eq!(ahead().await, 2, "it waits for hosts of another kind");
+    set("UPDATE sandboxes SET browser_engine = 'adspower' WHERE $1::uuid IS NOT NULL", 0).await;
+    assert_eq!(ahead().await, 3, "the host has what both need");
+    set("UPDATE tasks SET site = 'crumb.example' WHERE id = $1", 1).await;
+    assert_eq!(ahead().await, 3);
+    let pause = "INSERT INTO site_limits (site, paused_until) SELECT site, now() + interval '1 minute' FROM tasks WHERE id = $1";
+    set(pause, 1).await;
+    assert_eq!(ahead().await, 2, "its site asked for a pause");
+    set("UPDATE tasks SET site = 'crumb.example' WHERE id <> $1 AND site IS NULL", 1).await;
+    assert_eq!(ahead().await, 3, "all wait for the same site");
 }
 
 #[sqlx::test(migrator = "store::MIGRATIONS")]

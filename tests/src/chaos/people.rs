@@ -245,7 +245,7 @@ impl Answers {
                     let Some(id) = task["id"].as_str().and_then(|id| id.parse().ok()) else { continue };
                     let asked = lock(&self.shared).tasks.get(&id).cloned();
                     let Some(asked) = asked else { continue };
-                    match (status, task["interaction"]["type"].as_str()) {
+                    match (status, task["interactionType"].as_str()) {
                         ("failed", _) => self.retry(id).await,
                         (_, Some("outcome_unknown")) => self.tell(id, &asked).await,
                         _ => self.review(id, &asked).await,
@@ -282,10 +282,14 @@ impl Answers {
         if self.asked_at.entry(id).or_insert_with(tokio::time::Instant::now).elapsed() < MAIL {
             return;
         }
+        // The question is read before the mail is looked into: an answer is about the click it asks about.
+        let task = self.person.once(Method::GET, &format!("/tasks/{id}"), None, None).await;
+        let Some((StatusCode::OK, task)) = task else { return };
+        let permit = &task["interaction"]["permit"];
         let Ok(answer) = reqwest::get(&self.submissions).await else { return };
         let Ok(received) = answer.json::<Json>().await else { return };
         let sent = received["submissions"].as_array().into_iter().flatten().any(|one| is_of(one, asked));
-        let body = json!({ "answer": if sent { "sent" } else { "not_sent" } });
+        let body = json!({ "answer": if sent { "sent" } else { "not_sent" }, "permit": permit });
         let _ = self.person.once(Method::POST, &format!("/tasks/{id}/outcome"), Some(&body), None).await;
     }
 

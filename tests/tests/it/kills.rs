@@ -194,8 +194,9 @@ async fn answer_outcome(valet: &Valet, person: &Person, task: &str, count: u64) 
     assert_eq!((status, &body["error"]), (StatusCode::CONFLICT, &json!("OUTCOME_UNKNOWN")), "{body:#}");
     let (answer, status, outcome) =
         if count == 1 { ("sent", "completed", "sent") } else { ("not_sent", "failed", "none") };
-    let (code, body) =
-        person.call(Method::POST, &format!("/tasks/{task}/outcome"), Some(json!({ "answer": answer }))).await;
+    let permit = person.task(task).await["interaction"]["permit"].clone();
+    let answer = json!({ "answer": answer, "permit": permit });
+    let (code, body) = person.call(Method::POST, &format!("/tasks/{task}/outcome"), Some(answer)).await;
     assert_eq!(code, StatusCode::OK, "{body:#}");
     let end = wait(person, task, &["completed", "failed"]).await;
     assert_eq!((&end["status"], &end["outcome"]), (&json!(status), &json!(outcome)), "{end:#}");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::Duration;
 use protocol::cluster::{Action, Edit, RejectCode, Rejected};
 use protocol::event::Event;
-use protocol::ids::FieldId;
+use protocol::ids::{FieldId, PermitId};
 use protocol::task::{ErrorCode, Failure, FailureClass, InteractionKind, Outcome, Phase, Status};
 use protocol::wire::message::JobDown;
 use serde_json::json;
@@ -28,7 +28,10 @@ pub(super) fn command(draft: &mut Draft<'_>, action: Action) -> Result<(), Refus
         Action::Edit { revision, edits, .. } => edit(draft, revision, &edits),
         Action::Approve { revision, overrides, remember, .. } => approve(draft, revision, &overrides, &remember),
         Action::ResolveBlocker { by, note, .. } => resolve(draft, &by, note.as_deref()),
-        Action::AnswerOutcome { sent, note, .. } => answer_outcome(draft, sent, note.as_deref()),
+        Action::AnswerOutcome { sent, note, .. } => answer_outcome(draft, None, sent, note.as_deref()),
+        Action::AnswerOutcomeOf { permit, sent, note, .. } => {
+            answer_outcome(draft, Some(permit), sent, note.as_deref())
+        }
         Action::ExtendHold { minutes, .. } => extend(draft, minutes),
         Action::Watch { on, .. } => watch(draft, on),
         Action::ParseResume { .. } => Err(draft.unfitting("a resume")),
@@ -261,9 +264,27 @@ fn said(note: Option<&str>) -> Option<&str> {
     note.map(str::trim).filter(|note| !note.is_empty())
 }
 
-fn answer_outcome(draft: &mut Draft<'_>, sent: bool, note: Option<&str>) -> Result<(), Refused> {
+/// An answer is about one click, and may come late: one that was meant for an earlier try says nothing about this one.
+/// Who does not name the permit (clients of before it was shown) can only mean the first.
+fn answer_outcome(
+    draft: &mut Draft<'_>,
+    permit: Option<PermitId>,
+    sent: bool,
+    note: Option<&str>,
+) -> Result<(), Refused> {
     if draft.task.outcome != Outcome::Unknown {
         return Err(reject(RejectCode::NotResolvable, "It is known how this application ended."));
+    }
+    if permit.map_or(draft.task.grants > 1, |permit| draft.task.permit_id != Some(permit)) {
+        let message = match permit {
+            Some(_) => {
+                "This answer is about an earlier try. Open the application again and say how the last one ended."
+            }
+            None => {
+                "It was approved more than once. Open the application again, so that the answer is about the last try."
+            }
+        };
+        return Err(reject(RejectCode::StaleOutcome, message));
     }
     draft.event("human_takeover", json!({ "step": "outcome_answered", "sent": sent, "note": said(note) }));
     if sent {

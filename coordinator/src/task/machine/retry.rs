@@ -9,9 +9,12 @@ use serde_json::json;
 use store::journal::Write;
 
 use super::draft::Draft;
+use super::review;
 
-/// The longest a site's own wish puts an attempt off, in seconds; for longer, the person is asked or told.
+/// The longest a site's own wish puts an attempt off, and keeps others away, in seconds; for longer, the person is asked.
 const RETRY_AFTER_MAX: i64 = 3_600;
+/// What the task waits for meanwhile.
+const ENOUGH: &str = "The site answers no more requests for now; it is tried again later";
 /// The share by which a pause is shortened or lengthened, in per cent.
 const JITTER: i64 = 20;
 
@@ -36,16 +39,32 @@ fn pause(task: TaskId, failure: &Failure, attempt: i32) -> Option<Duration> {
     Some(Duration::milliseconds(jittered.max(i64::from(asked) * 1_000 + dice % 5_000)))
 }
 
-/// Another attempt when one may help and is left, else the end.
+/// Another attempt when one may help and is left, else the end. When to come back to a site that answers no more is the
+/// person's to decide then.
 pub(super) fn retry_or_fail(draft: &mut Draft<'_>, failure: &Failure) {
-    if !again(draft, failure) {
-        draft.fail(failure);
+    if again(draft, failure) {
+        return;
     }
+    if failure.class != FailureClass::RateLimited {
+        return draft.fail(failure);
+    }
+    // Its page was given up.
+    draft.drop_lease();
+    let data = json!({ "page_url": draft.task.job_url });
+    review::ask_person(draft, InteractionKind::RateLimited, Some(&failure.message), None, data);
 }
 
 /// Puts the task back into the queue for another attempt, if one may help and is left.
 fn again(draft: &mut Draft<'_>, failure: &Failure) -> bool {
-    let Some(pause) = pause(draft.task.id, failure, draft.task.attempt) else { return false };
+    let pause = pause(draft.task.id, failure, draft.task.attempt);
+    let wish = failure.retry_after.map(|asked| Duration::seconds(i64::from(asked).min(RETRY_AFTER_MAX)));
+    if failure.class == FailureClass::RateLimited || wish.is_some() {
+        // The others leave the site alone, too.
+        if let Some(rest) = pause.or(wish) {
+            draft.write(Write::SitePaused { until: draft.at.now + rest });
+        }
+    }
+    let Some(pause) = pause else { return false };
     draft.event(
         "error",
         json!({
@@ -53,14 +72,11 @@ fn again(draft: &mut Draft<'_>, failure: &Failure) -> bool {
             "retryInSeconds": pause.num_seconds(),
         }),
     );
-    if failure.class == FailureClass::RateLimited {
-        // The others leave the site alone, too.
-        draft.write(Write::SitePaused { until: draft.at.now + pause });
-    }
     draft.requeue(pause);
     if pause > Duration::seconds(1) {
         draft.step_words(match failure.class {
-            FailureClass::RateLimited => "The site answers no more requests for now; it is tried again later",
+            _ if wish.is_some() => ENOUGH,
+            FailureClass::RateLimited => ENOUGH,
             FailureClass::Network => "The site did not answer; it is tried again in a moment",
             _ => "Waiting for a browser to try again",
         });

@@ -238,6 +238,7 @@ pub(super) fn ask_person(
             page_url,
             timeout_seconds: reports::is_blocker(kind).then(|| HOLD.num_seconds()),
             message: Some(message.to_owned()),
+            permit: draft.task.permit_id.filter(|_| kind == InteractionKind::OutcomeUnknown),
         },
     });
     draft.tell_update();

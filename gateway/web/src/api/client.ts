@@ -141,8 +141,9 @@ export const api = {
   editReview: (task: string, body: { revision: number; edits: T.ReviewEdit[] }) =>
     call<T.Review>("PATCH", `/tasks/${id(task)}/review`, { body }),
   approve: (task: string, revision: number) => call<T.Task>("POST", `/tasks/${id(task)}/approve`, { body: { revision } }),
-  answerOutcome: (task: string, answer: "sent" | "not_sent", note?: string) =>
-    call<T.Task>("POST", `/tasks/${id(task)}/outcome`, { body: { answer, ...(note ? { note } : {}) } }),
+  /** `permit`: which click is meant, as the question says. */
+  answerOutcome: (task: string, body: { answer: "sent" | "not_sent"; permit?: string; note?: string }) =>
+    call<T.Task>("POST", `/tasks/${id(task)}/outcome`, { body }),
   hold: (task: string, minutes: number) => call<{ heldUntil: string }>("POST", `/tasks/${id(task)}/hold`, { body: { minutes } }),
   resolveBlocker: (task: string) =>
     call<{ message: string }>("POST", `/tasks/${id(task)}/resolve-blocker`, { body: { resolvedBy: "human" } }),

@@ -63,6 +63,8 @@ export interface Interaction {
   timeoutSeconds?: number | null;
   message?: string | null;
   pausedAt: string;
+  /** Of `outcome_unknown`: the permit of the click that is asked about. The answer names it. */
+  permit?: string;
 }
 
 export interface Screenshot {

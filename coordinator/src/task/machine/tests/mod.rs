@@ -90,19 +90,10 @@ pub(super) fn field(id: &str, label: &str, value: &str) -> Field {
 pub(super) fn page(fields: Vec<Field>) -> FormModel {
     FormModel {
         page: PageState {
-            url: "https://jobs.example/1/apply".into(),
-            title: "Apply".into(),
             ats: Ats::Lever,
             job_title: Some("Baker".into()),
             company: Some("Crumb".into()),
-            job_location: None,
-            blocker: None,
-            closed: false,
-            already_applied: false,
-            errors: Vec::new(),
-            confirmation: None,
-            can_submit: true,
-            can_advance: false,
+            ..PageState::new("https://jobs.example/1/apply", "Apply")
         },
         fields,
     }
@@ -333,7 +324,16 @@ impl World {
     }
 
     pub fn answer(&mut self, sent: bool) -> Result<Vec<Effect>, Refused> {
-        self.person(Action::AnswerOutcome { task: self.task().id, sent, note: Some(" I looked in my mail ".into()) })
+        self.answer_about(self.task().permit_id, sent)
+    }
+
+    /// `None`: as clients do that do not say which click they mean.
+    pub fn answer_about(&mut self, permit: Option<PermitId>, sent: bool) -> Result<Vec<Effect>, Refused> {
+        let (task, note) = (self.task().id, Some(" I looked in my mail ".into()));
+        self.person(match permit {
+            Some(permit) => Action::AnswerOutcomeOf { task, permit, sent, note },
+            None => Action::AnswerOutcome { task, sent, note },
+        })
     }
 
     pub fn resolve(&mut self) -> Result<Vec<Effect>, Refused> {

@@ -272,6 +272,38 @@ fn a_site_that_says_for_how_long_is_left_alone_for_as_long() {
     world.report(Report::Failed { failure, screenshot: None });
     let pause = world.task().queued_at.unwrap() - world.now;
     assert!(pause >= Duration::seconds(700) && pause < Duration::seconds(706), "{pause}");
+    assert_eq!(pauses(&world), [world.task().queued_at.unwrap()], "by everybody");
+}
+
+#[test]
+fn a_site_that_is_down_and_says_for_how_long_is_left_alone_too() {
+    let mut world = World::queued(Mode::Copilot);
+    world.claim().unwrap();
+    let mut down = failure(FailureClass::Network);
+    world.report(Report::Failed { failure: down.clone(), screenshot: None });
+    assert!(pauses(&world).is_empty(), "a site that fails without a word is not spared");
+    world.claim().unwrap();
+    down.retry_after = Some(90);
+    world.report(Report::Failed { failure: down, screenshot: None });
+    let pause = world.task().queued_at.unwrap() - world.now;
+    assert!(pause >= Duration::seconds(90), "{pause}");
+    assert_eq!(pauses(&world), [world.task().queued_at.unwrap()]);
+}
+
+#[test]
+fn a_site_that_wants_hours_is_spared_and_the_person_asked() {
+    let mut world = World::queued(Mode::Autopilot);
+    world.claim().unwrap();
+    let mut failure = failure(FailureClass::RateLimited);
+    failure.retry_after = Some(7_200);
+    world.report(Report::Failed { failure, screenshot: None });
+    assert_eq!(pauses(&world), [world.now + Duration::hours(1)], "for as long as a site is paused at most");
+    let task = world.task();
+    assert_eq!((task.status, task.interaction_type.as_deref()), (Status::WaitingHuman, Some("rate_limited")));
+    assert_eq!((task.lease_id, task.held_until), (None, None), "its page is gone");
+    // They have it looked at again.
+    world.resolve().unwrap();
+    assert_eq!((world.task().status, world.task().attempt), (Status::Queued, 0));
 }
 
 #[test]

@@ -109,7 +109,10 @@ fn action(world: &World, what: u8, value: u8) -> Action {
         },
         1 | 4 | 5 => Action::Approve { task, revision: None, overrides: BTreeMap::new(), remember: vec![id("name")] },
         6 => Action::ResolveBlocker { task, by: "human".into(), note: None },
-        7 => Action::AnswerOutcome { task, sent: value == 0, note: None },
+        7 => match world.task().permit_id {
+            Some(permit) => Action::AnswerOutcomeOf { task, permit, sent: value == 0, note: None },
+            None => Action::AnswerOutcome { task, sent: value == 0, note: None },
+        },
         _ if value == 0 => Action::Watch { task, on: true },
         _ => Action::ExtendHold { task, minutes: u32::from(value) * 15 },
     }

@@ -186,6 +186,36 @@ fn the_person_says_that_it_did_not_and_tries_again() {
 }
 
 #[test]
+fn an_answer_about_another_click_is_refused() {
+    let mut world = World::unknown();
+    let first = world.task().permit_id;
+    assert_eq!(code(world.answer_about(Some(PermitId::new()), true)), RejectCode::StaleOutcome);
+    world.answer(false).unwrap();
+    world.person(Action::Retry { task: world.task().id }).unwrap();
+    world.fill();
+    world.approve().unwrap();
+    world.ready(Vec::new(), form("Ada", "Rome"));
+    world.lose(None);
+    assert_eq!(world.task().outcome, Outcome::Unknown);
+    let (before, second) = (world.live.clone(), world.task().permit_id);
+    assert_ne!(first, second);
+    for sent in [true, false] {
+        assert_eq!(code(world.answer_about(first, sent)), RejectCode::StaleOutcome, "it was meant for the first click");
+        assert_eq!(code(world.answer_about(None, sent)), RejectCode::StaleOutcome, "nobody knows which is meant");
+    }
+    assert_eq!(world.live, before);
+    world.answer_about(second, true).unwrap();
+    assert_eq!((world.task().status, world.task().outcome), (Status::Completed, Outcome::Sent));
+}
+
+#[test]
+fn who_names_no_click_can_mean_the_only_one() {
+    let mut world = World::unknown();
+    world.answer_about(None, true).unwrap();
+    assert_eq!((world.task().status, world.task().outcome), (Status::Completed, Outcome::Sent));
+}
+
+#[test]
 fn a_confirmation_that_comes_late_is_believed() {
     // While the person is asked.
     let mut world = World::permitted();

@@ -19,7 +19,8 @@ export function OutcomePanel({ task, review }: { task: Task; review: Review | nu
   const client = useQueryClient();
   const [note, setNote] = useState("");
   const answer = useMutation({
-    mutationFn: (value: "sent" | "not_sent") => api.answerOutcome(task.id, value, note.trim() || undefined),
+    mutationFn: (value: "sent" | "not_sent") =>
+      api.answerOutcome(task.id, { answer: value, permit: task.interaction?.permit, note: note.trim() || undefined }),
     onSuccess: (next) => {
       client.setQueryData<Task>(keys.detail(task.id), (old) => ({ ...old, ...next }));
     },
