@@ -73,13 +73,32 @@ pub async fn whereabouts(db: &mut PgConnection, sandbox: SandboxId) -> Result<Op
     Ok(node.map(NodeId))
 }
 
+/// The agent is told to stop: nothing more is placed there. Its session goes on, and every coordinator still reaches
+/// what it holds.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn stopping(db: &mut PgConnection, sandbox: SandboxId, epoch: i64) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE sandboxes SET status = 'stopping', updated_at = now()
+          WHERE id = $1 AND connection_epoch = $2 AND connected AND status = 'active'",
+        sandbox.0,
+        epoch
+    )
+    .execute(db)
+    .await
+    .map_err(StoreError::during("noting that an agent stops"))?;
+    Ok(())
+}
+
 /// Ends a session, unless a later one has begun.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn close_session(db: &mut PgConnection, sandbox: SandboxId, epoch: i64) -> Result<(), StoreError> {
     sqlx::query!(
-        "UPDATE sandboxes SET connected = false, health_status = 'unhealthy', updated_at = now()
+        "UPDATE sandboxes SET connected = false, health_status = 'unhealthy', updated_at = now(),
+                status = CASE WHEN status = 'stopping' THEN 'stopped' ELSE status END
           WHERE id = $1 AND connection_epoch = $2",
         sandbox.0,
         epoch

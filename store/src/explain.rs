@@ -57,6 +57,7 @@ pub struct Place {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fleet {
     pub hosts: i64,
+    /// Those whose agents do not stop.
     pub connected: i64,
     /// Of those that are connected.
     pub draining: i64,
@@ -130,8 +131,8 @@ async fn place(db: &mut PgConnection, task: TaskId) -> Result<Option<Place>, Sto
 
 async fn fleet(db: &mut PgConnection) -> Result<Fleet, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT count(*) AS "hosts!", count(*) FILTER (WHERE connected) AS "connected!",
-                  count(*) FILTER (WHERE connected AND draining) AS "draining!",
+        r#"SELECT count(*) AS "hosts!", count(*) FILTER (WHERE connected AND status = 'active') AS "connected!",
+                  count(*) FILTER (WHERE connected AND status = 'active' AND draining) AS "draining!",
                   coalesce(sum(capacity) FILTER (WHERE connected AND NOT draining AND status = 'active'), 0) AS "places!",
                   coalesce(sum(capacity - current_load) FILTER (WHERE connected AND NOT draining AND status = 'active'), 0) AS "free!"
              FROM sandboxes WHERE revoked_at IS NULL AND status <> 'terminated'"#

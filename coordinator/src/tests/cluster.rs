@@ -22,7 +22,7 @@ fn row(node: &Node) -> Row {
 }
 
 /// Two nodes that know each other and have shared the work.
-async fn pair(pool: &PgPool, sandbox: SandboxId) -> (Node, Node) {
+pub async fn pair(pool: &PgPool, sandbox: SandboxId) -> (Node, Node) {
     let first = Node::start(pool, sandbox).await;
     let second = Node::beside(pool, sandbox).await;
     for node in [&first, &second] {
@@ -38,7 +38,7 @@ async fn pair(pool: &PgPool, sandbox: SandboxId) -> (Node, Node) {
 }
 
 /// Somebody whose tasks this node owns.
-async fn user_of(node: &Node, pool: &PgPool) -> UserId {
+pub async fn user_of(node: &Node, pool: &PgPool) -> UserId {
     loop {
         let user = user(pool).await;
         if node.core.epoch(shard_of(user)).is_some() {
@@ -47,11 +47,11 @@ async fn user_of(node: &Node, pool: &PgPool) -> UserId {
     }
 }
 
-fn at(task: TaskId, user: UserId) -> TaskAt {
+pub fn at(task: TaskId, user: UserId) -> TaskAt {
     TaskAt { id: task, shard: shard_of(user) }
 }
 
-fn command(action: Action) -> Input {
+pub fn command(action: Action) -> Input {
     Input::Person { id: CommandId::new(), action }
 }
 
