@@ -95,6 +95,6 @@ async fn look(core: &Core) -> Result<(), store::StoreError> {
 /// The row speaks of a session that nobody here has.
 pub async fn close_row(core: &Core, sandbox: SandboxId) -> Result<(), store::StoreError> {
     let mut tx = core.store.begin().await?;
-    store::agents::close_revoked(&mut tx, core.node, sandbox).await?;
-    store::db::commit(tx, "closing a revoked sandbox's session").await
+    store::agents::close_left(&mut tx, core.node, sandbox).await?;
+    store::db::commit(tx, "closing a session that nobody has").await
 }

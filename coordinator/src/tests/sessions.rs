@@ -76,3 +76,31 @@ async fn an_agent_that_stops_is_reached_by_every_coordinator_until_it_is_gone(po
     first.kill().await;
     second.kill().await;
 }
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_session_that_nobody_holds_is_taken_out_of_its_row(pool: PgPool) {
+    let (sandbox, _) = sandbox(&pool, 4).await;
+    let (first, second) = nodes(&pool, sandbox).await;
+    let agent = Agent::connect(&second, sandbox, hello(Vec::new(), Vec::new())).await;
+    let user = user_of(&first, &pool).await;
+    let task = created(&pool, user).await;
+    first.tasks.input(at(task, user), Some(user), command(Action::TaskCreated { task })).await.unwrap();
+    let claim = Input::Claimed { sandbox, epoch: agent.epoch, lease: LeaseId::new() };
+    first.tasks.input(at(task, user), None, claim).await.unwrap();
+    // The sandbox's actor dies, and its agent with it: nobody says hello again.
+    let actor = second.core.sandboxes.get(&sandbox).unwrap().actor.clone();
+    actor.kill();
+    agent.closed().await;
+    agent.leave();
+    until(&pool, sandbox, false, "active").await;
+    let over = tokio::time::timeout(PATIENCE, async {
+        while first.row(task).await.lease_id.is_some() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    });
+    over.await.expect("its lease is over");
+    let load: i32 = sqlx::query_scalar("SELECT current_load FROM sandboxes").fetch_one(&pool).await.unwrap();
+    assert_eq!(load, 0);
+    first.kill().await;
+    second.kill().await;
+}

@@ -123,9 +123,14 @@ impl SandboxState {
             self.note_end(End::Over(session.epoch)).await;
         }
         let mut tx = self.core.store.begin().await?;
-        let elsewhere = agents::whereabouts(&mut tx, self.id).await?.is_some();
+        let whereabouts = agents::whereabouts(&mut tx, self.id).await?;
+        let elsewhere = whereabouts.is_some_and(|node| node != self.core.node);
         let leased = if elsewhere { Vec::new() } else { tasks::leased(&mut tx, self.id).await? };
-        drop(tx);
+        // A session of an earlier life of this actor, or one whose opening was in doubt.
+        if whereabouts == Some(self.core.node) {
+            agents::close_left(&mut tx, self.core.node, self.id).await?;
+            store::db::commit(tx, "closing a session that nobody has").await?;
+        }
         if !leased.is_empty() {
             warn!(sandbox.id = %self.id, leases = leased.len(), "sandbox {} is silent, its leases are over", self.id);
         }
