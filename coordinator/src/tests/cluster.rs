@@ -164,3 +164,36 @@ async fn a_node_without_standing_commits_and_leaves_the_rest_to_its_successor(po
     assert!(matches!(node.told().await, crate::sandbox::actor::SandboxMsg::OpenJob { .. }));
     node.kill().await;
 }
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_word_that_waited_for_the_database_is_not_said_without_standing(pool: PgPool) {
+    let (sandbox, epoch) = sandbox(&pool, 4).await;
+    let (first, mut second) = pair(&pool, sandbox).await;
+    sqlx::query("UPDATE nodes SET renewed_at = now() + interval '1 hour'").execute(&pool).await.unwrap();
+    sqlx::query("UPDATE sandboxes SET node_id = $1").bind(second.core.node.0).execute(&pool).await.unwrap();
+    let user = user_of(&first, &pool).await;
+    let task = created(&pool, user).await;
+    first.tasks.input(at(task, user), Some(user), command(Action::TaskCreated { task })).await.unwrap();
+    let claim = Input::Claimed { sandbox, epoch, lease: protocol::ids::LeaseId::new() };
+    first.tasks.input(at(task, user), None, claim).await.unwrap();
+    assert!(matches!(second.told().await, crate::sandbox::actor::SandboxMsg::OpenJob { .. }));
+    let actor = first.core.tasks.get(&task).unwrap().actor.clone();
+    // Whoever looks for the sandbox's node has to wait, and the standing runs out meanwhile.
+    let mut lock = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE nodes IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
+    let (tasks, cancel) = (first.tasks.clone(), command(Action::Cancel { task }));
+    let asked = tokio::spawn(async move { tasks.input(at(task, user), Some(user), cancel).await });
+    while first.row(task).await.status != Status::Cancelled {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    first.core.cluster.set_standing(tokio::time::Instant::now());
+    lock.rollback().await.unwrap();
+    while actor.get_status() < ractor::ActorStatus::Stopping {
+        assert!(second.is_quiet(), "it was said by a node that may not act any more");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert!(second.is_quiet());
+    asked.abort();
+    first.kill().await;
+    second.kill().await;
+}
