@@ -96,10 +96,10 @@ async fn look(core: &Core) -> Result<(), store::StoreError> {
 
 /// The row speaks of a session that nobody here has.
 pub async fn close_row(core: &Core, sandbox: SandboxId) -> Result<(), store::StoreError> {
-    let doing = "closing a revoked sandbox's session";
+    let doing = "closing a session that nobody has";
     store::db::in_time(doing, async {
         let mut tx = core.store.begin().await?;
-        store::agents::close_revoked(&mut tx, core.node, sandbox).await?;
+        store::agents::close_left(&mut tx, core.node, sandbox).await?;
         store::db::commit(tx, doing).await
     })
     .await

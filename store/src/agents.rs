@@ -73,13 +73,32 @@ pub async fn whereabouts(db: &mut PgConnection, sandbox: SandboxId) -> Result<Op
     Ok(node.map(NodeId))
 }
 
+/// The agent is told to stop: nothing more is placed there. Its session goes on, and every coordinator still reaches
+/// what it holds.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn stopping(db: &mut PgConnection, sandbox: SandboxId, epoch: i64) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE sandboxes SET status = 'stopping', updated_at = now()
+          WHERE id = $1 AND connection_epoch = $2 AND connected AND status = 'active'",
+        sandbox.0,
+        epoch
+    )
+    .execute(db)
+    .await
+    .map_err(StoreError::during("noting that an agent stops"))?;
+    Ok(())
+}
+
 /// Ends a session, unless a later one has begun.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn close_session(db: &mut PgConnection, sandbox: SandboxId, epoch: i64) -> Result<(), StoreError> {
     sqlx::query!(
-        "UPDATE sandboxes SET connected = false, health_status = 'unhealthy', updated_at = now()
+        "UPDATE sandboxes SET connected = false, health_status = 'unhealthy', updated_at = now(),
+                status = CASE WHEN status = 'stopping' THEN 'stopped' ELSE status END
           WHERE id = $1 AND connection_epoch = $2",
         sandbox.0,
         epoch
@@ -280,19 +299,31 @@ pub async fn to_cut(db: &mut PgConnection, node: NodeId) -> Result<Vec<SandboxId
     Ok(found.into_iter().map(SandboxId).collect())
 }
 
-/// Takes a revoked sandbox's session out of its row, for a node that has no such session.
+/// Sandboxes whose rows show a session with this node.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn close_revoked(db: &mut PgConnection, node: NodeId, sandbox: SandboxId) -> Result<(), StoreError> {
+pub async fn connected_to(db: &mut PgConnection, node: NodeId) -> Result<Vec<SandboxId>, StoreError> {
+    let found = sqlx::query_scalar!("SELECT id FROM sandboxes WHERE connected AND node_id = $1", node.0)
+        .fetch_all(db)
+        .await
+        .map_err(StoreError::during("reading a node's sandboxes"))?;
+    Ok(found.into_iter().map(SandboxId).collect())
+}
+
+/// Takes a session with this node out of a sandbox's row, for a node that has no such session.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn close_left(db: &mut PgConnection, node: NodeId, sandbox: SandboxId) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE sandboxes SET connected = false, health_status = 'unhealthy', updated_at = now()
-          WHERE id = $1 AND node_id = $2 AND revoked_at IS NOT NULL",
+          WHERE id = $1 AND node_id = $2 AND connected",
         sandbox.0,
         node.0
     )
     .execute(db)
     .await
-    .map_err(StoreError::during("closing a revoked sandbox's session"))?;
+    .map_err(StoreError::during("closing a session that nobody has"))?;
     Ok(())
 }

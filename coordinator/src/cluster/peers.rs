@@ -190,21 +190,32 @@ pub fn tell_all(core: &Core, note: &Note) {
     }
 }
 
-/// Passes a word on to wherever the sandbox has its session. Without one it is dropped: what is owed is repeated when
-/// the agent is back.
-pub async fn to_sandbox(core: &Arc<Core>, sandbox: SandboxId, word: Word) {
-    if !core.sessions.contains_key(&sandbox) && core.cluster.view().nodes.len() > 1 {
-        let whereabouts = async {
-            let mut tx = core.store.begin().await?;
-            store::agents::whereabouts(&mut tx, sandbox).await
-        };
-        match whereabouts.await {
-            Ok(Some(node)) if node != core.node => return tell(core, node, &Note::Sandbox { sandbox, word }),
-            Ok(_) => {}
-            Err(error) => warn!(sandbox.id = %sandbox, %error, "a sandbox was not found; what is owed is repeated"),
+/// The node where the sandbox has its session; this one when there is none.
+pub async fn node_of(core: &Core, sandbox: SandboxId) -> NodeId {
+    if core.sessions.contains_key(&sandbox) || core.cluster.view().nodes.len() <= 1 {
+        return core.node;
+    }
+    let whereabouts = async {
+        let mut tx = core.store.begin().await?;
+        store::agents::whereabouts(&mut tx, sandbox).await
+    };
+    match whereabouts.await {
+        Ok(node) => node.unwrap_or(core.node),
+        Err(error) => {
+            warn!(sandbox.id = %sandbox, %error, "a sandbox was not found; what is owed is repeated");
+            core.node
         }
     }
-    deliver(core, sandbox, word);
+}
+
+/// Passes a word on to the node where the sandbox has its session. Without one it is dropped: what is owed is repeated
+/// when the agent is back.
+pub fn say(core: &Arc<Core>, node: NodeId, sandbox: SandboxId, word: Word) {
+    if node == core.node {
+        deliver(core, sandbox, word);
+    } else {
+        tell(core, node, &Note::Sandbox { sandbox, word });
+    }
 }
 
 /// To the sandbox's actor of this node, if there is one.

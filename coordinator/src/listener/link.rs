@@ -55,13 +55,13 @@ pub struct JobLink {
 
 /// What the session task does for a link.
 #[derive(Debug)]
-pub(super) enum Work {
+pub(crate) enum Work {
     Job { lease: LeaseId, first: JobDown, commands: mpsc::Receiver<JobDown> },
     File { lease: LeaseId, file: FileRef, bytes: Bytes },
 }
 
 impl AgentLink {
-    pub(super) fn new(
+    pub(crate) fn new(
         connection: Connection,
         identity: Identity,
     ) -> (Self, mpsc::Receiver<ControlDown>, mpsc::Receiver<Work>) {

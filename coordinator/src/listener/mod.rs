@@ -34,6 +34,8 @@ use tracing::warn;
 use self::pace::Pace;
 use crate::pki::{Authority, EndpointSecrets};
 
+#[cfg(test)]
+pub(crate) use link::Work;
 pub use link::{AgentLink, JobLink, LinkError};
 pub use sessions::{ArtifactRefused, Gone, Occasion, Refused, ReportRefused, Sessions};
 

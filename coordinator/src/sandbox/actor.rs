@@ -139,8 +139,16 @@ pub struct SandboxState {
     stopping: bool,
     /// An admin drains the host, as committed in its row: held browsers are parked in the same way.
     drain: Option<Drain>,
-    /// A session that is over but still stands in its row, so that the dispatcher would place work on it.
-    unclosed: Option<i64>,
+    /// What the row does not say yet, so that the dispatcher would place work on it.
+    unnoted: Option<End>,
+}
+
+/// The end of a session, of this epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The agent stops; what it holds is still talked about.
+    Stopping(i64),
+    Over(i64),
 }
 
 impl Actor for SandboxActor {
@@ -162,7 +170,7 @@ impl Actor for SandboxActor {
             look: None,
             stopping: false,
             drain: None,
-            unclosed: None,
+            unnoted: None,
         })
     }
 
@@ -196,14 +204,14 @@ impl Actor for SandboxActor {
                 if state.session.as_ref().is_some_and(|session| session.epoch == epoch) {
                     state.stopping = true;
                     state.park_held();
-                    state.close_session_row(epoch).await;
+                    state.note_end(End::Stopping(epoch)).await;
                 }
             }
             SandboxMsg::Gone { epoch } => {
                 if state.session.as_ref().is_some_and(|session| session.epoch == epoch) {
                     state.session = None;
                     state.stopping = false;
-                    state.close_session_row(epoch).await;
+                    state.note_end(End::Over(epoch)).await;
                     info!(sandbox.id = %state.id, "agent of sandbox {} disconnected", state.id);
                 }
             }

@@ -1,7 +1,9 @@
-//! Starts an actor per sandbox: at a hello, and for each that holds leases and has no session.
+//! Starts an actor per sandbox: at a hello, for each that holds leases and has no session, and for each whose row shows a
+//! session here that nobody holds.
 //!
 //! Children: [`super::actor::SandboxActor`]. One that crashes is not restarted from memory: its session is closed, the
-//! agent says hello again within a second, and the new actor reconciles with the rows.
+//! agent says hello again within a second, and the new actor reconciles with the rows. If it does not, the actor takes
+//! the session out of its row.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,12 +26,14 @@ use crate::supervise::{Letter, Live, Mailbox, Past, redacted};
 const ACTIVATE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between looks for leases that nobody looks after.
 const RECOVER_EVERY: Duration = Duration::from_secs(2);
+/// Looks between those at this node's own rows: thousands of them, and one without a session comes of a crash only.
+const LOOKS_PER_OWN: u32 = 5;
 
 #[derive(Debug, RactorMessage)]
 pub enum SandboxesMsg {
     Activate(SandboxId, RpcReplyPort<LiveSandbox>),
     /// Sandboxes that hold leases and have no session anywhere get their actor, at the owner of the shard their id
-    /// hashes to: if their agents do not come back, the leases end.
+    /// hashes to: if their agents do not come back, the leases end. So do those whose rows wrongly show a session here.
     Recover,
     /// An admin wants the sandbox's actor restarted; answered once it runs again.
     Restart(SandboxId, RpcReplyPort<()>),
@@ -61,6 +65,8 @@ pub struct SandboxesState {
     pasts: HashMap<SandboxId, Past>,
     /// Who waits for a restart that was asked for.
     asked: HashMap<SandboxId, Vec<RpcReplyPort<()>>>,
+    /// Looks since the last one at this node's own rows.
+    looks: u32,
 }
 
 pub struct SandboxSupervisor;
@@ -80,7 +86,7 @@ impl Actor for SandboxSupervisor {
         me.cast(SandboxesMsg::Recover)?;
         let mailbox = core.inspect.mailbox(SANDBOXES);
         core.set_sandbox_supervisor(Live { actor: me, mailbox: Arc::clone(&mailbox) });
-        Ok(SandboxesState { core, mailbox, pasts: HashMap::new(), asked: HashMap::new() })
+        Ok(SandboxesState { core, mailbox, pasts: HashMap::new(), asked: HashMap::new(), looks: 0 })
     }
 
     async fn handle(
@@ -94,10 +100,10 @@ impl Actor for SandboxSupervisor {
         let (sandbox, reply) = match message {
             SandboxesMsg::Activate(sandbox, reply) => (sandbox, reply),
             SandboxesMsg::Recover => {
-                match left_alone(&core).await {
-                    Ok(known) => {
-                        let ours = |sandbox: &SandboxId| core.epoch(shard_of_id(sandbox.0)).is_some();
-                        for sandbox in known.into_iter().filter(ours) {
+                state.looks = (state.looks + 1) % LOOKS_PER_OWN;
+                match left_alone(&core, state.looks == 0).await {
+                    Ok(alone) => {
+                        for sandbox in alone {
                             if !core.sandboxes.contains_key(&sandbox) {
                                 state.start(&me, sandbox).await?;
                             }
@@ -164,9 +170,17 @@ impl Actor for SandboxSupervisor {
     }
 }
 
-async fn left_alone(core: &Core) -> Result<Vec<SandboxId>, store::StoreError> {
+/// Sandboxes that are this node's to look after; with `own`, also those whose rows show a session here.
+async fn left_alone(core: &Core, own: bool) -> Result<Vec<SandboxId>, store::StoreError> {
     let mut tx = core.store.begin().await?;
-    store::tasks::sandboxes_left_alone(&mut tx).await
+    let mut alone = store::tasks::sandboxes_left_alone(&mut tx).await?;
+    alone.retain(|sandbox| core.epoch(shard_of_id(sandbox.0)).is_some());
+    if own {
+        let mut rows = store::agents::connected_to(&mut tx, core.node).await?;
+        rows.retain(|sandbox| !core.sessions.contains_key(sandbox));
+        alone.extend(rows);
+    }
+    Ok(alone)
 }
 
 impl SandboxesState {

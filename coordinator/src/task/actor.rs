@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use protocol::cluster::{RejectCode, Rejected};
 use protocol::event::Passing;
-use protocol::ids::{CommandId, PermitId, UserId};
+use protocol::ids::{CommandId, PermitId, SandboxId, UserId};
 use protocol::planted::{Bug, planted};
 use protocol::wire::message::Progress;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -278,11 +278,7 @@ impl TaskState {
         self.show(&decision.live);
         self.live = Some(decision.live);
         // Committed, whoever performs it: an actor that may not act any more answers, and its successor does the rest.
-        if decision.effects.is_empty() || self.may_act().await {
-            for effect in decision.effects {
-                self.perform(me, effect).await;
-            }
-        } else {
+        if !self.perform(me, decision.effects).await {
             me.stop(Some("its standing ran out".to_owned()));
         }
         Ok(Applied::Done { held_until })
@@ -323,29 +319,41 @@ impl TaskState {
 
     async fn perform_owed(&self, me: &ActorRef<TaskMsg>) -> Result<(), ActorProcessingErr> {
         let owed = self.live.as_ref().map(machine::owed).unwrap_or_default();
-        if !owed.is_empty() && !self.may_act().await {
-            return Err(Lost::NotOwner.into());
+        if self.perform(me, owed).await { Ok(()) } else { Err(Lost::NotOwner.into()) }
+    }
+
+    /// Performs effects; false when one was left undone because this node may not act any more.
+    async fn perform(&self, me: &ActorRef<TaskMsg>, effects: Vec<Effect>) -> bool {
+        for effect in effects {
+            if !self.may_act().await || !self.perform_one(me, effect).await {
+                return false;
+            }
         }
-        for effect in owed {
-            self.perform(me, effect).await;
+        true
+    }
+
+    /// Tells the task's sandbox. False when this node may not act any more: finding the sandbox may have taken long.
+    async fn say(&self, sandbox: SandboxId, word: Word) -> bool {
+        let node = peers::node_of(&self.core, sandbox).await;
+        let may = self.may_act().await;
+        if may {
+            peers::say(&self.core, node, sandbox, word);
         }
-        Ok(())
+        may
     }
 
     /// Effects hardly wait here (to learn which node has the sandbox): what takes time runs on its own and comes back as
     /// an input.
-    async fn perform(&self, me: &ActorRef<TaskMsg>, effect: Effect) {
-        let Some(live) = &self.live else { return };
+    async fn perform_one(&self, me: &ActorRef<TaskMsg>, effect: Effect) -> bool {
+        let Some(live) = &self.live else { return true };
         match effect {
             Effect::Dispatch => self.core.ring(),
             Effect::Send { sandbox, lease, message } => {
-                peers::to_sandbox(&self.core, sandbox, Word::Send { at: self.at, lease, message }).await;
+                return self.say(sandbox, Word::Send { at: self.at, lease, message }).await;
             }
-            Effect::Release { sandbox, lease } => {
-                peers::to_sandbox(&self.core, sandbox, Word::Release { lease }).await;
-            }
+            Effect::Release { sandbox, lease } => return self.say(sandbox, Word::Release { lease }).await,
             Effect::OpenJob { sandbox, lease } => {
-                peers::to_sandbox(&self.core, sandbox, Word::OpenJob { at: self.at, lease }).await;
+                return self.say(sandbox, Word::OpenJob { at: self.at, lease }).await;
             }
             Effect::DropPictures(pictures) => {
                 let (core, task) = (Arc::clone(&self.core), self.at.id);
@@ -373,5 +381,6 @@ impl TaskState {
                 });
             }
         }
+        true
     }
 }

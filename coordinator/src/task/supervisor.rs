@@ -257,7 +257,7 @@ async fn count_crash(core: &Arc<Core>, task: TaskId) -> Result<(), StoreError> {
     metrics::counter!("valet_tasks_quarantined_total").increment(1);
     shelved.told.into_iter().for_each(|message| core.bus.publish(message));
     if let Some((sandbox, lease)) = shelved.released {
-        peers::to_sandbox(core, sandbox, Word::Release { lease }).await;
+        peers::say(core, peers::node_of(core, sandbox).await, sandbox, Word::Release { lease });
         core.ring();
     }
     Ok(())

@@ -22,7 +22,7 @@ fn row(node: &Node) -> Row {
 }
 
 /// Two nodes that know each other and have shared the work.
-async fn pair(pool: &PgPool, sandbox: SandboxId) -> (Node, Node) {
+pub async fn pair(pool: &PgPool, sandbox: SandboxId) -> (Node, Node) {
     let first = Node::start(pool, sandbox).await;
     let second = Node::beside(pool, sandbox).await;
     for node in [&first, &second] {
@@ -38,7 +38,7 @@ async fn pair(pool: &PgPool, sandbox: SandboxId) -> (Node, Node) {
 }
 
 /// Somebody whose tasks this node owns.
-async fn user_of(node: &Node, pool: &PgPool) -> UserId {
+pub async fn user_of(node: &Node, pool: &PgPool) -> UserId {
     loop {
         let user = user(pool).await;
         if node.core.epoch(shard_of(user)).is_some() {
@@ -47,11 +47,11 @@ async fn user_of(node: &Node, pool: &PgPool) -> UserId {
     }
 }
 
-fn at(task: TaskId, user: UserId) -> TaskAt {
+pub fn at(task: TaskId, user: UserId) -> TaskAt {
     TaskAt { id: task, shard: shard_of(user) }
 }
 
-fn command(action: Action) -> Input {
+pub fn command(action: Action) -> Input {
     Input::Person { id: CommandId::new(), action }
 }
 
@@ -163,4 +163,37 @@ async fn a_node_without_standing_commits_and_leaves_the_rest_to_its_successor(po
     node.tasks.repeat_owed(at(task, user)).await.unwrap();
     assert!(matches!(node.told().await, crate::sandbox::actor::SandboxMsg::OpenJob { .. }));
     node.kill().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_word_that_waited_for_the_database_is_not_said_without_standing(pool: PgPool) {
+    let (sandbox, epoch) = sandbox(&pool, 4).await;
+    let (first, mut second) = pair(&pool, sandbox).await;
+    sqlx::query("UPDATE nodes SET renewed_at = now() + interval '1 hour'").execute(&pool).await.unwrap();
+    sqlx::query("UPDATE sandboxes SET node_id = $1").bind(second.core.node.0).execute(&pool).await.unwrap();
+    let user = user_of(&first, &pool).await;
+    let task = created(&pool, user).await;
+    first.tasks.input(at(task, user), Some(user), command(Action::TaskCreated { task })).await.unwrap();
+    let claim = Input::Claimed { sandbox, epoch, lease: protocol::ids::LeaseId::new() };
+    first.tasks.input(at(task, user), None, claim).await.unwrap();
+    assert!(matches!(second.told().await, crate::sandbox::actor::SandboxMsg::OpenJob { .. }));
+    let actor = first.core.tasks.get(&task).unwrap().actor.clone();
+    // Whoever looks for the sandbox's node has to wait, and the standing runs out meanwhile.
+    let mut lock = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE nodes IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
+    let (tasks, cancel) = (first.tasks.clone(), command(Action::Cancel { task }));
+    let asked = tokio::spawn(async move { tasks.input(at(task, user), Some(user), cancel).await });
+    while first.row(task).await.status != Status::Cancelled {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    first.core.cluster.set_standing(tokio::time::Instant::now());
+    lock.rollback().await.unwrap();
+    while actor.get_status() < ractor::ActorStatus::Stopping {
+        assert!(second.is_quiet(), "it was said by a node that may not act any more");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert!(second.is_quiet());
+    asked.abort();
+    first.kill().await;
+    second.kill().await;
 }

@@ -1,5 +1,6 @@
 //! Task actors on a real Postgres: what is committed, what is performed, and what a restart repeats.
 
+mod agent;
 mod cluster;
 mod dispatch;
 mod drains;
@@ -9,6 +10,7 @@ mod instances;
 mod quarantine;
 mod restarts;
 mod rules;
+mod sessions;
 mod support;
 mod tree;
 mod writing;

@@ -23,6 +23,7 @@ use crate::cluster::owner;
 use crate::cluster::peers::Seal;
 use crate::core::{Core, LiveSandbox, Settings};
 use crate::sandbox::actor::SandboxMsg;
+use crate::sandbox::supervisor::{SandboxSupervisor, SandboxesMsg};
 use crate::supervise::{Mailbox, Past};
 use crate::task::handle::{TaskError, Tasks};
 use crate::task::machine::Input;
@@ -30,13 +31,14 @@ use crate::task::machine::testing::{confirmation, form, verified};
 use crate::task::supervisor::{FAMILIES, TaskSupervisor, TasksArgs, TasksMsg};
 
 /// Far longer than anything here takes; reached only when something is missing.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 const A_LONG_LIFE: Duration = Duration::from_secs(3_600);
 
 pub struct Node {
     pub core: Arc<Core>,
     pub tasks: Tasks,
     supervisors: Vec<ActorRef<TasksMsg>>,
+    sandboxes: Option<ActorRef<SandboxesMsg>>,
     told: mpsc::UnboundedReceiver<SandboxMsg>,
 }
 
@@ -96,13 +98,22 @@ impl Node {
         let (recorder, _) = Actor::spawn(None, Recorder, notes).await.unwrap();
         let mailbox = Arc::new(Mailbox::new(Past::default()));
         core.sandboxes.insert(sandbox, LiveSandbox { actor: recorder, mailbox });
-        let node = Self { tasks: Tasks::new(Arc::clone(&core)), core, supervisors, told };
+        let node = Self { tasks: Tasks::new(Arc::clone(&core)), core, supervisors, sandboxes: None, told };
         node.stand();
         node
     }
 
+    /// Has sandboxes' own actors here instead of one that notes.
+    pub async fn with_sandboxes(&mut self) {
+        let supervisor = Actor::spawn(None, SandboxSupervisor, Arc::clone(&self.core)).await.unwrap().0;
+        self.sandboxes = Some(supervisor);
+    }
+
     /// Ends it as a crash would: nothing is finished.
     pub async fn kill(self) {
+        if let Some(sandboxes) = self.sandboxes {
+            sandboxes.kill();
+        }
         for supervisor in self.supervisors {
             supervisor.kill();
         }

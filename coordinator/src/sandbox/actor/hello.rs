@@ -58,7 +58,7 @@ impl SandboxState {
         self.heard = Instant::now();
         self.stopping = false;
         self.drain = None;
-        self.unclosed = None;
+        self.unnoted = None;
         self.suspected = false;
         let mut session = Session::new(Arc::clone(&self.core), self.id, epoch, link);
         let Reconciled { attached, lost, over, confirmed } = reconcile(&hello, &leased);

@@ -7,7 +7,7 @@ use protocol::wire::message::{ControlDown, Refusal};
 use store::drains::{self, Drain};
 use tracing::{info, warn};
 
-use super::SandboxState;
+use super::{End, SandboxState};
 use crate::listener::Refused;
 use crate::task::handle::TaskError;
 use crate::task::machine::Input;
@@ -51,7 +51,7 @@ impl SandboxState {
             let _ = tokio::time::timeout(CUT_WITHIN, session.link.closed()).await;
             drop(session);
         });
-        self.close_session_row(epoch).await;
+        self.note_end(End::Over(epoch)).await;
     }
 
     pub(super) async fn read_drain(&self) -> Result<Option<Drain>, store::StoreError> {

@@ -9,7 +9,7 @@ use store::drains;
 use store::tasks;
 use tracing::{info, warn};
 
-use super::{SandboxMsg, SandboxState};
+use super::{End, SandboxMsg, SandboxState};
 use crate::sandbox::silence::{AGAIN, Heard, Silence, judge};
 
 /// A heartbeat is written to the row this often: often enough for people, seldom enough for the database.
@@ -49,7 +49,7 @@ impl SandboxState {
             connected: self.session.is_some(),
             busy: self.session.as_ref().is_some_and(|session| !session.jobs.is_empty()),
             suspected: self.suspected,
-            unfinished: self.unclosed.is_some() || self.stopping || self.drain.is_some(),
+            unfinished: self.unnoted.is_some() || self.stopping || self.drain.is_some(),
         }
     }
 
@@ -83,17 +83,20 @@ impl SandboxState {
         });
     }
 
-    /// Takes the session out of the row. When the database does not answer, the next tick tries again: a session that
-    /// seems to be there would draw work that nobody takes.
-    pub(super) async fn close_session_row(&mut self, epoch: i64) {
-        self.unclosed = Some(epoch);
-        let closed = async {
+    /// Writes into the row that nothing more is to be placed here. When the database does not answer, the next tick tries
+    /// again: a session that seems to be there would draw work that nobody takes.
+    pub(super) async fn note_end(&mut self, end: End) {
+        self.unnoted = Some(end);
+        let noted = async {
             let mut tx = self.core.store.begin().await?;
-            agents::close_session(&mut tx, self.id, epoch).await?;
-            store::db::commit(tx, "closing a session").await
+            match end {
+                End::Stopping(epoch) => agents::stopping(&mut tx, self.id, epoch).await?,
+                End::Over(epoch) => agents::close_session(&mut tx, self.id, epoch).await?,
+            }
+            store::db::commit(tx, "noting a session's end").await
         };
-        match closed.await {
-            Ok(()) => self.unclosed = None,
+        match noted.await {
+            Ok(()) => self.unnoted = None,
             Err(error) => warn!(sandbox.id = %self.id, %error, "a session's end was not noted; the next tick does"),
         }
     }
@@ -101,8 +104,8 @@ impl SandboxState {
     /// Silence: after [`crate::sandbox::silence::LOST_AFTER`] every lease is over, because the agent has frozen its pages by then. `false` when
     /// there is nothing left to look after.
     pub(super) async fn tick(&mut self) -> Result<bool, store::StoreError> {
-        if let Some(epoch) = self.unclosed {
-            self.close_session_row(epoch).await;
+        if let Some(end) = self.unnoted {
+            self.note_end(end).await;
         }
         if self.stopping || self.drain.is_some() {
             self.park_held();
@@ -117,17 +120,22 @@ impl SandboxState {
         }
         if let Some(session) = self.session.take() {
             session.link.close(close::TOO_SLOW);
-            self.close_session_row(session.epoch).await;
+            self.note_end(End::Over(session.epoch)).await;
         }
         let mut tx = self.core.store.begin().await?;
-        let elsewhere = agents::whereabouts(&mut tx, self.id).await?.is_some();
+        let whereabouts = agents::whereabouts(&mut tx, self.id).await?;
+        let elsewhere = whereabouts.is_some_and(|node| node != self.core.node);
         let leased = if elsewhere { Vec::new() } else { tasks::leased(&mut tx, self.id).await? };
-        drop(tx);
+        // A session of an earlier life of this actor, or one whose opening was in doubt.
+        if whereabouts == Some(self.core.node) {
+            agents::close_left(&mut tx, self.core.node, self.id).await?;
+            store::db::commit(tx, "closing a session that nobody has").await?;
+        }
         if !leased.is_empty() {
             warn!(sandbox.id = %self.id, leases = leased.len(), "sandbox {} is silent, its leases are over", self.id);
         }
         self.report_lost(leased.into_iter().map(|lease| (lease, None)).collect());
         // Should a task not take it: the sandbox is found again, left alone with its leases.
-        Ok(self.unclosed.is_some())
+        Ok(self.unnoted.is_some())
     }
 }
