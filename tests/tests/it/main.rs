@@ -10,5 +10,6 @@ mod identity;
 mod kills;
 mod main_job;
 mod own_words;
+mod rolling;
 mod silence;
 mod standin;
