@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use system_tests::chaos::{Options, run};
+use system_tests::chaos::{Options, Trial, run};
 
 /// Runs a fleet under kills, stops and cuts, and checks that nothing was lost and nothing was sent twice.
 #[derive(Debug, Parser)]
@@ -50,6 +50,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let asked = Arguments::parse();
     let options = Options {
         seed: asked.seed,
+        trial: Trial::Strikes,
         kills: asked.kills,
         tasks: asked.tasks,
         users: asked.users.clamp(1, asked.tasks.max(1)),

@@ -280,6 +280,24 @@ impl Fleet {
         }
     }
 
+    /// Whether a part that was told to end, and did, serves again. Coordinators and gateways say so in their ready
+    /// files, which they take away when they end; an agent's session has an epoch later than `epoch`.
+    pub async fn serves(&self, part: Part, epoch: i64) -> bool {
+        match part {
+            Part::Coordinator(index) => self.folder().join(format!("coordinator-{index}.json")).exists(),
+            Part::Gateway(index) => self.folder().join(format!("gateway-{index}.json")).exists(),
+            Part::Valet => self.folder().join("ready.json").exists(),
+            Part::Agent(index) => self.session(index).await.is_some_and(|(now, connected)| connected && now > epoch),
+            Part::Postgres | Part::Redis | Part::Browser(_) => self.pid(part).is_some(),
+        }
+    }
+
+    /// The epoch of an agent's last session, and whether it stands.
+    pub async fn session(&self, agent: usize) -> Option<(i64, bool)> {
+        let query = sqlx::query_as("SELECT connection_epoch, connected FROM sandboxes WHERE id = $1");
+        query.bind(self.sandboxes[agent]).fetch_one(&self.database).await.ok()
+    }
+
     /// The first processes of an agent's browsers: one, but for orphans.
     #[must_use]
     pub fn browsers(&self, agent: usize) -> Vec<process::Process> {

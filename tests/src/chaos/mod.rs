@@ -3,13 +3,15 @@
 //!
 //! [`fleet`] runs the programs and their fault proxies; [`people`] are the users with their tasks and answers;
 //! [`screens`] follow each user's event stream; [`record`] samples the database; [`strikes`] decide by a seed what is
-//! hit and when; [`verdict`] weighs it all. `cargo run --bin chaos` is the front.
+//! hit and when; [`verdict`] weighs it all. `cargo run --bin chaos` is the front. [`rolling`] does something gentler to
+//! the same fleet: the roll-out of a new version, under which nothing may fail at all.
 
 pub mod client;
 pub mod fleet;
 pub mod keeper;
 pub mod people;
 pub mod record;
+pub mod rolling;
 pub mod screens;
 pub mod strikes;
 pub mod verdict;
@@ -21,10 +23,21 @@ use tokio::time::Instant;
 
 pub use verdict::Verdict;
 
+/// What is done to the fleet while people apply.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Trial {
+    /// Kills, stops and cuts.
+    #[default]
+    Strikes,
+    /// Every process is told to end and started again, one after the other.
+    RollingRestart,
+}
+
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct Options {
     pub seed: u64,
+    pub trial: Trial,
     /// How many processes are killed.
     pub kills: u32,
     pub tasks: usize,
@@ -45,6 +58,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             seed: 1,
+            trial: Trial::Strikes,
             kills: 200,
             tasks: 300,
             users: 20,

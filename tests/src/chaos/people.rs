@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::client::Client;
 use super::fleet::Fleet;
 use super::record::Record;
-use super::{Options, Rng};
+use super::{Options, Rng, Trial};
 use crate::person::some_answer;
 
 /// Setting up an account, with its resume read, on a machine where twenty do so.
@@ -151,8 +151,11 @@ impl Crowd {
             let mut struck = struck.clone();
             loop {
                 let ahead = number as f64 / options.tasks as f64 - *struck.borrow();
-                let room = record.under_way(self.tasks()) < UNDER_WAY.min(options.tasks);
-                if room && (ahead < 0.15 || record.under_way(self.tasks()) < UNDER_WAY / 4) {
+                let under_way = record.under_way(self.tasks());
+                let room = under_way < UNDER_WAY.min(options.tasks);
+                // Strikes that miss their aim must not leave the fleet without work; a roll-out waits for work.
+                let few = options.trial == Trial::Strikes && under_way < UNDER_WAY / 4;
+                if room && (ahead < 0.15 || few) {
                     break;
                 }
                 let _ = tokio::time::timeout(PACE, struck.changed()).await;

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::fleet::{Fleet, Part};
 use super::record::{Record, Tasks};
-use super::{Options, Rng};
+use super::{Options, Rng, Trial, rolling};
 use crate::faults::{Cut, Faults};
 
 /// How long a phase is waited for before the strike falls anyway.
@@ -33,6 +33,10 @@ pub struct Struck {
     pub kills: u32,
     pub stops: u32,
     pub cuts: u32,
+    /// Processes that were told to end, ended, and serve again.
+    pub restarts: u32,
+    /// What did not go as it should when a process was told to end.
+    pub troubles: Vec<String>,
     /// Kills by the kind of process and the phase of the task they were aimed at.
     pub hits: BTreeMap<(&'static str, String), u32>,
 }
@@ -45,7 +49,12 @@ pub struct Strikes {
 impl Strikes {
     #[must_use]
     pub fn begin(fleet: &Arc<Fleet>, record: &Record, options: &Options) -> Self {
-        let (tell, share) = watch::channel(if options.kills == 0 { 1.0 } else { 0.0 });
+        let rolls = options.trial == Trial::RollingRestart;
+        let (tell, share) = watch::channel(if options.kills == 0 && !rolls { 1.0 } else { 0.0 });
+        if rolls {
+            let task = tokio::spawn(rolling::run(Arc::clone(fleet), record.follow(), tell));
+            return Self { task, share };
+        }
         let striker = Striker {
             fleet: Arc::clone(fleet),
             tasks: record.follow(),

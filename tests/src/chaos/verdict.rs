@@ -38,6 +38,13 @@ pub struct Verdict {
     pub event_gaps: u64,
     pub event_duplicates: u64,
     pub orphans: usize,
+    /// Failed tasks that their people had tried again.
+    pub retried: u32,
+    /// Applications that were never taken in.
+    pub refused: usize,
+    /// Processes that were told to end and serve again, and those that did not do so as they should.
+    pub restarts: u32,
+    pub troubles: usize,
     /// Lines for whoever wants to know more.
     pub details: Vec<String>,
 }
@@ -54,6 +61,13 @@ impl Verdict {
     #[must_use]
     pub fn enough(&self) -> bool {
         self.completed as f64 >= self.tasks as f64 * COMPLETED_MIN
+    }
+
+    /// Whether nobody noticed anything: what a roll-out of a new version is to be.
+    #[must_use]
+    pub fn smooth(&self) -> bool {
+        let marred = [self.failed, self.unknown, self.waiting, self.refused, self.troubles, self.retried as usize];
+        self.sound() && self.completed == self.tasks && marred.iter().all(|count| *count == 0)
     }
 
     pub(super) fn with_left_behind(mut self, left: Vec<Process>) -> Self {
@@ -198,6 +212,9 @@ async fn orphans(fleet: &Fleet) -> Vec<String> {
 
 fn describe(verdict: &mut Verdict, crowd: &Crowd, struck: &Struck, streams: Streams, samples: u64) {
     let (retried, refused) = crowd.notes();
+    (verdict.retried, verdict.refused) = (retried, refused.len());
+    (verdict.restarts, verdict.troubles) = (struck.restarts, struck.troubles.len());
+    verdict.details.extend(struck.troubles.iter().cloned());
     let Streams { events, connections, .. } = streams;
     verdict.details.push(format!(
         "{} stops, {} spoiled ways, {retried} failed tasks asked for again, {events} events over {connections} \

@@ -11,5 +11,6 @@ mod instances;
 mod kills;
 mod main_job;
 mod own_words;
+mod rolling;
 mod silence;
 mod standin;
