@@ -96,7 +96,7 @@ async fn start(store: &Store, node: NodeId, folder: &std::path::Path) -> anyhow:
         store: store.clone(),
         files: Files::local(folder)?,
         bus: Bus::new(),
-        settings: Settings { allowed_private_hosts: Vec::new(), resume_child: std::path::PathBuf::new() },
+        settings: Settings { allowed_private_hosts: Vec::new(), resume_child: std::path::PathBuf::new(), ec2: None },
         quic: ([127, 0, 0, 1], 0).into(),
         authority: Arc::new(Authority::create(SystemTime::now())?),
         secrets: EndpointSecrets::derive(&[7; 32])?,

@@ -23,8 +23,7 @@ const LOOK: Duration = Duration::from_millis(20);
 
 pub(super) async fn run(fleet: Arc<Fleet>, mut tasks: watch::Receiver<Tasks>, tell: watch::Sender<f64>) -> Struck {
     let mut struck = Struck::default();
-    let rolled =
-        |part: &Part| matches!(part, Part::Valet | Part::Coordinator(_) | Part::Gateway(_) | Part::Agent(_));
+    let rolled = |part: &Part| matches!(part, Part::Valet | Part::Coordinator(_) | Part::Gateway(_) | Part::Agent(_));
     let parts: Vec<Part> = fleet.parts().into_iter().filter(rolled).collect();
     for (number, part) in (1..).zip(&parts) {
         match restart(&fleet, *part, &mut tasks).await {
