@@ -47,6 +47,19 @@ pub async fn lock(db: &mut PgConnection, user: UserId) -> Result<(), StoreError>
     crate::users::lock(db, "tasks", user).await
 }
 
+/// Lets this transaction, and with it the lock, outlast a command to a coordinator, which may take ten seconds; else the
+/// server would end it in between.
+///
+/// # Errors
+/// When the database fails.
+pub async fn outlast_a_command(db: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query!("SET LOCAL idle_in_transaction_session_timeout = '15s'")
+        .execute(db)
+        .await
+        .map_err(StoreError::during("keeping a lock"))?;
+    Ok(())
+}
+
 /// # Errors
 /// When the database fails.
 pub async fn by_idempotency_key(db: &mut PgConnection, user: UserId, key: &str) -> Result<Option<Made>, StoreError> {

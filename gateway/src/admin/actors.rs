@@ -266,13 +266,14 @@ async fn steer(
 ) -> Result<Json<SteeredResponse>, ApiError> {
     let actor = find(app, caller, &id, node).await?;
     let node = actor.node;
-    // Written first and kept only if it is done: nothing is done without its row.
+    // Written first, as an order: nothing is done without its row, and no transaction waits for a coordinator.
     let mut tx = app.store.begin().await?;
     let action = match order {
         Order::Restart => "actor.restart",
         Order::Stop => "actor.stop",
     };
     audit::record(&mut tx, caller.user, action, &json!({ "actorId": id, "nodeId": node })).await?;
+    db::commit(tx, "noting an admin's order").await?;
     let ask = Ask::Steer { id: id.clone(), order, node };
     let told = nodes::ask(app, caller, ask, nodes::STEER).await?;
     match told.answers.into_iter().find(|answer| answer.node == node).map(|answer| answer.reply) {
@@ -284,7 +285,6 @@ async fn steer(
         Some(_) => return Err(not_found()),
         None => return Err(ApiError::Unavailable { message: BUSY }),
     }
-    db::commit(tx, "noting an admin's action").await?;
     info!(actor.id = %id, user.id = %caller.user, action, "an actor was steered");
     let message = match order {
         Order::Restart => "It was restarted.",

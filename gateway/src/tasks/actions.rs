@@ -113,6 +113,7 @@ pub async fn retry(
     let task = store::task_reads::get(&mut tx, caller.user, id).await?.ok_or_else(ApiError::task_not_found)?;
     if let (Some(job), true) = (&task.canonical_job, task.mode == Mode::Autopilot.as_str()) {
         // Held until the task is queued: it is a rival to others from then on.
+        store::task_intake::outlast_a_command(&mut tx).await?;
         store::task_intake::lock(&mut tx, caller.user).await?;
         no_rival(&mut tx, caller.user, job, Some(id)).await?;
     }
