@@ -108,7 +108,7 @@ impl Rig {
         let (client, resume) = &self.people[person];
         let url = self.valet.job(&format!("/greenhouse/platform-engineer?path={person}-{number}"));
         let body = json!({ "jobUrl": url, "resumeId": resume, "mode": "copilot" });
-        let key = format!("{person}-{number}-{}", self.employer.submissions().len());
+        let key = uuid::Uuid::new_v4().to_string();
         let (status, body) = client.insist(Method::POST, "/tasks", Some(&body), Some(&key), PATIENCE).await?;
         let id = body["id"].as_str().with_context(|| format!("a task was refused: {status} {body}"))?.to_owned();
         self.until(person, &id, "waiting_human").await?;
