@@ -1,19 +1,17 @@
 //! A warm browser with blank pages in contexts of their own, ready to be handed out.
 //!
 //! It may begin with a browser of an earlier run ([`Adopted`]), whose pages are handed out to who asks for them by name.
-//! One keeper task owns the browser: it starts it, keeps spare pages open, notices its death (socket or silence) and
+//! One keeper task ([`keeper`]) owns the browser: it starts it, keeps spare pages open, notices its death (socket or silence) and
 //! starts another after a pause. A context is used once: handed out new, disposed afterwards. [`crate::forms`] leases.
 
 mod adopted;
+mod keeper;
+mod lease;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use chromiumoxide::cdp::browser_protocol::browser::{
-    GetVersionParams, SetDownloadBehaviorBehavior, SetDownloadBehaviorParams,
-};
-use chromiumoxide::cdp::browser_protocol::target::{CreateBrowserContextParams, DisposeBrowserContextParams};
 use protocol::task::{ErrorCode, Failure, FailureClass};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -21,20 +19,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use self::adopted::{Adopted, KeptPage};
-use super::launch::PROXY_BYPASS;
-use super::{Browser, LaunchError, LaunchOptions, ProcessRecorder};
-use crate::cdp::{BrowserContextId, Cdp, Error, Gone, PageSession};
+pub use self::lease::Lease;
+use super::{Browser, LaunchOptions, ProcessRecorder};
+use crate::cdp::{BrowserContextId, PageSession};
 use crate::egress::{Egress, Way};
-use crate::page::Tab;
-
-/// Pause before the second start of a browser that fails; doubles up to [`MAX_BACK_OFF`].
-const BACK_OFF: Duration = Duration::from_millis(250);
-const MAX_BACK_OFF: Duration = Duration::from_secs(30);
-/// A browser that lived this long was no failure to start.
-const STEADY: Duration = Duration::from_secs(60);
-/// How often the browser process itself is asked whether it lives; two silences of a command's timeout end it.
-const HEARTBEAT: Duration = Duration::from_secs(5);
-const MISSED_HEARTBEATS: u32 = 2;
 
 #[derive(Debug, Clone)]
 pub struct PoolOptions {
@@ -132,7 +120,7 @@ impl Pool {
     }
 
     fn begin(inner: Arc<Inner>, recorder: Arc<dyn ProcessRecorder>, first: Option<Browser>) -> Self {
-        let keeper = tokio::spawn(keep(inner.clone(), recorder, first));
+        let keeper = tokio::spawn(keeper::keep(inner.clone(), recorder, first));
         Self { inner, keeper: Arc::new(Mutex::new(Some(keeper))) }
     }
 
@@ -262,231 +250,5 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.state().waiting -= 1;
         self.0.tell();
-    }
-}
-
-/// A page handed out. Dropping it disposes its context in the background; [`Lease::close`] waits for that.
-pub struct Lease {
-    warm: Option<Warm>,
-    place: Option<OwnedSemaphorePermit>,
-    pool: Arc<Inner>,
-}
-
-impl Lease {
-    /// The page.
-    #[must_use]
-    pub fn page(&self) -> &PageSession {
-        &self.warm().page
-    }
-
-    /// The context the page lives in; its popups do too.
-    #[must_use]
-    pub fn context(&self) -> &BrowserContextId {
-        &self.warm().context
-    }
-
-    /// Names the page for a later run.
-    #[must_use]
-    pub fn tab(&self) -> Tab {
-        let Warm { browser: (pid, started), context, page, way } = self.warm();
-        let (context, target) = (context.inner().clone(), page.target().to_owned());
-        Tab { pid: *pid, started: *started, context, target, way: way.port() }
-    }
-
-    fn warm(&self) -> &Warm {
-        self.warm.as_ref().expect("present until closed or dropped")
-    }
-
-    /// What the context's traffic leaves by.
-    #[must_use]
-    pub fn way(&self) -> &Way {
-        &self.warm().way
-    }
-
-    /// Resolves when the page cannot be used any more.
-    pub fn dead(&self) -> impl Future<Output = Gone> + Send + 'static {
-        self.page().dead()
-    }
-
-    /// Disposes the context with its pages, cookies and storage, and gives the place back.
-    pub async fn close(mut self) {
-        self.give_back().await;
-    }
-
-    fn give_back(&mut self) -> impl Future<Output = ()> + Send + 'static {
-        let (warm, place, pool) = (self.warm.take(), self.place.take(), self.pool.clone());
-        async move {
-            if let Some(warm) = warm {
-                dispose(warm.page.cdp(), warm.context).await;
-            }
-            drop(place);
-            pool.tell();
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if self.warm.is_some()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(self.give_back());
-        }
-    }
-}
-
-async fn dispose(cdp: &Cdp, context: BrowserContextId) {
-    match cdp.root().run(DisposeBrowserContextParams::new(context)).await {
-        // With its browser the context is gone too.
-        Ok(_) | Err(Error::Gone(_)) => {}
-        Err(error) => {
-            metrics::counter!("browser_contexts_not_disposed").increment(1);
-            tracing::warn!(%error, "a browser context was not disposed");
-        }
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-enum WarmError {
-    #[error(transparent)]
-    Browser(#[from] Error),
-    #[error("no way out can be opened: {0}")]
-    Way(#[from] std::io::Error),
-}
-
-async fn warm_up(browser: &Browser, egress: &Egress) -> Result<Warm, WarmError> {
-    let cdp = browser.cdp();
-    let way = egress.way().await?;
-    let behind = CreateBrowserContextParams::builder()
-        .proxy_server(format!("http://127.0.0.1:{}", way.port()))
-        .proxy_bypass_list(PROXY_BYPASS)
-        .build();
-    let context = cdp.root().run(behind).await?.browser_context_id;
-    let opened = async {
-        deny_downloads(cdp, &context).await?;
-        cdp.open_page(Some(&context)).await
-    };
-    match opened.await {
-        Ok(page) => {
-            let browser = (browser.record().pid, browser.record().started);
-            Ok(Warm { browser, context, page, way })
-        }
-        Err(error) => {
-            dispose(cdp, context).await;
-            Err(error.into())
-        }
-    }
-}
-
-async fn deny_downloads(cdp: &Cdp, context: &BrowserContextId) -> Result<(), Error> {
-    let mut downloads = SetDownloadBehaviorParams::new(SetDownloadBehaviorBehavior::Deny);
-    downloads.browser_context_id = Some(context.clone());
-    cdp.root().run(downloads).await.map(|_| ())
-}
-
-async fn keep(inner: Arc<Inner>, recorder: Arc<dyn ProcessRecorder>, mut first: Option<Browser>) {
-    let path = Arc::new(inner.egress.clone());
-    let mut pause = BACK_OFF;
-    while first.is_some() || !inner.stop.is_cancelled() {
-        let browser = match first.take() {
-            Some(adopted) => Ok(adopted),
-            // Not cut short by stopping: a browser half started must be ended properly. It is bounded by its own timeout.
-            None => Browser::launch(&inner.options.launch, recorder.clone(), Some(path.clone())).await,
-        };
-        let problem = match browser {
-            Ok(browser) => {
-                let since = Instant::now();
-                let problem = serve(&inner, browser).await;
-                if since.elapsed() >= STEADY {
-                    pause = BACK_OFF;
-                }
-                problem
-            }
-            Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                tracing::warn!(%error, cause, "a browser could not be started");
-                error_text(&error)
-            }
-        };
-        if inner.stop.is_cancelled() {
-            break;
-        }
-        metrics::counter!("browser_ended").increment(1);
-        inner.state().problem = Some(problem);
-        inner.tell();
-        tokio::select! {
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(MAX_BACK_OFF),
-            () = inner.stop.cancelled() => break,
-        }
-    }
-}
-
-fn error_text(error: &LaunchError) -> String {
-    error.to_string().chars().take(200).collect()
-}
-
-/// Keeps spare pages on one browser until it dies or the pool stops, then clears it away. Returns why.
-async fn serve(inner: &Inner, browser: Browser) -> String {
-    let pid = browser.record().pid;
-    {
-        let mut state = inner.state();
-        (state.browser, state.sandboxed, state.problem) = (Some(pid), Some(browser.sandboxed()), None);
-        state.starts += 1;
-    }
-    inner.tell();
-    tracing::info!(browser.pid = pid, "browser started");
-    let problem = tokio::select! {
-        () = refill(inner, &browser) => "the browser answers no more".to_owned(),
-        () = browser.cdp().closed() => "the browser died".to_owned(),
-        () = silence(browser.cdp()) => "the browser hangs".to_owned(),
-        () = inner.stop.cancelled() => "stopped".to_owned(),
-    };
-    {
-        let mut state = inner.state();
-        state.ready.clear();
-        state.kept.clear();
-        state.browser = None;
-    }
-    inner.tell();
-    // Disposed one by one or with their browser: the same, and this is faster.
-    browser.stop().await;
-    tracing::info!(browser.pid = pid, reason = problem, "browser ended");
-    problem
-}
-
-/// Opens blank pages whenever some are missing. Returns when that fails.
-async fn refill(inner: &Inner, browser: &Browser) {
-    let mut changed = inner.changed.subscribe();
-    loop {
-        changed.mark_unchanged();
-        inner.state().ready.retain(|warm| warm.page.root().check().is_ok());
-        if inner.missing() == 0 {
-            if changed.changed().await.is_err() {
-                return;
-            }
-            continue;
-        }
-        match warm_up(browser, &inner.egress).await {
-            Ok(warm) => {
-                inner.state().ready.push_back(warm);
-                inner.tell();
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a blank page could not be opened");
-                return;
-            }
-        }
-    }
-}
-
-/// Returns when the browser process has not answered for two heartbeats.
-async fn silence(cdp: &Cdp) {
-    let mut missed = 0;
-    while missed < MISSED_HEARTBEATS {
-        tokio::time::sleep(HEARTBEAT).await;
-        match cdp.root().run(GetVersionParams::default()).await {
-            Err(Error::Timeout { .. }) => missed += 1,
-            _ => missed = 0,
-        }
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod dial;
 mod host;
 pub(crate) mod io;
 mod serve;
+mod streams;
 pub mod uplink;
 
 use std::collections::HashMap;

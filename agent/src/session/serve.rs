@@ -1,23 +1,21 @@
-//! One session: hello, heartbeats, renewal, and the streams that come down.
+//! One session: hello, heartbeats, renewal, and the end. The streams that come down are [`super::streams`]'s.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use protocol::clock::WallClock;
-use protocol::wire::message::{
-    AgentSettings, ControlDown, ControlUp, DownHeader, Heartbeat, Hello, JobDown, Refusal, Welcome,
-};
+use protocol::wire::message::{AgentSettings, ControlDown, ControlUp, Heartbeat, Hello, Refusal, Welcome};
 use protocol::wire::{VERSION_MAX, VERSION_MIN, close};
 use quinn::{Connection, RecvStream, SendStream, VarInt};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::clock::LeaseClock;
 use super::host::Host;
+use super::streams::{accept_files, accept_jobs};
 use super::uplink::{Answer, Uplink};
 use super::{Ended, GOODBYE_TIMEOUT, announce, dial, io};
 use crate::config::Config;
@@ -32,11 +30,6 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
 /// a minute.
 const HELLOS_MAX: usize = 20;
 const LATER_MAX: Duration = Duration::from_secs(120);
-/// For the first frame of a stream the coordinator opened.
-const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(5);
-/// For a file to arrive whole, and for its job to begin if it overtook it.
-const FILE_TIMEOUT: Duration = Duration::from_secs(60);
-const FILE_JOB_TIMEOUT: Duration = Duration::from_secs(10);
 /// Heartbeats without an answer before no more are sent: the connection is about to be given up.
 const UNANSWERED_MAX: usize = 64;
 const CONTROL_QUEUE: usize = 32;
@@ -362,92 +355,6 @@ async fn write_control(mut send: SendStream, mut queue: mpsc::Receiver<ControlUp
     Ended::Lost
 }
 
-async fn accept_jobs<B: Browsers>(connection: &Connection, jobs: &Jobs<B>) -> Ended {
-    let mut streams = JoinSet::new();
-    loop {
-        tokio::select! {
-            stream = connection.accept_bi() => match stream {
-                Ok((send, recv)) => {
-                    streams.spawn(job_stream(connection.clone(), jobs.clone(), send, recv));
-                }
-                Err(error) => return lost(&error),
-            },
-            Some(_) = streams.join_next() => {}
-        }
-    }
-}
-
-async fn job_stream<B: Browsers>(connection: Connection, jobs: Jobs<B>, send: SendStream, mut recv: RecvStream) {
-    let first = timeout(FIRST_FRAME_TIMEOUT, io::read::<JobDown>(&mut recv)).await;
-    let (job, acked) = match first {
-        Ok(Ok(Some(JobDown::Start(start)))) => (jobs.start(start), 0),
-        Ok(Ok(Some(JobDown::Attach { lease, acked }))) => (jobs.attach(lease, acked), acked),
-        Ok(Ok(None) | Err(io::Error::Ended | io::Error::Truncated)) | Err(_) => return,
-        Ok(Ok(Some(_))) => return drop(malformed(&connection, &"a job stream without a beginning")),
-        Ok(Err(error)) => return drop(malformed(&connection, &error)),
-    };
-    let Ok(job) = job else {
-        warn!("a job was not taken: too many are held");
-        metrics::counter!("valet_jobs_refused_total").increment(1);
-        let _ = recv.stop(VarInt::from_u32(close::BUSY));
-        return;
-    };
-    let commands = async {
-        loop {
-            match io::read::<JobDown>(&mut recv).await {
-                Ok(Some(command)) => job.take(command),
-                // The coordinator has no more to say; the reports go on.
-                Ok(None) => return std::future::pending().await,
-                Err(io::Error::Ended | io::Error::Truncated) => return,
-                Err(error) => return drop(malformed(&connection, &error)),
-            }
-        }
-    };
-    tokio::select! {
-        () = commands => {}
-        () = job.write_reports(send, acked) => {}
-    }
-}
-
-async fn accept_files<B: Browsers>(connection: &Connection, jobs: &Jobs<B>) -> Ended {
-    let mut streams = JoinSet::new();
-    loop {
-        tokio::select! {
-            stream = connection.accept_uni() => match stream {
-                Ok(recv) => {
-                    streams.spawn(file_stream(connection.clone(), jobs.clone(), recv));
-                }
-                Err(error) => return lost(&error),
-            },
-            Some(_) = streams.join_next() => {}
-        }
-    }
-}
-
-async fn file_stream<B: Browsers>(connection: Connection, jobs: Jobs<B>, mut recv: RecvStream) {
-    let (lease, file) = match timeout(FIRST_FRAME_TIMEOUT, io::read::<DownHeader>(&mut recv)).await {
-        Ok(Ok(Some(DownHeader::File { lease, file }))) => (lease, file),
-        Ok(Ok(None) | Err(io::Error::Ended | io::Error::Truncated)) | Err(_) => return,
-        Ok(Err(error)) => return drop(malformed(&connection, &error)),
-    };
-    let refuse = |recv: &mut RecvStream, code| drop(recv.stop(VarInt::from_u32(code)));
-    let Some(job) = jobs.wait_for(lease, FILE_JOB_TIMEOUT).await else {
-        return refuse(&mut recv, close::REFUSED);
-    };
-    if job.files.has(&file.sha256) {
-        return refuse(&mut recv, close::HAVE_IT);
-    }
-    let received = timeout(FILE_TIMEOUT, job.files.receive(&file, &mut recv)).await;
-    match received {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => {
-            warn!(%lease, %error, "a file was not taken");
-            refuse(&mut recv, close::REFUSED);
-        }
-        Err(_) => refuse(&mut recv, close::TOO_SLOW),
-    }
-}
-
 /// When told to stop: says so, lets jobs end for a bounded time.
 async fn drain<B: Browsers>(jobs: &Jobs<B>, control: &mpsc::Sender<ControlUp>, stop: &CancellationToken) -> Ended {
     stop.cancelled().await;
@@ -470,12 +377,12 @@ fn lapsed(error: &dyn std::fmt::Display) -> Ended {
     Ended::Lapsed
 }
 
-fn lost(error: &dyn std::fmt::Display) -> Ended {
+pub(super) fn lost(error: &dyn std::fmt::Display) -> Ended {
     warn!(%error, "no session with the coordinator");
     Ended::Lost
 }
 
-fn malformed(connection: &Connection, error: &dyn std::fmt::Display) -> Ended {
+pub(super) fn malformed(connection: &Connection, error: &dyn std::fmt::Display) -> Ended {
     warn!(%error, "the coordinator sent what is not ours");
     metrics::counter!("valet_agent_malformed_total").increment(1);
     connection.close(VarInt::from_u32(close::MALFORMED), b"malformed");

@@ -56,16 +56,17 @@ const DATES: [(&str, &str); 2] =
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_that_answers_no_more_is_heard_out() {
     let mut world = World::start().await;
-    let text = ("text", "<h1>Slow down</h1>");
+    let (text, closed) = (("text", "<h1>Slow down</h1>"), ("text", "<h1>Closed for the night</h1>"));
     let (many, down) = (("status", "429"), ("status", "503"));
     let [date, later] = DATES;
     for (query, class, retry_after) in [
         (vec![many, text, ("after", "120")], FailureClass::RateLimited, Some(120)),
         (vec![many, ("text", ""), ("after", "120")], FailureClass::RateLimited, Some(120)),
         (vec![many, text, date, later], FailureClass::RateLimited, Some(150)),
-        (vec![down, text, date, later], FailureClass::Network, Some(150)),
-        (vec![down, text, ("after", "soon")], FailureClass::Network, None),
-        (vec![down, text], FailureClass::Network, None),
+        (vec![down, text, date, later], FailureClass::RateLimited, Some(150)),
+        (vec![down, closed, date, later], FailureClass::Network, Some(150)),
+        (vec![down, closed, ("after", "soon")], FailureClass::Network, None),
+        (vec![down, closed], FailureClass::Network, None),
     ] {
         let failure = world.page.open(&world.later(&query)).await.unwrap_err();
         assert_eq!((failure.class, failure.retry_after), (class, retry_after), "{query:?}");

@@ -7,6 +7,9 @@
 //! browsers ──> practice employer (never struck: it is what the truth is read from)
 //! ```
 
+mod servers;
+mod settings;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -18,6 +21,7 @@ use serde_json::{Value as Json, json};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::process::Command;
 
+use self::settings::Settings;
 use super::Options;
 use super::keeper::{Keeper, Pid};
 use crate::faults::{Control, TcpProxy, UdpProxy, Upstream};
@@ -98,8 +102,8 @@ impl Fleet {
         let practice = Practice::start(&root).await;
         let mut keepers = BTreeMap::new();
         let (postgres, redis) = (free_port(), free_port());
-        keepers.insert(Part::Postgres, postgres_keeper(&root, postgres).await?);
-        keepers.insert(Part::Redis, redis_keeper(&root, redis)?);
+        keepers.insert(Part::Postgres, servers::postgres(&root, postgres).await?);
+        keepers.insert(Part::Redis, servers::redis(&root, redis)?);
         let direct = PgConnectOptions::new().host("127.0.0.1").port(postgres).username("postgres").database("postgres");
         let database =
             PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(2)).connect_lazy_with(direct);
@@ -352,66 +356,6 @@ impl Fleet {
     }
 }
 
-/// What every `valet` process is told.
-#[derive(Debug, Clone)]
-struct Settings {
-    root: PathBuf,
-    practice: String,
-    database: String,
-    redis: String,
-}
-
-impl Settings {
-    fn valet(&self) -> Command {
-        let mut valet = command("valet");
-        valet.env("DATABASE_URL", &self.database).env("REDIS_URL", &self.redis);
-        valet.env("ALLOWED_PRIVATE_HOSTS", &self.practice).env("FILES_DIR", self.root.join("files"));
-        valet
-            .env("JWT_SECRET", "a secret of the chaos test, 32 letters")
-            .env("JWT_REFRESH_SECRET", "another secret of the chaos test, 32");
-        for limit in ["RATE_LIMIT_PER_MINUTE", "TASKS_PER_HOUR", "RESUMES_PER_HOUR"] {
-            valet.env(limit, "1000000");
-        }
-        valet
-    }
-
-    /// Runs a command of `valet` to its end; what it printed.
-    async fn once(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let done = self.valet().args(arguments).output().await?;
-        if !done.status.success() {
-            bail!("valet {} failed: {}", arguments.join(" "), String::from_utf8_lossy(&done.stderr));
-        }
-        Ok(String::from_utf8(done.stdout)?.trim().to_owned())
-    }
-
-    /// `valet up`, without an agent of its own.
-    fn up(&self, addresses: [SocketAddr; 3]) -> Command {
-        let [http, quic, practice] = addresses.map(|address| address.to_string());
-        let mut valet = self.valet();
-        valet.args(["up", "--no-agent", "--http", &http, "--quic", &quic, "--practice", &practice]);
-        valet.arg("--data-dir").arg(self.root.join("data")).arg("--ready-file").arg(self.root.join("ready.json"));
-        valet
-    }
-
-    fn coordinator(&self, index: usize, quic: SocketAddr, links: SocketAddr, advertise: SocketAddr) -> Command {
-        let mut valet = self.valet();
-        valet.args(["coordinator", "--quic", &quic.to_string(), "--links", &links.to_string()]);
-        valet.args(["--advertise", &advertise.to_string()]).arg("--keys").arg(self.root.join("keys"));
-        valet.arg("--data-dir").arg(self.root.join(format!("coordinator-{index}")));
-        valet.arg("--ready-file").arg(self.root.join(format!("coordinator-{index}.json")));
-        valet
-    }
-
-    fn gateway(&self, index: usize, http: SocketAddr) -> Command {
-        let mut valet = self.valet();
-        valet.args(["gateway", "--http", &http.to_string()]);
-        valet.arg("--identity").arg(self.root.join(format!("gateway-{index}.identity")));
-        valet.arg("--data-dir").arg(self.root.join(format!("gateway-{index}")));
-        valet.arg("--ready-file").arg(self.root.join(format!("gateway-{index}.json")));
-        valet
-    }
-}
-
 /// The last lines of a log.
 fn tail(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
@@ -428,65 +372,4 @@ async fn wait(what: &str, mut ready: impl AsyncFnMut() -> bool) -> anyhow::Resul
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())
-}
-
-/// Whom Postgres runs as when we are root, which it refuses to be.
-fn database_owner() -> Option<(u32, u32)> {
-    // SAFETY: geteuid takes nothing and cannot fail.
-    if unsafe { libc::geteuid() } != 0 {
-        return None;
-    }
-    let users = std::fs::read_to_string("/etc/passwd").ok()?;
-    let line = users.lines().find(|line| line.starts_with("postgres:"))?;
-    let mut fields = line.split(':').skip(2);
-    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
-}
-
-async fn postgres_keeper(root: &Path, port: u16) -> anyhow::Result<Keeper> {
-    let versions =
-        std::fs::read_dir("/usr/lib/postgresql").context("no PostgreSQL server: 'make setup' installs it")?;
-    let mut versions: Vec<PathBuf> = versions.flatten().map(|entry| entry.path().join("bin")).collect();
-    versions.sort();
-    let bin = versions.pop().context("no PostgreSQL server: 'make setup' installs it")?;
-    let home = root.join("postgres");
-    std::fs::create_dir(&home)?;
-    let owner = database_owner();
-    if let Some((user, group)) = owner {
-        std::os::unix::fs::chown(&home, Some(user), Some(group))?;
-    }
-    let run = move |name: &str| {
-        let mut command = Command::new(bin.join(name));
-        if let Some((user, group)) = owner {
-            command.uid(user).gid(group);
-        }
-        command.current_dir("/").env("LC_ALL", "C.UTF-8").env_remove("PGDATA");
-        command
-    };
-    let cluster = home.join("cluster");
-    let made = run("initdb")
-        .arg("-D")
-        .arg(&cluster)
-        .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-instructions"])
-        .output()
-        .await?;
-    if !made.status.success() {
-        bail!("initdb failed: {}", String::from_utf8_lossy(&made.stderr));
-    }
-    Ok(Keeper::start(root.join("postgres.log"), libc::SIGINT, move || {
-        let mut postgres = run("postgres");
-        postgres.arg("-D").arg(&cluster).arg("-k").arg(&home).args(["-p", &port.to_string()]);
-        postgres.args(["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=100", "-c", "fsync=on"]);
-        postgres
-    }))
-}
-
-fn redis_keeper(root: &Path, port: u16) -> anyhow::Result<Keeper> {
-    let home = root.join("redis");
-    std::fs::create_dir(&home)?;
-    Ok(Keeper::start(root.join("redis.log"), libc::SIGTERM, move || {
-        let mut redis = Command::new("redis-server");
-        redis.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no", "--dir"]);
-        redis.arg(&home);
-        redis
-    }))
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::target::{GetBrowserContextsParams, GetTargetsParams, TargetId};
 
-use super::{Inner, Lease, Pool, PoolOptions, Warm, deny_downloads, dispose};
+use super::keeper::deny_downloads;
+use super::lease::dispose;
+use super::{Inner, Lease, Pool, PoolOptions, Warm};
 use crate::browser::{Browser, ProcessRecorder};
 use crate::cdp::BrowserContextId;
 use crate::egress::{Egress, Way};

@@ -3,10 +3,11 @@
 use protocol::ids::{CommandId, LeaseId, TaskId};
 use protocol::task::Mode;
 use protocol::wire::frame;
-use protocol::wire::message::{JobUp, Permit};
+use protocol::wire::message::{JobUp, Permit, SubmitOutcome};
 
 use super::*;
 use crate::jobs::files::JobFiles;
+use crate::jobs::permits::unknown;
 use crate::jobs::spool::Spool;
 use crate::page::{Click, Files, Photo};
 

@@ -4,6 +4,7 @@ mod simulation;
 
 use chrono::{TimeDelta, TimeZone as _};
 use protocol::site::Limit;
+use store::queue::{SandboxFact, SiteFact, Stand, TaskFact};
 
 use super::*;
 

@@ -8,6 +8,7 @@ use protocol::site;
 use uuid::Uuid;
 
 use super::*;
+use crate::dispatch::sites::WINDOW;
 
 /// Seeds of a usual run.
 const SEEDS: u64 = 12;
