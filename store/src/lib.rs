@@ -23,6 +23,7 @@ pub mod health;
 pub mod journal;
 pub mod nodes;
 pub mod notifications;
+pub mod permits;
 pub mod qa_bank;
 pub mod quarantine;
 pub mod queue;

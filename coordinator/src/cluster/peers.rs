@@ -81,6 +81,7 @@ enum Passed {
     Park,
     Wake,
     Drained,
+    PermitFound { permit: PermitId, confirmation: Option<Confirmation> },
 }
 
 /// The answer to a [`Request`].
@@ -275,6 +276,7 @@ impl Passed {
             Input::Person { id, action } => Self::Person { id, action },
             Input::LeaseLost { lease, permit_used } => Self::LeaseLost { lease, permit_used },
             Input::Confirmed { permit, confirmation } => Self::Confirmed { permit, confirmation },
+            Input::PermitFound { permit, confirmation } => Self::PermitFound { permit, confirmation },
             Input::Park => Self::Park,
             Input::Drained => Self::Drained,
             Input::Wake => Self::Wake,
@@ -291,6 +293,7 @@ impl From<Passed> for Input {
             Passed::Person { id, action } => Self::Person { id, action },
             Passed::LeaseLost { lease, permit_used } => Self::LeaseLost { lease, permit_used },
             Passed::Confirmed { permit, confirmation } => Self::Confirmed { permit, confirmation },
+            Passed::PermitFound { permit, confirmation } => Self::PermitFound { permit, confirmation },
             Passed::Park => Self::Park,
             Passed::Drained => Self::Drained,
             Passed::Wake => Self::Wake,

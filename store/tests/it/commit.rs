@@ -173,6 +173,46 @@ async fn the_database_itself_forbids_a_second_permit(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_used_permit_that_is_not_recorded_is_kept_and_forbids_another(pool: PgPool) {
+    let world = World::new(pool).await;
+    let user = world.user().await;
+    let (lost, recorded, out) = (world.task(user, 0).await, world.task(user, 0).await, world.task(user, 0).await);
+    let (known, granted) = grant(&recorded);
+    let (open, other) = grant(&out);
+    world.commit(&[granted, other]).await.unwrap();
+    let (unknown, beside) = (PermitId::new(), PermitId::new());
+    let named = [
+        (unknown, lost.id),
+        (known, recorded.id),
+        // While another permit of the task is out there is no place for a second one.
+        (beside, out.id),
+        (PermitId::new(), protocol::ids::TaskId::new()),
+    ];
+    let keep = async || {
+        let mut tx = world.tx().await;
+        let kept = store::permits::keep_unrecorded(&mut tx, &named).await.unwrap();
+        store::db::commit(tx, "keeping permits").await.unwrap();
+        kept
+    };
+    let found = keep().await;
+    assert_eq!(found.iter().collect::<std::collections::BTreeSet<_>>(), [&(unknown, lost.id), &(beside, out.id)].into());
+    assert_eq!(keep().await, found, "and again, until their tasks know them");
+    let (_, second) = grant(&lost);
+    assert!(world.commit(&[second]).await.is_err(), "nobody knows how the first ended");
+    let states: Vec<(uuid::Uuid, String)> = sqlx::query_as("SELECT id, state::text FROM permits WHERE id = ANY($1) ORDER BY id")
+        .bind(vec![unknown.0, open.0, beside.0])
+        .fetch_all(&world.pool)
+        .await
+        .unwrap();
+    assert!(states.contains(&(unknown.0, "unknown".to_owned())) && states.contains(&(open.0, "granted".to_owned())));
+    assert_eq!(states.len(), 2);
+    // The task knows it now: as long as its person was not asked, and afterwards.
+    let known = Task { permit_id: Some(unknown), permit_state: Some(PermitState::Unknown), ..lost };
+    world.commit(&[step(&known)]).await.unwrap();
+    assert_eq!(keep().await, [(beside, out.id)]);
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
 async fn the_record_of_each_field_is_read_as_it_was_written(pool: PgPool) {
     let world = World::new(pool).await;
     let task = world.task(world.user().await, 0).await;
