@@ -192,10 +192,10 @@ impl Sessions for CoreSessions {
         })
     }
 
-    async fn heartbeat(&self, sandbox: SandboxId, epoch: i64, _heartbeat: Heartbeat) -> Result<(), Refused> {
+    async fn heartbeat(&self, sandbox: SandboxId, epoch: i64, heartbeat: Heartbeat) -> Result<(), Refused> {
         // Without an actor nobody would renew its leases: the agent is to come again and say what it holds.
         let actor = self.core.sandboxes.get(&sandbox).map(|actor| actor.clone()).ok_or_else(|| busy(()))?;
-        actor.cast(SandboxMsg::Heartbeat { epoch }).map_err(busy)
+        actor.cast(SandboxMsg::Heartbeat { epoch, leases: heartbeat.leases }).map_err(busy)
     }
 
     async fn draining(&self, sandbox: SandboxId, epoch: i64, _leases: Vec<LeaseId>) {
@@ -210,7 +210,7 @@ impl Sessions for CoreSessions {
         number: u64,
         report: Report,
     ) -> Result<(), ReportRefused> {
-        self.tell(sandbox, SandboxMsg::Heartbeat { epoch });
+        self.tell(sandbox, SandboxMsg::Heard { epoch });
         let Some(at) = self.task_of(sandbox, lease) else {
             metrics::counter!("valet_stale_reports_total").increment(1);
             return Err(ReportRefused::Stale);
@@ -222,6 +222,18 @@ impl Sessions for CoreSessions {
             Err(TaskError::Refused(InputRefused::StaleLease) | TaskError::NotFound) => {
                 metrics::counter!("valet_stale_reports_total").increment(1);
                 Err(ReportRefused::Stale)
+            }
+            // What is missing was acknowledged once: the database has lost it since, and the agent does not have it any
+            // more. At its next hello it says what it knows of permits, and then the lease ends.
+            Err(TaskError::Refused(InputRefused::Gap)) => {
+                warn!(task.id = %task, number, "a report of task {task} does not follow the last one that is known");
+                self.tell(sandbox, SandboxMsg::Gap { lease });
+                Err(ReportRefused::NotHere)
+            }
+            // The database answers us both, and yet we do not reach each other.
+            Err(error @ TaskError::Unreachable) if self.core.cluster.has_standing() => {
+                warn!(task.id = %task, %error, number, "a report of task {task} was not taken; another coordinator may");
+                Err(ReportRefused::NotHere)
             }
             Err(error) => {
                 warn!(task.id = %task, %error, number, "a report of task {task} was not taken; it will be repeated");

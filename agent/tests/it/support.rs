@@ -58,8 +58,10 @@ pub struct Core {
     pub refuse_reports: Mutex<Option<ReportRefused>>,
     /// Whether heartbeats are answered.
     hears: AtomicBool,
-    epoch: AtomicI64,
 }
+
+/// Of all cores together, as with coordinators on one database.
+static EPOCH: AtomicI64 = AtomicI64::new(1);
 
 pub struct Events(UnboundedReceiver<Event>);
 
@@ -80,7 +82,6 @@ impl Core {
             refuse_artifacts: Mutex::default(),
             refuse_reports: Mutex::default(),
             hears: AtomicBool::new(true),
-            epoch: AtomicI64::new(1),
         };
         (Arc::new(core), Events(receiver))
     }
@@ -120,7 +121,7 @@ impl Sessions for Core {
     async fn hello(&self, sandbox: SandboxId, hello: Hello, link: AgentLink) -> Result<Welcome, Refused> {
         self.standing()?;
         self.tell(Event::Hello(hello, link));
-        let epoch = self.epoch.fetch_add(1, Ordering::SeqCst);
+        let epoch = EPOCH.fetch_add(1, Ordering::SeqCst);
         Ok(Welcome { version: 0, sandbox, epoch, settings: self.settings.lock().unwrap().clone() })
     }
     async fn heartbeat(&self, _: SandboxId, _: i64, heartbeat: Heartbeat) -> Result<(), Refused> {

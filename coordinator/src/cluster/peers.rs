@@ -137,7 +137,8 @@ fn router(node: NodeId) -> Option<ActorRef<RouterMessage>> {
 /// Has the node that owns the task take the input.
 ///
 /// # Errors
-/// As the task says; [`TaskError::NotOwner`] when the node cannot be reached or owns it no more.
+/// As the task says; [`TaskError::NotOwner`] when the node is not there or owns it no more, [`TaskError::Unreachable`] when
+/// it does not answer.
 pub async fn ask(
     core: &Core,
     node: NodeId,
@@ -161,7 +162,7 @@ pub async fn ask(
         }
         // The link broke: the same again is safe, with whoever owns it then.
         Ok(CallResult::SenderError) | Err(_) => Err(TaskError::NotOwner),
-        Ok(CallResult::Timeout) => Err(TaskError::Unanswered),
+        Ok(CallResult::Timeout) => Err(TaskError::Unreachable),
     }
 }
 
@@ -331,7 +332,7 @@ impl From<TaskError> for Answered {
             TaskError::NotOwner => Self::NotOwner,
             TaskError::NoPlace => Self::NoPlace,
             TaskError::Overloaded => Self::Overloaded,
-            TaskError::Unanswered => Self::Unanswered,
+            TaskError::Unanswered | TaskError::Unreachable => Self::Unanswered,
         }
     }
 }

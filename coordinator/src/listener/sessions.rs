@@ -42,6 +42,8 @@ pub enum ReportRefused {
     /// It could not be made durable now. Tried again a few times, then the session is ended so that the agent
     /// reconnects and repeats it.
     Unavailable,
+    /// Trying again on this session will not help: it is ended at once, and the agent says hello to the next coordinator.
+    NotHere,
 }
 
 /// Why an artifact was not stored.

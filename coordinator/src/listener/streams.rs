@@ -268,7 +268,7 @@ async fn read_reports<S: Sessions>(
                     let _ = context.control.send(ControlDown::Release { leases: vec![lease] }).await;
                     return;
                 }
-                Err(ReportRefused::Unavailable) => {
+                Err(ReportRefused::Unavailable | ReportRefused::NotHere) => {
                     warn!(%lease, number, "a report cannot be made durable; the session ends");
                     return context.connection.close(VarInt::from_u32(close::INTERNAL), b"reports");
                 }
