@@ -75,6 +75,7 @@ struct Known {
     need: usize,
     site: Option<Arc<str>>,
     profile_host: Option<SandboxId>,
+    failed_host: Option<SandboxId>,
     /// The order among the person's own.
     since: DateTime<Utc>,
     /// When it was placed last, as far as the facts tell: another instant than before means that a claim was taken.
@@ -203,6 +204,7 @@ impl Planner {
         {
             known.began |= matches!(state, State::Planned { .. }) && known.placed_at != fact.placed_at;
             known.profile_host = fact.profile_host;
+            known.failed_host = fact.failed_host;
             known.placed_at = fact.placed_at;
             known.since = since;
             self.weigh(fact);
@@ -224,6 +226,7 @@ impl Planner {
             need,
             site: site.clone(),
             profile_host: fact.profile_host,
+            failed_host: fact.failed_host,
             since,
             placed_at: fact.placed_at,
             began: false,
@@ -551,7 +554,7 @@ impl Planner {
         let queue = &mut person.queues[queue];
         let (_, task) = *queue.tasks.first()?;
         let known = self.tasks.get_mut(&task)?;
-        let Place { sandbox, epoch } = self.hosts.take(queue.need, known.profile_host)?;
+        let Place { sandbox, epoch } = self.hosts.take(queue.need, known.profile_host, known.failed_host)?;
         queue.tasks.pop_first();
         person.running += 1;
         known.state = State::Planned { sandbox, at: now };
