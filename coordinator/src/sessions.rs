@@ -13,7 +13,7 @@ use ractor::rpc::CallResult;
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 use store::agents::Standing;
-use store::artifacts::{self, NewArtifact};
+use store::artifacts::{self, NewArtifact, Room};
 use store::bus::Frame;
 use store::enrolment_tokens::Unfit;
 use store::files::FilesError;
@@ -250,7 +250,28 @@ impl Sessions for CoreSessions {
     async fn artifact(&self, sandbox: SandboxId, header: ArtifactHeader, bytes: Bytes) -> Result<(), ArtifactRefused> {
         let task = self.task_of(sandbox, header.lease).ok_or(ArtifactRefused::Stale)?.id;
         let storage_key = artifacts::storage_key(task, header.artifact);
-        let size = i64::try_from(bytes.len()).map_err(|_| ArtifactRefused::Unavailable)?;
+        let pixels = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+        let new = NewArtifact {
+            id: header.artifact,
+            task,
+            lease: header.lease,
+            step: header.step.chars().take(50).collect(),
+            content_type: header.content_type.chars().take(100).collect(),
+            size: i64::try_from(bytes.len()).map_err(|_| ArtifactRefused::Unavailable)?,
+            sha256: header.sha256,
+            width: pixels(header.width),
+            height: pixels(header.height),
+            storage_key: storage_key.clone(),
+        };
+        let mut tx = self.core.store.begin().await.map_err(|_| ArtifactRefused::Unavailable)?;
+        match artifacts::room(&mut tx, &new).await.map_err(|_| ArtifactRefused::Unavailable)? {
+            Room::Free => drop(tx),
+            Room::Stored => return Ok(()),
+            Room::None => {
+                warn!(task.id = %task, "a picture of task {task} was not kept: its lease has enough of them");
+                return Err(ArtifactRefused::TooMuch);
+            }
+        }
         self.core.files.put(&storage_key, bytes).await.map_err(|error| match error {
             FilesError::Full(_) => {
                 warn!(task.id = %task, "a picture of task {task} was not kept: the storage is full");
@@ -261,19 +282,6 @@ impl Sessions for CoreSessions {
                 ArtifactRefused::Unavailable
             }
         })?;
-        let pixels = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
-        let new = NewArtifact {
-            id: header.artifact,
-            task,
-            lease: header.lease,
-            step: header.step.chars().take(50).collect(),
-            content_type: header.content_type.chars().take(100).collect(),
-            size,
-            sha256: header.sha256,
-            width: pixels(header.width),
-            height: pixels(header.height),
-            storage_key,
-        };
         let mut tx = self.core.store.begin().await.map_err(|_| ArtifactRefused::Unavailable)?;
         artifacts::insert(&mut tx, &new).await.map_err(|_| ArtifactRefused::Unavailable)?;
         store::db::commit(tx, "recording an artifact").await.map_err(|_| ArtifactRefused::Unavailable)

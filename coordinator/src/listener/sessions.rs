@@ -53,6 +53,8 @@ pub enum ArtifactRefused {
     Stale,
     /// The storage is full: trying again will not help soon.
     Full,
+    /// Its lease has stored as much as any may.
+    TooMuch,
     /// It did not work this time.
     Unavailable,
 }

@@ -133,6 +133,10 @@ async fn artifact<S: Sessions>(
                     refused("full");
                     refuse(false)
                 }
+                Err(ArtifactRefused::TooMuch) => {
+                    refused("too_much");
+                    refuse(false)
+                }
                 Err(ArtifactRefused::Unavailable) => {
                     refused("unavailable");
                     refuse(true)

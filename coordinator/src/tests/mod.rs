@@ -6,6 +6,7 @@ mod dispatch;
 mod drains;
 mod holds;
 mod identity;
+mod pictures;
 mod quarantine;
 mod restarts;
 mod rules;
