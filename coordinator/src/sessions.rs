@@ -115,9 +115,9 @@ pub fn token_hash(token: &str) -> [u8; 32] {
 }
 
 impl Sessions for CoreSessions {
-    async fn enrol(&self, token: &str, host_name: &str) -> Result<SandboxId, Refused> {
+    async fn enrol(&self, token: &str, host_name: &str, key: [u8; 32]) -> Result<SandboxId, Refused> {
         let mut tx = self.core.store.begin().await.map_err(busy)?;
-        let spent = store::enrolment_tokens::spend(&mut tx, &token_hash(token), host_name).await.map_err(busy)?;
+        let spent = store::enrolment_tokens::spend(&mut tx, &token_hash(token), host_name, &key).await.map_err(busy)?;
         let sandbox = match spent {
             Ok(sandbox) => sandbox,
             Err(unfit) => {

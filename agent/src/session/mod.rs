@@ -29,9 +29,9 @@ use tracing::{info, warn};
 use self::backoff::Backoff;
 use self::clock::LeaseClock;
 use self::uplink::Uplink;
-use crate::config::Config;
+use crate::config::{Config, Token};
 use crate::enrol;
-use crate::identity::{self, Identity};
+use crate::identity::{self, Identity, NewKey};
 use crate::jobs::Jobs;
 use crate::jobs::adopt::{self, Adoptable};
 use crate::ledger::{self, Ledger};
@@ -224,7 +224,7 @@ impl Agent {
         let token = self.config.enrol_token.as_ref();
         if let Some(identity) = stored {
             let other = token
-                .and_then(crate::config::Token::authority)
+                .and_then(Token::authority)
                 .is_some_and(|sha256| Sha256::digest(identity.authority())[..] != sha256);
             if !other {
                 return Ok(identity);
@@ -232,10 +232,15 @@ impl Agent {
             info!("the token is for another fleet than the stored identity: enrolling anew");
         }
         let token = token.ok_or(Error::NotEnrolled)?;
-        let identity = insist(|| enrol::with_token(&self.config, &self.clock, token)).await?;
+        let identity = self.spend(token).await?;
         identity.store(&self.config.data_dir)?;
         info!(sandbox = %identity.sandbox(), "enrolled");
         Ok(identity)
+    }
+
+    async fn spend(&self, token: &Token) -> Result<Identity, Error> {
+        let key = NewKey::generate()?;
+        Ok(insist(|| enrol::with_token(&self.config, &self.clock, token, &key)).await?)
     }
 
     /// A new certificate for one that ran out.
@@ -245,7 +250,7 @@ impl Agent {
         let renewed = match (renewed, &self.config.enrol_token) {
             (Err(error), Some(token)) => {
                 warn!(%error, "no new certificate for the old one: trying the token");
-                insist(|| enrol::with_token(&self.config, &self.clock, token)).await?
+                self.spend(token).await?
             }
             (renewed, _) => renewed?,
         };

@@ -53,7 +53,11 @@ pub struct Core {
     events: UnboundedSender<Event>,
     pub tokens: Mutex<HashMap<String, SandboxId>>,
     pub settings: Mutex<AgentSettings>,
+    /// Tokens that were used, and for which key.
+    burnt: Mutex<HashMap<(String, [u8; 32]), SandboxId>>,
     pub refuse: Mutex<Option<Refused>>,
+    /// The next certificate is not handed out.
+    pub refuse_certificate: Mutex<Option<Refused>>,
     pub refuse_artifacts: Mutex<Option<ArtifactRefused>>,
     pub refuse_reports: Mutex<Option<ReportRefused>>,
     /// Whether heartbeats are answered.
@@ -78,7 +82,9 @@ impl Core {
             events,
             tokens: Mutex::default(),
             settings: Mutex::new(settings),
+            burnt: Mutex::default(),
             refuse: Mutex::default(),
+            refuse_certificate: Mutex::default(),
             refuse_artifacts: Mutex::default(),
             refuse_reports: Mutex::default(),
             hears: AtomicBool::new(true),
@@ -107,16 +113,20 @@ impl Core {
 }
 
 impl Sessions for Core {
-    async fn enrol(&self, token: &str, _: &str) -> Result<SandboxId, Refused> {
+    async fn enrol(&self, token: &str, _: &str, key: [u8; 32]) -> Result<SandboxId, Refused> {
         let burnt = self.tokens.lock().unwrap().remove(token);
-        burnt.ok_or_else(|| Refused::new(Refusal::Token, "the token is wrong, used or too old"))
+        if let Some(sandbox) = burnt {
+            self.burnt.lock().unwrap().insert((token.to_owned(), key), sandbox);
+        }
+        let own = self.burnt.lock().unwrap().get(&(token.to_owned(), key)).copied();
+        own.ok_or_else(|| Refused::new(Refusal::Token, "the token is wrong, used or too old"))
     }
     async fn standing(&self, _: Identity) -> Result<(), Refused> {
         self.standing()
     }
     async fn issued(&self, identity: Identity, occasion: Occasion) -> Result<(), Refused> {
         self.tell(Event::Issued(identity, occasion));
-        Ok(())
+        self.refuse_certificate.lock().unwrap().take().map_or(Ok(()), Err)
     }
     async fn hello(&self, sandbox: SandboxId, hello: Hello, link: AgentLink) -> Result<Welcome, Refused> {
         self.standing()?;

@@ -80,8 +80,14 @@ pub enum Gone {
 /// different leases, which may overlap. Every future is given a time limit and may be dropped at it.
 pub trait Sessions: Send + Sync + 'static {
     /// Checks and burns a one-time token (the part before the dot; the rest is for the agent). Answers the sandbox it
-    /// is for. The caller has checked the certificate request by then.
-    fn enrol(&self, token: &str, host_name: &str) -> impl Future<Output = Result<SandboxId, Refused>> + Send;
+    /// is for. The caller has checked the certificate request by then; `key` is the SHA-256 of its public key, for which a
+    /// burnt token is good still: its certificate may not have arrived.
+    fn enrol(
+        &self,
+        token: &str,
+        host_name: &str,
+        key: [u8; 32],
+    ) -> impl Future<Output = Result<SandboxId, Refused>> + Send;
 
     /// Whether this sandbox, known by this certificate, may have another one.
     fn standing(&self, identity: Identity) -> impl Future<Output = Result<(), Refused>> + Send;
