@@ -55,12 +55,7 @@ impl Error {
 ///
 /// # Errors
 /// See [`Error::is_passing`].
-pub async fn with_token(
-    config: &Config,
-    clock: &WallClock,
-    token: &Token,
-    key: &NewKey,
-) -> Result<Identity, Error> {
+pub async fn with_token(config: &Config, clock: &WallClock, token: &Token, key: &NewKey) -> Result<Identity, Error> {
     let trust = trust(config, token)?;
     let request =
         EnrolRequest { token: token.secret().to_owned(), csr_der: key.csr().to_vec(), host_name: host_name() };

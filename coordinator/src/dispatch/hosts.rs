@@ -126,12 +126,7 @@ impl Hosts {
 
     /// Takes a place for the need: on `preferred` when that fits and has one, else on the sandbox with the lowest load for
     /// its capacity; on `avoided` only when there is no other. A host that fails everything at once is always the emptiest.
-    pub fn take(
-        &mut self,
-        need: usize,
-        preferred: Option<SandboxId>,
-        avoided: Option<SandboxId>,
-    ) -> Option<Place> {
+    pub fn take(&mut self, need: usize, preferred: Option<SandboxId>, avoided: Option<SandboxId>) -> Option<Place> {
         let preferred = preferred.filter(|sandbox| Some(*sandbox) != avoided);
         let preferred = preferred.and_then(|sandbox| self.by_id.get(&sandbox).copied()).filter(|number| {
             let host = &self.hosts[*number];

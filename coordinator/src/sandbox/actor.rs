@@ -18,6 +18,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use protocol::form::FileRef;
 use protocol::ids::{LeaseId, SandboxId};
+use protocol::wire::close;
 use protocol::wire::message::{ControlDown, Hello, JobDown, JobStart};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use ractor_cluster::RactorMessage;
@@ -52,6 +53,8 @@ pub enum SandboxMsg {
     Heard {
         epoch: i64,
     },
+    /// The rows may be those of a while ago: the agent is to say anew what it holds.
+    SayHello,
     /// A report under this lease does not follow those that are known.
     Gap {
         lease: LeaseId,
@@ -103,6 +106,7 @@ impl Letter for SandboxMsg {
             Self::Hello { .. } => "hello",
             Self::Heartbeat { .. } => "heartbeat",
             Self::Heard { .. } => "heard",
+            Self::SayHello => "say_hello",
             Self::Gap { .. } => "gap",
             Self::Draining { .. } => "agent_draining",
             Self::Gone { .. } => "gone",
@@ -122,9 +126,9 @@ impl Letter for SandboxMsg {
         !matches!(self, Self::Tick | Self::Recorded(_))
     }
 
-    /// The end of a session is told once.
+    /// The end of a session is told once, and so is that of the database's history.
     fn bounded(&self) -> bool {
-        !matches!(self, Self::Draining { .. } | Self::Gone { .. } | Self::Superseded { .. })
+        !matches!(self, Self::Draining { .. } | Self::Gone { .. } | Self::Superseded { .. } | Self::SayHello)
     }
 }
 
@@ -220,6 +224,11 @@ impl Actor for SandboxActor {
             }
             SandboxMsg::Heartbeat { epoch, leases } => state.heartbeat(&me, epoch, Some(leases)),
             SandboxMsg::Heard { epoch } => state.heartbeat(&me, epoch, None),
+            SandboxMsg::SayHello => {
+                if let Some(session) = &state.session {
+                    session.link.close(close::GOING_DOWN);
+                }
+            }
             SandboxMsg::Gap { lease } => drop(state.gaps.insert(lease)),
             SandboxMsg::Draining { epoch } => {
                 if state.session.as_ref().is_some_and(|session| session.epoch == epoch) {

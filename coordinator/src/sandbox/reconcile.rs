@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use protocol::ids::{LeaseId, PermitId, TaskId};
 use protocol::task::Confirmation;
-use protocol::wire::message::{HeldLease, Hello};
+use protocol::wire::message::{HeldLease, Hello, SeenPermit};
+use store::permits::Unrecorded;
 use store::tasks::Leased;
 
 #[derive(Debug, PartialEq)]
@@ -18,8 +19,8 @@ pub(super) struct Reconciled {
     pub over: Vec<HeldLease>,
     /// What employers confirmed under leases that are over: their jobs' streams will not say it.
     pub confirmed: Vec<(TaskId, PermitId, Confirmation)>,
-    /// Permits that were used and that the database knew nothing of, with the employer's confirmation. The leases of their
-    /// tasks are neither attached nor lost: with what is found, the tasks end them.
+    /// Permits that were used and that the database knew nothing of, with the employer's confirmation if their tasks did not
+    /// go to another host since. The leases of these tasks are neither attached nor lost: with what is found, they end them.
     pub found: Vec<(TaskId, PermitId, Option<Confirmation>)>,
 }
 
@@ -28,25 +29,31 @@ pub(super) struct Reconciled {
 pub(super) fn reconcile(
     hello: &Hello,
     leased: &[Leased],
-    unrecorded: &[(PermitId, TaskId)],
+    unrecorded: &[Unrecorded],
     gaps: &HashSet<LeaseId>,
 ) -> Reconciled {
     let used: HashMap<PermitId, bool> = hello.permits.iter().map(|seen| (seen.permit, seen.used)).collect();
     let (attached, lost): (Vec<Leased>, Vec<Leased>) = leased
         .iter()
-        .filter(|lease| unrecorded.iter().all(|(_, task)| *task != lease.task.id))
-        .partition(|lease| {
-            !gaps.contains(&lease.lease) && hello.leases.iter().any(|held| held.lease == lease.lease)
-        });
+        .filter(|lease| unrecorded.iter().all(|found| found.task != lease.task.id))
+        .partition(|lease| !gaps.contains(&lease.lease) && hello.leases.iter().any(|held| held.lease == lease.lease));
     let known: HashSet<_> = leased.iter().map(|lease| lease.lease).filter(|lease| !gaps.contains(lease)).collect();
     let over = hello.leases.iter().filter(|held| !known.contains(&held.lease)).cloned().collect();
     let told: HashSet<PermitId> = attached.iter().filter_map(|lease| lease.permit).collect();
-    let (found, recorded): (Vec<_>, Vec<_>) =
-        hello.permits.iter().partition(|seen| unrecorded.iter().any(|(permit, _)| *permit == seen.permit));
-    let found = found.into_iter().map(|seen| (seen.task, seen.permit, seen.confirmation.clone())).collect();
-    let confirmed = recorded
-        .into_iter()
-        .filter(|seen| !told.contains(&seen.permit))
+    let unknown = |seen: &SeenPermit| unrecorded.iter().find(|found| found.permit == seen.permit);
+    let found = hello
+        .permits
+        .iter()
+        .filter_map(|seen| {
+            let found = unknown(seen)?;
+            // What another host has by now, this one does not complete.
+            Some((seen.task, seen.permit, seen.confirmation.clone().filter(|_| found.here)))
+        })
+        .collect();
+    let confirmed = hello
+        .permits
+        .iter()
+        .filter(|seen| unknown(seen).is_none() && !told.contains(&seen.permit))
         .filter_map(|seen| Some((seen.task, seen.permit, seen.confirmation.clone()?)))
         .collect();
     let lost =
@@ -56,14 +63,20 @@ pub(super) fn reconcile(
 
 #[cfg(test)]
 mod tests {
-    use protocol::wire::message::{HostFigures, SeenPermit};
+    use protocol::wire::message::HostFigures;
     use store::tasks::TaskAt;
 
     use super::*;
 
     fn leased(permit: bool) -> Leased {
         let permit = permit.then(PermitId::new);
-        Leased { task: TaskAt { id: TaskId::new(), shard: 0 }, lease: LeaseId::new(), last_report: 3, permit, asked: None }
+        Leased {
+            task: TaskAt { id: TaskId::new(), shard: 0 },
+            lease: LeaseId::new(),
+            last_report: 3,
+            permit,
+            asked: None,
+        }
     }
 
     fn held(of: &Leased) -> HeldLease {
@@ -137,13 +150,18 @@ mod tests {
             confirmation,
         };
         let (first, second) = (used(&held_still, Some(thanks())), used(&gone, None));
-        let unrecorded = [(first.permit, first.task), (second.permit, second.task)];
-        let permits = vec![first.clone(), second.clone(), seen(&other, true, Some(thanks()))];
+        let elsewhere = used(&leased(false), Some(thanks()));
+        let unrecorded = [&first, &second, &elsewhere].map(|seen| {
+            let here = seen.permit != elsewhere.permit;
+            Unrecorded { permit: seen.permit, task: seen.task, here }
+        });
+        let permits = vec![first.clone(), second.clone(), elsewhere.clone(), seen(&other, true, Some(thanks()))];
         let hello = hello(vec![held(&held_still), held(&other)], permits);
         let reconciled = reconcile(&hello, &[held_still, gone, other], &unrecorded, &none());
         assert_eq!((reconciled.attached, reconciled.lost), (vec![other], Vec::new()));
         assert!(reconciled.over.is_empty() && reconciled.confirmed.is_empty());
-        assert_eq!(reconciled.found, [(first.task, first.permit, Some(thanks())), (second.task, second.permit, None)]);
+        let found = [(&first, Some(thanks())), (&second, None), (&elsewhere, None)];
+        assert_eq!(reconciled.found, found.map(|(seen, confirmation)| (seen.task, seen.permit, confirmation)));
     }
 
     #[test]

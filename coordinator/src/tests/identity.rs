@@ -54,7 +54,8 @@ async fn each_bad_token_is_refused_for_its_own_reason(pool: PgPool) {
     let (sandbox, _) = sandbox(&pool, 1).await;
     let node = Node::start(&pool, sandbox).await;
     let sessions = CoreSessions::new(Arc::clone(&node.core));
-    let refused = async |token: &str, host: &str| -> Refused { sessions.enrol(token, host, STRANGER).await.unwrap_err() };
+    let refused =
+        async |token: &str, host: &str| -> Refused { sessions.enrol(token, host, STRANGER).await.unwrap_err() };
     for (name, host) in [("good", None), ("old", None), ("bound", Some("oak"))] {
         assert!(token(&node, sandbox, name, host).await, "and no longer than ten minutes");
     }

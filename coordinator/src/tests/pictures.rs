@@ -35,9 +35,8 @@ async fn a_lease_stores_so_many_pictures_and_no_more(pool: PgPool) {
     let lease = node.row(task).await.lease_id.unwrap();
     node.core.leases.insert(lease, Leaseholder { task: at(task), sandbox });
     let sessions = CoreSessions::new(Arc::clone(&node.core));
-    let store = async |header: &ArtifactHeader| {
-        sessions.artifact(sandbox, header.clone(), Bytes::from_static(b"jpeg")).await
-    };
+    let store =
+        async |header: &ArtifactHeader| sessions.artifact(sandbox, header.clone(), Bytes::from_static(b"jpeg")).await;
     let first = picture(lease);
     assert_eq!(store(&first).await, Ok(()));
     // Small ones, as many as there may be.

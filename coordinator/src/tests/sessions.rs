@@ -13,10 +13,12 @@ use store::tasks::{PermitState, Task};
 use super::agent::{Agent, hello};
 use super::cluster::{at, command, pair, user_of};
 use super::support::{Node, PATIENCE, at_phase, created, sandbox};
+use crate::cluster::owner::look_for_failover;
 use crate::cluster::peers;
 use crate::listener::ReportRefused;
 use crate::resume_work::ResumeWork;
 use crate::router::{Router, RouterArgs};
+use crate::sandbox::actor::SandboxMsg;
 use crate::task::handle::TaskError;
 use crate::task::machine::Input;
 use crate::task::machine::testing::confirmation;
@@ -101,8 +103,6 @@ async fn an_agent_that_stops_is_reached_by_every_coordinator_until_it_is_gone(po
     assert!(matches!(refused, Err(TaskError::NoPlace)), "nothing is placed there: {refused:?}");
     let mut tx = first.core.store.begin().await.unwrap();
     assert!(store::tasks::sandboxes_left_alone(&mut tx).await.unwrap().is_empty());
-    let facts = store::explain::facts(&mut tx, late, None).await.unwrap().unwrap();
-    assert_eq!((facts.fleet.connected, facts.fleet.places), (0, 0), "what waits does not wait for this host");
     drop(tx);
     // The owner of the task, at another node, still has its say.
     first.tasks.input(at(task, user), Some(user), command(Action::Cancel { task })).await.unwrap();
@@ -143,7 +143,7 @@ async fn a_session_that_nobody_holds_is_taken_out_of_its_row(pool: PgPool) {
 
 #[sqlx::test(migrator = "store::MIGRATIONS")]
 async fn a_click_that_a_failover_forgot_is_not_made_again(pool: PgPool) {
-    let (sandbox, epoch) = sandbox(&pool, 4).await;
+    let (sandbox, mut epoch) = sandbox(&pool, 4).await;
     for confirmed in [false, true] {
         let mut node = Node::start(&pool, sandbox).await;
         let task = at_phase(&mut node, &pool, sandbox, epoch, Phase::Submitting).await;
@@ -181,6 +181,7 @@ async fn a_click_that_a_failover_forgot_is_not_made_again(pool: PgPool) {
             .await
             .unwrap();
         assert_eq!(kept, state.as_str());
+        epoch = agent.epoch;
         node.kill().await;
     }
     let load: i32 = sqlx::query_scalar("SELECT current_load FROM sandboxes").fetch_one(&pool).await.unwrap();
@@ -267,5 +268,26 @@ async fn a_lease_whose_reports_have_a_gap_ends_with_the_next_hello(pool: PgPool)
     let row = row_until(&node, task, "without its lease", |row| row.lease_id.is_none()).await;
     assert_eq!(row.status, Status::Queued);
     assert_eq!(agent.control().await, ControlDown::Release { leases: vec![lease] });
+    node.kill().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn after_a_failover_every_agent_says_hello_again(pool: PgPool) {
+    let (sandbox, _) = sandbox(&pool, 4).await;
+    let mut node = Node::start(&pool, sandbox).await;
+    node.with_sandboxes().await;
+    let mut agent = Agent::connect(&node, sandbox, hello(Vec::new(), Vec::new())).await;
+    let mut known = None;
+    for _ in 0..2 {
+        look_for_failover(&node.core, &mut known).await.unwrap();
+    }
+    node.core.sandboxes.get(&sandbox).unwrap().cast(SandboxMsg::Release { lease: LeaseId::new() }).unwrap();
+    assert!(
+        matches!(agent.control().await, ControlDown::Release { .. }),
+        "it is the same database, and the session lives"
+    );
+    known = Some("another".to_owned());
+    look_for_failover(&node.core, &mut known).await.unwrap();
+    agent.closed().await;
     node.kill().await;
 }

@@ -5,7 +5,7 @@ WITH named AS (
       FROM unnest($1::uuid[], $2::uuid[]) AS n (permit, task) LEFT JOIN permits p ON p.id = n.permit
      WHERE p.id IS NULL OR p.state = 'unknown'
 ), unrecorded AS (
-    SELECT n.permit, n.task, t.grants
+    SELECT n.permit, n.task, t.grants, t.sandbox_id IS NOT DISTINCT FROM $4 AS here
       FROM named n JOIN tasks t ON t.id = n.task
      WHERE n.missing OR t.permit_id IS DISTINCT FROM n.permit
 ), kept AS (
@@ -13,4 +13,4 @@ WITH named AS (
     SELECT permit, task, $3, grants, '', '', 'unknown', now() FROM unrecorded ORDER BY permit
     ON CONFLICT DO NOTHING
 )
-SELECT permit AS "permit!", task AS "task!" FROM unrecorded ORDER BY permit
+SELECT permit AS "permit!", task AS "task!", here AS "here!" FROM unrecorded ORDER BY permit

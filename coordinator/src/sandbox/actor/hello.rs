@@ -42,11 +42,10 @@ impl SandboxState {
             boot: hello.boot,
             capacity: i32::from(hello.capacity),
         };
-        let used: Vec<_> =
-            hello.permits.iter().filter(|seen| seen.used).map(|seen| (seen.permit, seen.task)).collect();
+        let used: Vec<_> = hello.permits.iter().filter(|seen| seen.used).map(|seen| (seen.permit, seen.task)).collect();
         let mut tx = self.core.store.begin().await.map_err(unavailable)?;
         // Before the row is locked. It is opened in the same transaction: no task of this host goes on without.
-        let unrecorded = store::permits::keep_unrecorded(&mut tx, &used).await.map_err(unavailable)?;
+        let unrecorded = store::permits::keep_unrecorded(&mut tx, self.id, &used).await.map_err(unavailable)?;
         let opened = agents::open_session(&mut tx, self.id, &facts)
             .await
             .map_err(unavailable)?
@@ -115,9 +114,8 @@ impl SandboxState {
     /// the next hello; for a permit that was found, that comes at once.
     fn settle_over(&self, link: &AgentLink, over: Vec<HeldLease>, confirmed: Vec<Confirmed>, found: Vec<Found>) {
         let (tasks, link) = (self.tasks.clone(), link.clone());
-        let confirmed = confirmed
-            .into_iter()
-            .map(|(task, permit, confirmation)| (task, Input::Confirmed { permit, confirmation }));
+        let confirmed =
+            confirmed.into_iter().map(|(task, permit, confirmation)| (task, Input::Confirmed { permit, confirmation }));
         let found = found.into_iter().map(|(task, permit, confirmation)| {
             warn!(task.id = %task, permit.id = %permit, "a permit was used that the database knew nothing of");
             metrics::counter!("valet_permits_found_total").increment(1);

@@ -58,9 +58,8 @@ impl SandboxState {
                 }
             });
         }
-        let over = |lease: &LeaseId| {
-            leased.iter().all(|leased| leased.lease != *lease) && !session.withheld.contains(lease)
-        };
+        let over =
+            |lease: &LeaseId| leased.iter().all(|leased| leased.lease != *lease) && !session.withheld.contains(lease);
         let leases: Vec<LeaseId> = named.into_iter().filter(over).collect();
         if !leases.is_empty() {
             leases.iter().for_each(|lease| session.forget(*lease));

@@ -320,7 +320,8 @@ fn a_click_that_the_row_knows_nothing_of_is_asked_about_or_confirmed() {
         let task = world.task();
         assert_eq!((task.status, task.outcome, task.lease_id), (Status::WaitingHuman, Outcome::Unknown, None));
         assert_eq!((task.permit_id, task.permit_state), (Some(permit), Some(PermitState::Unknown)));
-        let releases = effects.iter().any(|effect| matches!(effect, Effect::Release { lease, .. } if Some(*lease) == released));
+        let releases =
+            effects.iter().any(|effect| matches!(effect, Effect::Release { lease, .. } if Some(*lease) == released));
         assert_eq!(releases, released.is_some(), "{effects:?}");
         let before = world.live.clone();
         assert!(found(&mut world, permit, None).unwrap().is_empty());
