@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use protocol::ids::{LeaseId, SandboxId};
 use protocol::wire::message::{ControlDown, Heartbeat, HeldLease, Hello, HostFigures, JobDown, Report, SeenPermit};
-use quinn::{Connection, Endpoint};
+use quinn::{Connection, ConnectionError, Endpoint};
 use tokio::sync::mpsc;
 
 use super::support::{Node, PATIENCE};
@@ -129,8 +129,12 @@ impl Agent {
         self.sessions.gone(self.sandbox, self.epoch, Gone::Lost);
     }
 
-    /// Resolves once the coordinator has ended the session.
-    pub async fn closed(&self) {
-        tokio::time::timeout(PATIENCE, self.connection.closed()).await.expect("the session is ended");
+    /// The code with which the coordinator ends the session.
+    pub async fn closed(&self) -> u64 {
+        let closed = tokio::time::timeout(PATIENCE, self.connection.closed());
+        match closed.await.expect("the session is ended") {
+            ConnectionError::ApplicationClosed(closed) => closed.error_code.into_inner(),
+            other => panic!("{other}"),
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use protocol::cluster::Action;
 use protocol::ids::{LeaseId, PermitId, SandboxId, TaskId};
 use protocol::task::{Outcome, Phase, Status};
+use protocol::wire::close;
 use protocol::wire::message::{ControlDown, HeldLease, JobDown, Report, SeenPermit};
 use ractor::Actor as _;
 use sqlx::PgPool;
@@ -131,7 +132,7 @@ async fn a_session_that_nobody_holds_is_taken_out_of_its_row(pool: PgPool) {
     // The sandbox's actor dies, and its agent with it: nobody says hello again.
     let actor = second.core.sandboxes.get(&sandbox).unwrap().actor.clone();
     actor.kill();
-    agent.closed().await;
+    assert_eq!(agent.closed().await, u64::from(close::GOING_DOWN));
     agent.leave();
     until(&pool, sandbox, false, "active").await;
     row_until(&first, task, "without its lease", |row| row.lease_id.is_none()).await;
@@ -288,6 +289,6 @@ async fn after_a_failover_every_agent_says_hello_again(pool: PgPool) {
     );
     known = Some("another".to_owned());
     look_for_failover(&node.core, &mut known).await.unwrap();
-    agent.closed().await;
+    assert_eq!(agent.closed().await, u64::from(close::GOING_DOWN));
     node.kill().await;
 }
