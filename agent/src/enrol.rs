@@ -57,15 +57,15 @@ impl Error {
     }
 }
 
-/// Trades a token for an identity. The key is made here and never leaves this host.
+/// Trades a token for an identity with this key, which never leaves this host. A token may be spent although its answer
+/// does not arrive: another attempt is to be made with the same key.
 ///
 /// # Errors
 /// See [`Error::is_passing`].
-pub async fn with_token(config: &Config, clock: &WallClock, token: &Token) -> Result<Identity, Error> {
-    let key = NewKey::generate()?;
+pub async fn with_token(config: &Config, clock: &WallClock, token: &Token, key: &NewKey) -> Result<Identity, Error> {
     let request =
         EnrolRequest { token: token.secret().to_owned(), csr_der: key.csr().to_vec(), host_name: host_name() };
-    enrol(config, clock, trust(config, token.authority())?, &key, &request).await
+    enrol(config, clock, trust(config, token.authority())?, key, &request).await
 }
 
 /// Trades this instance's identity document for an identity of `key`. With another key it does so never again.

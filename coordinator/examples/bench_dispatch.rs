@@ -77,6 +77,7 @@ impl Fleet {
                 tags: Vec::new(),
                 site,
                 profile_host: None,
+                failed_host: None,
                 placed_at: None,
                 stand: Stand::Queued { since: now },
             };

@@ -15,7 +15,7 @@ use ractor::rpc::CallResult;
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 use store::agents::Standing;
-use store::artifacts::{self, NewArtifact};
+use store::artifacts::{self, NewArtifact, Room};
 use store::bus::Frame;
 use store::enrolment_tokens::Unfit;
 use store::files::FilesError;
@@ -117,9 +117,9 @@ pub fn token_hash(token: &str) -> [u8; 32] {
 }
 
 impl Sessions for CoreSessions {
-    async fn enrol(&self, token: &str, host_name: &str) -> Result<SandboxId, Refused> {
+    async fn enrol(&self, token: &str, host_name: &str, key: [u8; 32]) -> Result<SandboxId, Refused> {
         let mut tx = self.core.store.begin().await.map_err(busy)?;
-        let spent = store::enrolment_tokens::spend(&mut tx, &token_hash(token), host_name).await.map_err(busy)?;
+        let spent = store::enrolment_tokens::spend(&mut tx, &token_hash(token), host_name, &key).await.map_err(busy)?;
         let sandbox = match spent {
             Ok(sandbox) => sandbox,
             Err(unfit) => {
@@ -199,10 +199,10 @@ impl Sessions for CoreSessions {
         })
     }
 
-    async fn heartbeat(&self, sandbox: SandboxId, epoch: i64, _heartbeat: Heartbeat) -> Result<(), Refused> {
+    async fn heartbeat(&self, sandbox: SandboxId, epoch: i64, heartbeat: Heartbeat) -> Result<(), Refused> {
         // Without an actor nobody would renew its leases: the agent is to come again and say what it holds.
         let actor = self.core.sandboxes.get(&sandbox).map(|actor| actor.clone()).ok_or_else(|| busy(()))?;
-        actor.cast(SandboxMsg::Heartbeat { epoch }).map_err(busy)
+        actor.cast(SandboxMsg::Heartbeat { epoch, leases: heartbeat.leases }).map_err(busy)
     }
 
     async fn draining(&self, sandbox: SandboxId, epoch: i64, _leases: Vec<LeaseId>) {
@@ -217,7 +217,7 @@ impl Sessions for CoreSessions {
         number: u64,
         report: Report,
     ) -> Result<(), ReportRefused> {
-        self.tell(sandbox, SandboxMsg::Heartbeat { epoch });
+        self.tell(sandbox, SandboxMsg::Heard { epoch });
         let Some(at) = self.task_of(sandbox, lease) else {
             metrics::counter!("valet_stale_reports_total").increment(1);
             return Err(ReportRefused::Stale);
@@ -229,6 +229,18 @@ impl Sessions for CoreSessions {
             Err(TaskError::Refused(InputRefused::StaleLease) | TaskError::NotFound) => {
                 metrics::counter!("valet_stale_reports_total").increment(1);
                 Err(ReportRefused::Stale)
+            }
+            // What is missing was acknowledged once: the database has lost it since, and the agent does not have it any
+            // more. At its next hello it says what it knows of permits, and then the lease ends.
+            Err(TaskError::Refused(InputRefused::Gap)) => {
+                warn!(task.id = %task, number, "a report of task {task} does not follow the last one that is known");
+                self.tell(sandbox, SandboxMsg::Gap { lease });
+                Err(ReportRefused::NotHere)
+            }
+            // The database answers us both, and yet we do not reach each other.
+            Err(error @ TaskError::Unreachable) if self.core.cluster.has_standing() => {
+                warn!(task.id = %task, %error, number, "a report of task {task} was not taken; another coordinator may");
+                Err(ReportRefused::NotHere)
             }
             Err(error) => {
                 warn!(task.id = %task, %error, number, "a report of task {task} was not taken; it will be repeated");
@@ -245,7 +257,28 @@ impl Sessions for CoreSessions {
     async fn artifact(&self, sandbox: SandboxId, header: ArtifactHeader, bytes: Bytes) -> Result<(), ArtifactRefused> {
         let task = self.task_of(sandbox, header.lease).ok_or(ArtifactRefused::Stale)?.id;
         let storage_key = artifacts::storage_key(task, header.artifact);
-        let size = i64::try_from(bytes.len()).map_err(|_| ArtifactRefused::Unavailable)?;
+        let pixels = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+        let new = NewArtifact {
+            id: header.artifact,
+            task,
+            lease: header.lease,
+            step: header.step.chars().take(50).collect(),
+            content_type: header.content_type.chars().take(100).collect(),
+            size: i64::try_from(bytes.len()).map_err(|_| ArtifactRefused::Unavailable)?,
+            sha256: header.sha256,
+            width: pixels(header.width),
+            height: pixels(header.height),
+            storage_key: storage_key.clone(),
+        };
+        let mut tx = self.core.store.begin().await.map_err(|_| ArtifactRefused::Unavailable)?;
+        match artifacts::room(&mut tx, &new).await.map_err(|_| ArtifactRefused::Unavailable)? {
+            Room::Free => drop(tx),
+            Room::Stored => return Ok(()),
+            Room::None => {
+                warn!(task.id = %task, "a picture of task {task} was not kept: its lease has enough of them");
+                return Err(ArtifactRefused::TooMuch);
+            }
+        }
         self.core.files.put(&storage_key, bytes).await.map_err(|error| match error {
             FilesError::Full(_) => {
                 warn!(task.id = %task, "a picture of task {task} was not kept: the storage is full");
@@ -256,19 +289,6 @@ impl Sessions for CoreSessions {
                 ArtifactRefused::Unavailable
             }
         })?;
-        let pixels = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
-        let new = NewArtifact {
-            id: header.artifact,
-            task,
-            lease: header.lease,
-            step: header.step.chars().take(50).collect(),
-            content_type: header.content_type.chars().take(100).collect(),
-            size,
-            sha256: header.sha256,
-            width: pixels(header.width),
-            height: pixels(header.height),
-            storage_key,
-        };
         let mut tx = self.core.store.begin().await.map_err(|_| ArtifactRefused::Unavailable)?;
         artifacts::insert(&mut tx, &new).await.map_err(|_| ArtifactRefused::Unavailable)?;
         store::db::commit(tx, "recording an artifact").await.map_err(|_| ArtifactRefused::Unavailable)

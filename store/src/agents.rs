@@ -138,19 +138,24 @@ pub async fn suspect(db: &mut PgConnection, sandbox: SandboxId, epoch: i64) -> R
     Ok(())
 }
 
+/// Answers how many places are taken; `None` when a later session has begun.
+///
 /// # Errors
 /// When the database does not answer.
-pub async fn record_heartbeat(db: &mut PgConnection, sandbox: SandboxId, epoch: i64) -> Result<(), StoreError> {
-    sqlx::query!(
+pub async fn record_heartbeat(
+    db: &mut PgConnection,
+    sandbox: SandboxId,
+    epoch: i64,
+) -> Result<Option<i32>, StoreError> {
+    sqlx::query_scalar!(
         "UPDATE sandboxes SET last_heartbeat_at = now(), last_health_check_at = now(), health_status = 'healthy'
-          WHERE id = $1 AND connection_epoch = $2",
+          WHERE id = $1 AND connection_epoch = $2 RETURNING current_load",
         sandbox.0,
         epoch
     )
-    .execute(db)
+    .fetch_optional(db)
     .await
-    .map_err(StoreError::during("recording a heartbeat"))?;
-    Ok(())
+    .map_err(StoreError::during("recording a heartbeat"))
 }
 
 /// A sandbox to be registered.

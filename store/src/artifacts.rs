@@ -7,6 +7,12 @@ use uuid::Uuid;
 
 use crate::StoreError;
 
+/// Pictures kept under one lease. A task lists the newest two dozen, and drops the rows of those that newer ones replace;
+/// what no report names stays, so an agent must not make as many as it likes.
+pub const PER_LEASE_MAX: i64 = 64;
+/// And their bytes: that many of two megabytes each, which is a long form in full.
+pub const BYTES_PER_LEASE_MAX: i64 = 128 << 20;
+
 #[derive(Debug, Clone)]
 pub struct Artifact {
     pub id: ArtifactId,
@@ -73,6 +79,42 @@ pub struct NewArtifact {
     pub width: i32,
     pub height: i32,
     pub storage_key: String,
+}
+
+/// Whether a picture may be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    Free,
+    /// The same picture is stored already.
+    Stored,
+    /// Its lease has as much as it may have, or its id is another picture's.
+    None,
+}
+
+/// Asked before the file is written. Pictures that come at the same moment do not see each other: a lease may have a few
+/// more than the bounds say.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn room(db: &mut PgConnection, new: &NewArtifact) -> Result<Room, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT count(*) AS "count!", coalesce(sum(size_bytes), 0)::bigint AS "bytes!",
+                  (SELECT lease_id = $2 AND sha256 = $4 FROM artifacts WHERE id = $3) AS same
+             FROM artifacts WHERE task_id = $1 AND lease_id = $2"#,
+        new.task.0,
+        new.lease.0,
+        new.id.0,
+        new.sha256
+    )
+    .fetch_one(db)
+    .await
+    .map_err(StoreError::during("counting a lease's artifacts"))?;
+    let free = row.count < PER_LEASE_MAX && row.bytes.saturating_add(new.size) <= BYTES_PER_LEASE_MAX;
+    Ok(match row.same {
+        Some(true) => Room::Stored,
+        None if free => Room::Free,
+        Some(false) | None => Room::None,
+    })
 }
 
 /// Records a stored file; a repeated one is fine.

@@ -1,5 +1,6 @@
 //! One-time tokens with which a browser host becomes a sandbox of ours: made by the gateway or `valet up`, spent at
-//! the coordinator. Their life is measured by the database's clock alone.
+//! the coordinator. Their life is measured by the database's clock alone. A token is spent for a key: the host that had no
+//! answer may ask for it again.
 
 use std::time::Duration;
 
@@ -65,8 +66,10 @@ pub async fn create(db: &mut PgConnection, new: &NewToken<'_>) -> Result<Option<
     .map_err(storing)
 }
 
-/// Spends a token: only once, only in time, only by its host, only for a sandbox in good standing. Certificates that
-/// the sandbox had before are good no more: the host that enrols replaces the one that had them.
+/// Spends a token for the key with this SHA-256: only once, only in time, only by its host, only for a sandbox in good
+/// standing. Certificates that the sandbox had before are good no more: the host that enrols replaces the one that had
+/// them. The same key may spend it again, in its time and until another token of the sandbox is spent: nothing is changed
+/// by that.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -74,19 +77,24 @@ pub async fn spend(
     db: &mut PgConnection,
     hash: &[u8],
     host_name: &str,
+    key: &[u8],
 ) -> Result<Result<SandboxId, Unfit>, StoreError> {
     let found = sqlx::query!(
         r#"SELECT t.sandbox_id, t.host_name, t.used_at IS NOT NULL AS "used!", t.expires_at <= now() AS "expired!",
-                  (s.revoked_at IS NOT NULL OR s.status = 'terminated') AS "revoked!"
+                  (s.revoked_at IS NOT NULL OR s.status = 'terminated') AS "revoked!",
+                  coalesce(t.used_key = $2, false) AND NOT EXISTS (
+                      SELECT 1 FROM enrolment_tokens o WHERE o.sandbox_id = t.sandbox_id AND o.used_at > t.used_at
+                  ) AS "own!"
              FROM enrolment_tokens t JOIN sandboxes s ON s.id = t.sandbox_id
             WHERE t.hash = $1 FOR UPDATE OF t"#,
-        hash
+        hash,
+        key
     )
     .fetch_optional(&mut *db)
     .await
     .map_err(StoreError::during("reading an enrolment token"))?;
     let Some(found) = found else { return Ok(Err(Unfit::Unknown)) };
-    if found.used {
+    if found.used && !found.own {
         return Ok(Err(Unfit::Used));
     }
     if found.expired {
@@ -98,7 +106,10 @@ pub async fn spend(
     if let Some(expected) = found.host_name.filter(|expected| !expected.eq_ignore_ascii_case(host_name)) {
         return Ok(Err(Unfit::OtherHost(expected)));
     }
-    sqlx::query!("UPDATE enrolment_tokens SET used_at = now() WHERE hash = $1", hash)
+    if found.used {
+        return Ok(Ok(SandboxId(found.sandbox_id)));
+    }
+    sqlx::query!("UPDATE enrolment_tokens SET used_at = now(), used_key = $2 WHERE hash = $1", hash, key)
         .execute(&mut *db)
         .await
         .map_err(StoreError::during("spending an enrolment token"))?;

@@ -25,6 +25,7 @@ pub mod instances;
 pub mod journal;
 pub mod nodes;
 pub mod notifications;
+pub mod permits;
 pub mod qa_bank;
 pub mod quarantine;
 pub mod queue;

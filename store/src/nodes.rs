@@ -63,6 +63,18 @@ pub async fn live(db: &mut PgConnection) -> Result<Vec<Node>, StoreError> {
     Ok(rows.into_iter().map(|row| Node { id: NodeId(row.id), address: row.address, leaving: row.leaving }).collect())
 }
 
+/// Which history of itself the database writes: another one than before means that it failed over, perhaps to a replica
+/// that lacks the last commits.
+///
+/// # Errors
+/// When the database does not answer, or does not tell.
+pub async fn timeline(db: &mut PgConnection) -> Result<String, StoreError> {
+    sqlx::query_scalar!(r#"SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8) AS "timeline!""#)
+        .fetch_one(db)
+        .await
+        .map_err(StoreError::during("reading the database's timeline"))
+}
+
 /// The node is gone for good; rows that nobody renewed for a day are forgotten with it.
 ///
 /// # Errors

@@ -119,6 +119,8 @@ pub struct TaskFact {
     pub site: Option<String>,
     /// The host that holds the person's browser profile for this platform.
     pub profile_host: Option<SandboxId>,
+    /// The host where its last attempt failed, while it waits for another.
+    pub failed_host: Option<SandboxId>,
     /// When it was placed last, whether it still has that place or not.
     pub placed_at: Option<DateTime<Utc>>,
     pub stand: Stand,
@@ -163,6 +165,11 @@ pub async fn facts(db: &mut PgConnection, tasks: &[TaskId]) -> Result<Vec<TaskFa
                 tags: tags(row.tags.as_ref()),
                 site: row.site,
                 profile_host: row.profile_host.map(SandboxId),
+                // Attempts count from anew when its person says so.
+                failed_host: row
+                    .sandbox_id
+                    .filter(|_| row.attempt > 0 && matches!(stand, Stand::Queued { .. }))
+                    .map(SandboxId),
                 placed_at: row.placed_at,
                 stand,
             }

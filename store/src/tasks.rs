@@ -348,6 +348,16 @@ pub struct Leased {
     pub last_report: i64,
     /// The permit that is out or was last out.
     pub permit: Option<PermitId>,
+    /// What is waited for from the agent.
+    pub asked: Option<Asked>,
+}
+
+/// See [`Pending`]; planning is asked of nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// To open the job.
+    Start,
+    Command(CommandId),
 }
 
 /// Every lease on a sandbox, as committed.
@@ -356,7 +366,9 @@ pub struct Leased {
 /// When the database does not answer.
 pub async fn leased(db: &mut PgConnection, sandbox: SandboxId) -> Result<Vec<Leased>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT id, shard, lease_id AS "lease_id!", last_report, permit_id FROM tasks WHERE sandbox_id = $1 AND lease_id IS NOT NULL"#,
+        r#"SELECT id, shard, lease_id AS "lease_id!", last_report, permit_id, (pending ->> 'command')::uuid AS command,
+                  coalesce(pending ->> 'kind' = 'start', false) AS "starts!"
+             FROM tasks WHERE sandbox_id = $1 AND lease_id IS NOT NULL"#,
         sandbox.0
     )
     .fetch_all(db)
@@ -369,6 +381,7 @@ pub async fn leased(db: &mut PgConnection, sandbox: SandboxId) -> Result<Vec<Lea
             lease: LeaseId(row.lease_id),
             last_report: row.last_report,
             permit: row.permit_id.map(PermitId),
+            asked: row.command.map(|command| Asked::Command(CommandId(command))).or(row.starts.then_some(Asked::Start)),
         })
         .collect())
 }

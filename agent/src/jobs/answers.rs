@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use protocol::ids::CommandId;
-use protocol::wire::message::{JobDown, Report};
+use protocol::wire::message::Report;
 
 /// Ids remembered. A job sees a dozen commands.
 const COMMANDS_KEPT: usize = 64;
@@ -36,19 +36,6 @@ impl Answers {
         if let Some((_, old)) = self.0.iter_mut().filter(|(_, answer)| answer.is_some()).nth(ANSWERS_KEPT) {
             *old = None;
         }
-    }
-}
-
-/// The id by which a command is performed once; none for those that may simply be repeated.
-pub(super) fn id(command: &JobDown) -> Option<CommandId> {
-    match command {
-        JobDown::Fill { command, .. }
-        | JobDown::Prepare { command, .. }
-        | JobDown::Submit { command, .. }
-        | JobDown::Revoke { command, .. }
-        | JobDown::Recheck { command }
-        | JobDown::End { command } => Some(*command),
-        JobDown::Start(_) | JobDown::Attach { .. } | JobDown::Ack { .. } | JobDown::Watch { .. } => None,
     }
 }
 

@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
-use super::answers::{self, Answers};
+use super::answers::Answers;
 use super::guard::{Guard, Stop};
 use super::job::Job;
 use super::keep::Keep;
@@ -211,7 +211,7 @@ impl<P: Page> Runner<P> {
 
     /// Performs a command, once. True when the job is over and everything of it acknowledged.
     async fn perform(&mut self, command: JobDown) -> bool {
-        let Some(id) = answers::id(&command) else { return false };
+        let Some(id) = command.command() else { return false };
         let last = matches!(command, JobDown::End { .. });
         match self.answers.get(id) {
             Some(Some(answer)) => self.report(&answer),
@@ -270,7 +270,7 @@ impl<P: Page> Runner<P> {
                 Ok(Report::Ended)
             }
             JobDown::Start(_) | JobDown::Attach { .. } | JobDown::Ack { .. } | JobDown::Watch { .. } => {
-                // `answers::id` has none for them, so they do not come here.
+                // They have no id as commands, so they do not come here.
                 Err(no_page())
             }
         }

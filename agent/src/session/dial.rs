@@ -175,6 +175,12 @@ pub(crate) fn is_lapsed(reason: &ConnectionError) -> bool {
     }
 }
 
+/// Whether the coordinator ended the connection because of something it could not do.
+pub(crate) fn is_unable(reason: &ConnectionError) -> bool {
+    let code = VarInt::from_u32(wire::close::INTERNAL);
+    matches!(reason, ConnectionError::ApplicationClosed(closed) if closed.error_code == code)
+}
+
 /// The clock by which the coordinator's certificate is checked.
 #[derive(Debug)]
 struct Time(WallClock);

@@ -30,7 +30,7 @@ use tracing::{info, warn};
 use self::backoff::Backoff;
 use self::clock::LeaseClock;
 use self::uplink::Uplink;
-use crate::config::Config;
+use crate::config::{Config, Token};
 use crate::enrol;
 use crate::identity::{self, Identity, NewKey};
 use crate::jobs::Jobs;
@@ -225,7 +225,7 @@ impl Agent {
         let token = self.config.enrol_token.as_ref();
         if let Some(identity) = stored {
             let other = token
-                .and_then(crate::config::Token::authority)
+                .and_then(Token::authority)
                 .is_some_and(|sha256| Sha256::digest(identity.authority())[..] != sha256);
             if !other {
                 return Ok(identity);
@@ -233,7 +233,7 @@ impl Agent {
             info!("the token is for another fleet than the stored identity: enrolling anew");
         }
         let identity = match token {
-            Some(token) => insist(|| enrol::with_token(&self.config, &self.clock, token)).await?,
+            Some(token) => self.spend(token).await?,
             None if self.config.enrol_ec2 => {
                 let key = NewKey::pending(&self.config.data_dir)?;
                 insist(|| enrol::with_document(&self.config, &self.clock, &key)).await?
@@ -245,6 +245,11 @@ impl Agent {
         Ok(identity)
     }
 
+    async fn spend(&self, token: &Token) -> Result<Identity, Error> {
+        let key = NewKey::generate()?;
+        Ok(insist(|| enrol::with_token(&self.config, &self.clock, token, &key)).await?)
+    }
+
     /// A new certificate for one that ran out.
     async fn renew(&self, identity: &Identity) -> Result<Identity, Error> {
         info!("the certificate has run out: asking for a new one with its key");
@@ -252,7 +257,7 @@ impl Agent {
         let renewed = match (renewed, &self.config.enrol_token) {
             (Err(error), Some(token)) => {
                 warn!(%error, "no new certificate for the old one: trying the token");
-                insist(|| enrol::with_token(&self.config, &self.clock, token)).await?
+                self.spend(token).await?
             }
             (Err(error), None) if self.config.enrol_ec2 => {
                 warn!(%error, "no new certificate for the old one: trying the instance's document with its key");

@@ -55,7 +55,7 @@ pub(super) struct Sessions<'a, B> {
     pub boot: uuid::Uuid,
     /// The highest epoch obeyed.
     pub epoch: i64,
-    /// Which coordinator answered last.
+    /// Which coordinator is tried first: the one that answered last, or the one after it.
     pub coordinator: usize,
     pub host: Host,
     pub announced: bool,
@@ -93,6 +93,10 @@ impl<B: Browsers> Sessions<'_, B> {
                 ended
             }
         };
+        if connection.close_reason().is_some_and(|reason| dial::is_unable(&reason)) {
+            // What this coordinator cannot do, the next one may.
+            self.coordinator += 1;
+        }
         let ended = match connection.close_reason() {
             Some(reason) if dial::is_lapsed(&reason) && matches!(ended, Ended::Lost) => lapsed(&reason),
             Some(reason) => {

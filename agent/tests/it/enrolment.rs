@@ -41,8 +41,8 @@ async fn a_token_is_good_once_and_only_if_it_is_ours() {
     let other = Authority::create(SystemTime::now()).unwrap().fingerprint_hex();
     let dir = tempfile::tempdir().unwrap();
     let config_of_other = config(dir.path(), world.address, Some(&format!("{good}.{other}")));
-    let token = config_of_other.enrol_token.clone().unwrap();
-    let refused = valet_agent::enrol::with_token(&config_of_other, &WallClock::default(), &token).await;
+    let (token, key) = (config_of_other.enrol_token.clone().unwrap(), NewKey::generate().unwrap());
+    let refused = valet_agent::enrol::with_token(&config_of_other, &WallClock::default(), &token, &key).await;
     assert!(matches!(refused, Err(EnrolError::Connect(_))));
     assert!(world.core.tokens.lock().unwrap().contains_key(&good));
 
@@ -134,6 +134,24 @@ async fn a_lapsed_instance_that_may_not_renew_asks_with_its_document_and_its_key
     agent.stop().await;
     let known = coordinator::pki::requested_key(key.csr()).unwrap();
     assert_eq!(*core.instance_keys.lock().unwrap(), [known]);
+}
+
+#[tokio::test]
+async fn a_token_whose_certificate_did_not_arrive_is_good_for_the_same_agent() {
+    let (core, mut events) = Core::new();
+    let fleet = Fleet::new();
+    let listener = fleet.listen(&core, loopback());
+    let (dir, sandbox) = (tempfile::tempdir().unwrap(), SandboxId::new());
+    let token = fleet.token(&core, sandbox);
+    *core.refuse_certificate.lock().unwrap() = Some(Refused::new(Refusal::Busy, "the database went away just then"));
+    let agent = run(config(dir.path(), listener.addresses()[0], Some(&token)), &Site::new());
+    let (_, link) = events.hello().await;
+    assert_eq!(link.identity().sandbox, sandbox);
+    agent.stop().await;
+    assert!(matches!(
+        refused_with(&token, listener.addresses()[0]).await,
+        EnrolError::Refused { code: Refusal::Token, .. }
+    ));
 }
 
 #[tokio::test]

@@ -147,6 +147,15 @@ async fn a_permit_does_not_outlive_its_time() {
     let (_, job) = world.ready().await;
     world.site.hang(Some(Step::Check));
     assert_eq!(returned(&mut world, &job, Permit { ttl_ms: 2_000, ..permit() }).await, ReturnReason::Expired);
+    // Asked again in the same words: answered again, and not clicked either.
+    world.site.hang(None);
+    let (_, job) = world.ready().await;
+    let submit = JobDown::Submit { command: CommandId::new(), permit: Permit { ttl_ms: 0, ..permit() } };
+    for _ in 0..2 {
+        job.send(submit.clone()).unwrap();
+        let (_, report) = world.events.news().await;
+        assert!(matches!(report, Report::PermitReturned { reason: ReturnReason::Expired, .. }), "{report:?}");
+    }
     assert_eq!(world.site.clicks(), 0);
 }
 

@@ -259,11 +259,11 @@ async fn connections_are_bounded() {
     let _streams = first.greet(VERSION_MAX).await;
     let dir = tempfile::tempdir().unwrap();
     let refused = config(dir.path(), address, Some(&fleet.token(&core, SandboxId::new())));
-    let token = refused.enrol_token.clone().unwrap();
-    assert!(valet_agent::enrol::with_token(&refused, &WallClock::default(), &token).await.is_err());
+    let (token, key) = (refused.enrol_token.clone().unwrap(), NewKey::generate().unwrap());
+    assert!(valet_agent::enrol::with_token(&refused, &WallClock::default(), &token, &key).await.is_err());
     first.connection.close(0_u32.into(), b"");
     // Its place is free again as soon as the listener has seen it go.
-    while valet_agent::enrol::with_token(&refused, &WallClock::default(), &token).await.is_err() {
+    while valet_agent::enrol::with_token(&refused, &WallClock::default(), &token, &key).await.is_err() {
         tokio::task::yield_now().await;
     }
 }

@@ -47,6 +47,30 @@ async fn reports_that_were_not_acknowledged_are_made_again_after_a_cut() {
     assert_eq!(world.events.news().await.1, Report::Ended);
 }
 
+#[tokio::test]
+async fn what_one_coordinator_cannot_take_is_brought_to_the_next() {
+    let (first, mut at_first) = Core::new();
+    let (second, mut at_second) = Core::new();
+    let fleet = Fleet::new();
+    let listeners = [fleet.listen(&first, loopback()), fleet.listen(&second, loopback())];
+    let [one, two] = listeners.each_ref().map(|listener| listener.addresses()[0]);
+    let dir = tempfile::tempdir().unwrap();
+    let token = fleet.token(&first, SandboxId::new());
+    let mut config = config(dir.path(), one, Some(&token));
+    config.coordinators.push(two.to_string());
+    let agent = run(config, &Site::new());
+    let (_, link) = at_first.hello().await;
+    *first.refuse_reports.lock().unwrap() = Some(coordinator::listener::ReportRefused::NotHere);
+    let start = start();
+    link.open_job(JobDown::Start(start.clone())).unwrap();
+    let (hello, link) = at_second.hello().await;
+    assert_eq!(hello.leases.iter().map(|held| held.lease).collect::<Vec<_>>(), [start.lease]);
+    // What was refused there is taken here.
+    link.open_job(JobDown::Attach { lease: start.lease, acked: 0 }).unwrap();
+    assert_eq!(at_second.report().await.0, 1);
+    agent.stop().await;
+}
+
 /// An agent in a runtime of its own, so that it can be killed with everything it runs.
 fn spawn_agent(config: valet_agent::config::Config, site: &Site) -> Runtime {
     let runtime = Runtime::new().unwrap();

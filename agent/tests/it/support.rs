@@ -56,13 +56,19 @@ pub struct Core {
     /// The keys that came with a document.
     pub instance_keys: Mutex<Vec<[u8; 32]>>,
     pub settings: Mutex<AgentSettings>,
+    /// Tokens that were used, and for which key.
+    burnt: Mutex<HashMap<(String, [u8; 32]), SandboxId>>,
     pub refuse: Mutex<Option<Refused>>,
+    /// The next certificate is not handed out.
+    pub refuse_certificate: Mutex<Option<Refused>>,
     pub refuse_artifacts: Mutex<Option<ArtifactRefused>>,
     pub refuse_reports: Mutex<Option<ReportRefused>>,
     /// Whether heartbeats are answered.
     hears: AtomicBool,
-    epoch: AtomicI64,
 }
+
+/// Of all cores together, as with coordinators on one database.
+static EPOCH: AtomicI64 = AtomicI64::new(1);
 
 pub struct Events(UnboundedReceiver<Event>);
 
@@ -80,11 +86,12 @@ impl Core {
             tokens: Mutex::default(),
             instance_keys: Mutex::default(),
             settings: Mutex::new(settings),
+            burnt: Mutex::default(),
             refuse: Mutex::default(),
+            refuse_certificate: Mutex::default(),
             refuse_artifacts: Mutex::default(),
             refuse_reports: Mutex::default(),
             hears: AtomicBool::new(true),
-            epoch: AtomicI64::new(1),
         };
         (Arc::new(core), Events(receiver))
     }
@@ -110,9 +117,13 @@ impl Core {
 }
 
 impl Sessions for Core {
-    async fn enrol(&self, token: &str, _: &str) -> Result<SandboxId, Refused> {
+    async fn enrol(&self, token: &str, _: &str, key: [u8; 32]) -> Result<SandboxId, Refused> {
         let burnt = self.tokens.lock().unwrap().remove(token);
-        burnt.ok_or_else(|| Refused::new(Refusal::Token, "the token is wrong, used or too old"))
+        if let Some(sandbox) = burnt {
+            self.burnt.lock().unwrap().insert((token.to_owned(), key), sandbox);
+        }
+        let own = self.burnt.lock().unwrap().get(&(token.to_owned(), key)).copied();
+        own.ok_or_else(|| Refused::new(Refusal::Token, "the token is wrong, used or too old"))
     }
     async fn enrol_instance(&self, document: &[u8], key: [u8; 32]) -> Result<SandboxId, Refused> {
         self.instance_keys.lock().unwrap().push(key);
@@ -126,12 +137,12 @@ impl Sessions for Core {
     }
     async fn issued(&self, identity: Identity, occasion: Occasion) -> Result<(), Refused> {
         self.tell(Event::Issued(identity, occasion));
-        Ok(())
+        self.refuse_certificate.lock().unwrap().take().map_or(Ok(()), Err)
     }
     async fn hello(&self, sandbox: SandboxId, hello: Hello, link: AgentLink) -> Result<Welcome, Refused> {
         self.standing()?;
         self.tell(Event::Hello(hello, link));
-        let epoch = self.epoch.fetch_add(1, Ordering::SeqCst);
+        let epoch = EPOCH.fetch_add(1, Ordering::SeqCst);
         Ok(Welcome { version: 0, sandbox, epoch, settings: self.settings.lock().unwrap().clone() })
     }
     async fn heartbeat(&self, _: SandboxId, _: i64, heartbeat: Heartbeat) -> Result<(), Refused> {

@@ -801,6 +801,7 @@ impl World {
                 tags: Vec::new(),
                 site: None,
                 profile_host: None,
+                failed_host: task.sandbox_id.filter(|_| task.attempt > 0 && matches!(stand, Stand::Queued { .. })),
                 placed_at: task.placed_at,
                 stand,
             };

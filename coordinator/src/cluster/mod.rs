@@ -80,10 +80,16 @@ impl Cluster {
         self.view.borrow().owners.get(shard.unsigned_abs() as usize).copied().flatten()
     }
 
+    /// Whether this node's standing holds now: it reached the database a moment ago.
+    #[must_use]
+    pub fn has_standing(&self) -> bool {
+        Instant::now() < *self.standing.borrow()
+    }
+
     /// Whether this node's standing holds now, or is renewed soon. Asked before each effect: a process that was stopped
     /// for a while must not act on what others may have taken since.
     pub async fn in_good_standing(&self) -> bool {
-        if Instant::now() < *self.standing.borrow() {
+        if self.has_standing() {
             return true;
         }
         let mut standing = self.standing.subscribe();

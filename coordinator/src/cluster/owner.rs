@@ -1,4 +1,5 @@
-//! Renews this node's row each second, and takes and gives shards as nodes come and go.
+//! Renews this node's row each second, takes and gives shards as nodes come and go, and notices when the database has failed
+//! over.
 //!
 //! Talks to: the store (nodes, shards, roles), the task actors of shards that go elsewhere (they end), the other nodes
 //! (told when shards were given). A pass that fails leaves the standing to run out: effects wait, and the next pass
@@ -15,12 +16,13 @@ use store::StoreError;
 use store::nodes::{self, MAY_ACT, Node};
 use store::shards::{self, Held, Shard};
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::View;
 use super::peers::{self, Note};
 use super::share::share;
 use crate::core::Core;
+use crate::sandbox::actor::SandboxMsg;
 
 const PASS_EVERY: Duration = Duration::from_secs(1);
 /// After a pass that failed: the standing runs out in little more than two passes.
@@ -53,6 +55,8 @@ pub struct OwnerState {
     core: Arc<Core>,
     me: Node,
     failing: bool,
+    /// Of the database, as last read.
+    timeline: Option<String>,
 }
 
 impl Actor for Owner {
@@ -64,7 +68,7 @@ impl Actor for Owner {
         args.core.set_owner(me.clone());
         me.cast(OwnerMsg::Tick)?;
         let node = Node { id: args.core.node, address: args.address, leaving: false };
-        Ok(OwnerState { core: args.core, me: node, failing: false })
+        Ok(OwnerState { core: args.core, me: node, failing: false, timeline: None })
     }
 
     async fn handle(
@@ -126,6 +130,10 @@ impl OwnerState {
                 if std::mem::take(&mut self.failing) {
                     info!("this node's standing is renewed again");
                 }
+                let look = look_for_failover(&self.core, &mut self.timeline);
+                if !matches!(tokio::time::timeout(PASS_TIMEOUT, look).await, Ok(Ok(()))) {
+                    debug!("the database's timeline could not be read; the next pass does");
+                }
                 return PASS_EVERY;
             }
             Ok(Err(error)) => error.to_string(),
@@ -178,6 +186,22 @@ pub(crate) async fn renew(core: &Arc<Core>, me: &Node) -> Result<(), StoreError>
         }
         core.cluster.set_view(view);
         core.ring();
+    }
+    Ok(())
+}
+
+/// After a failover the rows may be those of a while ago. Every agent of this node is to say hello again: what it holds and
+/// which permits it used is then held against them, before anything is sent a second time.
+pub(crate) async fn look_for_failover(core: &Core, known: &mut Option<String>) -> Result<(), StoreError> {
+    let mut tx = core.store.begin().await?;
+    let timeline = nodes::timeline(&mut tx).await?;
+    drop(tx);
+    if known.replace(timeline.clone()).is_some_and(|before| before != timeline) {
+        warn!(timeline, sessions = core.sessions.len(), "the database failed over: every agent is to say hello again");
+        metrics::counter!("valet_failovers_total").increment(1);
+        for sandbox in core.sandboxes.iter() {
+            let _ = sandbox.cast(SandboxMsg::SayHello);
+        }
     }
     Ok(())
 }

@@ -81,6 +81,7 @@ enum Passed {
     Park,
     Wake,
     Drained,
+    PermitFound { permit: PermitId, confirmation: Option<Confirmation> },
 }
 
 /// The answer to a [`Request`].
@@ -136,7 +137,8 @@ fn router(node: NodeId) -> Option<ActorRef<RouterMessage>> {
 /// Has the node that owns the task take the input.
 ///
 /// # Errors
-/// As the task says; [`TaskError::NotOwner`] when the node cannot be reached or owns it no more.
+/// As the task says; [`TaskError::NotOwner`] when the node is not there or owns it no more, [`TaskError::Unreachable`] when
+/// it does not answer.
 pub async fn ask(
     core: &Core,
     node: NodeId,
@@ -160,7 +162,7 @@ pub async fn ask(
         }
         // The link broke: the same again is safe, with whoever owns it then.
         Ok(CallResult::SenderError) | Err(_) => Err(TaskError::NotOwner),
-        Ok(CallResult::Timeout) => Err(TaskError::Unanswered),
+        Ok(CallResult::Timeout) => Err(TaskError::Unreachable),
     }
 }
 
@@ -275,6 +277,7 @@ impl Passed {
             Input::Person { id, action } => Self::Person { id, action },
             Input::LeaseLost { lease, permit_used } => Self::LeaseLost { lease, permit_used },
             Input::Confirmed { permit, confirmation } => Self::Confirmed { permit, confirmation },
+            Input::PermitFound { permit, confirmation } => Self::PermitFound { permit, confirmation },
             Input::Park => Self::Park,
             Input::Drained => Self::Drained,
             Input::Wake => Self::Wake,
@@ -291,6 +294,7 @@ impl From<Passed> for Input {
             Passed::Person { id, action } => Self::Person { id, action },
             Passed::LeaseLost { lease, permit_used } => Self::LeaseLost { lease, permit_used },
             Passed::Confirmed { permit, confirmation } => Self::Confirmed { permit, confirmation },
+            Passed::PermitFound { permit, confirmation } => Self::PermitFound { permit, confirmation },
             Passed::Park => Self::Park,
             Passed::Drained => Self::Drained,
             Passed::Wake => Self::Wake,
@@ -328,7 +332,7 @@ impl From<TaskError> for Answered {
             TaskError::NotOwner => Self::NotOwner,
             TaskError::NoPlace => Self::NoPlace,
             TaskError::Overloaded => Self::Overloaded,
-            TaskError::Unanswered => Self::Unanswered,
+            TaskError::Unanswered | TaskError::Unreachable => Self::Unanswered,
         }
     }
 }

@@ -125,20 +125,35 @@ impl Hosts {
     }
 
     /// Takes a place for the need: on `preferred` when that fits and has one, else on the sandbox with the lowest load for
-    /// its capacity.
-    pub fn take(&mut self, need: usize, preferred: Option<SandboxId>) -> Option<Place> {
+    /// its capacity; on `avoided` only when there is no other. A host that fails everything at once is always the emptiest.
+    pub fn take(&mut self, need: usize, preferred: Option<SandboxId>, avoided: Option<SandboxId>) -> Option<Place> {
+        let preferred = preferred.filter(|sandbox| Some(*sandbox) != avoided);
         let preferred = preferred.and_then(|sandbox| self.by_id.get(&sandbox).copied()).filter(|number| {
             let host = &self.hosts[*number];
             host.at.is_some() && self.fitting[need].contains(&host.kind)
         });
-        let number = preferred.or_else(|| {
-            let kinds = self.fitting[need].iter().map(|kind| &self.kinds[*kind]);
-            let kind = kinds.filter(|kind| kind.filled != 0).min_by_key(|kind| kind.filled.trailing_zeros())?;
-            kind.buckets[kind.filled.trailing_zeros() as usize].last().copied()
-        })?;
+        let avoided = avoided.and_then(|sandbox| self.by_id.get(&sandbox).copied());
+        let number = preferred.or_else(|| self.emptiest(need, avoided)).or_else(|| self.emptiest(need, None))?;
         self.plan(number, 1);
         let host = &self.hosts[number];
         Some(Place { sandbox: host.id, epoch: host.epoch })
+    }
+
+    /// The sandbox for the need with the lowest load for its capacity, other than `but`.
+    fn emptiest(&self, need: usize, but: Option<usize>) -> Option<usize> {
+        let kinds = self.fitting[need].iter().map(|kind| &self.kinds[*kind]);
+        let best = kinds.filter_map(|kind| {
+            let mut left = kind.filled;
+            while left != 0 {
+                let bucket = left.trailing_zeros() as usize;
+                if let Some(number) = kind.buckets[bucket].iter().rev().find(|number| Some(**number) != but) {
+                    return Some((bucket, *number));
+                }
+                left &= left - 1;
+            }
+            None
+        });
+        best.min_by_key(|(bucket, _)| *bucket).map(|(_, number)| number)
     }
 
     /// A planned place is in the row now, or will never be.
@@ -211,7 +226,7 @@ mod tests {
     }
 
     fn taken(hosts: &mut Hosts, need: usize, most: usize) -> Vec<SandboxId> {
-        std::iter::from_fn(|| hosts.take(need, None)).take(most).map(|place| place.sandbox).collect()
+        std::iter::from_fn(|| hosts.take(need, None, None)).take(most).map(|place| place.sandbox).collect()
     }
 
     #[test]
@@ -231,15 +246,15 @@ mod tests {
         let mut hosts = hosts(&[draining.clone()]);
         draining.ready = false;
         hosts.apply(draining.clone());
-        assert_eq!(hosts.take(0, Some(draining.id)), None);
+        assert_eq!(hosts.take(0, Some(draining.id), None), None);
         assert!(!hosts.is_served(0));
         draining.ready = true;
         draining.epoch = 2;
         hosts.apply(draining.clone());
-        assert_eq!(hosts.take(0, None), Some(Place { sandbox: draining.id, epoch: 2 }));
+        assert_eq!(hosts.take(0, None, None), Some(Place { sandbox: draining.id, epoch: 2 }));
         assert!(hosts.is_served(0));
         hosts.retain(&BTreeSet::new());
-        assert_eq!(hosts.take(0, None), None, "its row is gone");
+        assert_eq!(hosts.take(0, None, None), None, "its row is gone");
     }
 
     #[test]
@@ -271,7 +286,20 @@ mod tests {
     fn the_host_with_the_persons_profile_is_preferred_while_it_has_a_place() {
         let (empty, holder) = (fact(0, 9), fact(7, 9));
         let mut hosts = hosts(&[empty.clone(), holder.clone()]);
-        let mut place = || hosts.take(0, Some(holder.id)).unwrap().sandbox;
+        let mut place = || hosts.take(0, Some(holder.id), None).unwrap().sandbox;
         assert_eq!([place(), place(), place()], [holder.id, holder.id, empty.id]);
+    }
+
+    #[test]
+    fn a_host_that_failed_the_task_is_taken_only_when_there_is_no_other() {
+        let (failed, busy) = (fact(0, 9), fact(7, 9));
+        let mut tagged = fact(8, 9);
+        tagged.tags = vec!["eu".into()];
+        let mut hosts = hosts(&[failed.clone(), busy.clone(), tagged.clone()]);
+        // Its profile there does not help either.
+        let mut place = || hosts.take(0, Some(failed.id), Some(failed.id)).unwrap().sandbox;
+        let places = [place(), place(), place(), place()];
+        assert_eq!(places, [busy.id, busy.id, tagged.id, failed.id]);
+        assert_eq!(hosts.take(0, None, None).unwrap().sandbox, failed.id, "others know nothing against it");
     }
 }

@@ -72,6 +72,7 @@ struct Known {
     need: usize,
     site: Option<Arc<str>>,
     profile_host: Option<SandboxId>,
+    failed_host: Option<SandboxId>,
     /// The order among the person's own.
     since: DateTime<Utc>,
     /// When it was placed last, as far as the facts tell: another instant than before means that a claim was taken.
@@ -342,7 +343,7 @@ impl Planner {
         let queue = &mut person.queues[queue];
         let (_, task) = *queue.tasks.first()?;
         let known = self.tasks.get_mut(&task)?;
-        let Place { sandbox, epoch } = self.hosts.take(queue.need, known.profile_host)?;
+        let Place { sandbox, epoch } = self.hosts.take(queue.need, known.profile_host, known.failed_host)?;
         queue.tasks.pop_first();
         person.running += 1;
         known.state = State::Planned { sandbox, at: now };

@@ -88,10 +88,10 @@ async fn decide<S: Sessions>(request: Request, shared: &Shared<S>) -> Result<Enr
                 return Err(Refused::new(Refusal::Token, "the enrolment token is not valid"));
             }
             // Before the token is burnt: a request that cannot be signed may be repeated with it.
-            pki::check_request(&request.csr_der).map_err(malformed)?;
+            let key = pki::check_request(&request.csr_der).map_err(malformed)?;
             let mut host_name = request.host_name;
             host_name.truncate(host_name.floor_char_boundary(HOST_NAME_MAX));
-            let sandbox = shared.sessions.enrol(&request.token, &host_name).await?;
+            let sandbox = shared.sessions.enrol(&request.token, &host_name, key).await?;
             grant(&request.csr_der, sandbox, Occasion::Enrolled, shared).await
         }
         Request::Renew(request) => {

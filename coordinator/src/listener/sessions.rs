@@ -44,6 +44,8 @@ pub enum ReportRefused {
     /// It could not be made durable now. Tried again a few times, then the session is ended so that the agent
     /// reconnects and repeats it.
     Unavailable,
+    /// Trying again on this session will not help: it is ended at once, and the agent says hello to the next coordinator.
+    NotHere,
 }
 
 /// Why an artifact was not stored.
@@ -53,6 +55,8 @@ pub enum ArtifactRefused {
     Stale,
     /// The storage is full: trying again will not help soon.
     Full,
+    /// Its lease has stored as much as any may.
+    TooMuch,
     /// It did not work this time.
     Unavailable,
 }
@@ -78,8 +82,14 @@ pub enum Gone {
 /// different leases, which may overlap. Every future is given a time limit and may be dropped at it.
 pub trait Sessions: Send + Sync + 'static {
     /// Checks and burns a one-time token (the part before the dot; the rest is for the agent). Answers the sandbox it
-    /// is for. The caller has checked the certificate request by then.
-    fn enrol(&self, token: &str, host_name: &str) -> impl Future<Output = Result<SandboxId, Refused>> + Send;
+    /// is for. The caller has checked the certificate request by then; `key` is the SHA-256 of its public key, for which a
+    /// burnt token is good still: its certificate may not have arrived.
+    fn enrol(
+        &self,
+        token: &str,
+        host_name: &str,
+        key: [u8; 32],
+    ) -> impl Future<Output = Result<SandboxId, Refused>> + Send;
 
     /// Checks the signed identity document of an EC2 instance. Answers the sandbox that the instance is, which from now
     /// on may enrol with this key (its SHA-256) only. The caller has checked the certificate request by then.

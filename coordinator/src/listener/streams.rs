@@ -133,6 +133,10 @@ async fn artifact<S: Sessions>(
                     refused("full");
                     refuse(false)
                 }
+                Err(ArtifactRefused::TooMuch) => {
+                    refused("too_much");
+                    refuse(false)
+                }
                 Err(ArtifactRefused::Unavailable) => {
                     refused("unavailable");
                     refuse(true)
@@ -268,7 +272,7 @@ async fn read_reports<S: Sessions>(
                     let _ = context.control.send(ControlDown::Release { leases: vec![lease] }).await;
                     return;
                 }
-                Err(ReportRefused::Unavailable) => {
+                Err(ReportRefused::Unavailable | ReportRefused::NotHere) => {
                     warn!(%lease, number, "a report cannot be made durable; the session ends");
                     return context.connection.close(VarInt::from_u32(close::INTERNAL), b"reports");
                 }

@@ -288,12 +288,13 @@ fn request(csr_der: &[u8]) -> Result<CertificateSigningRequestParams, Error> {
     CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(csr_der)).map_err(Error::Request)
 }
 
-/// Checks a certificate request without signing it: a token is not burnt for a request that could not be served.
+/// Checks a certificate request without signing it: a token is not burnt for a request that could not be served. Answers
+/// the SHA-256 of its public key, which the request proves to have been made by the holder of.
 ///
 /// # Errors
 /// As [`Authority::sign_agent`].
-pub fn check_request(csr_der: &[u8]) -> Result<(), Error> {
-    request(csr_der).map(drop)
+pub fn check_request(csr_der: &[u8]) -> Result<[u8; 32], Error> {
+    Ok(Sha256::digest(request(csr_der)?.public_key.subject_public_key_info()).into())
 }
 
 /// The SHA-256 of the key that a certificate request is for, which its sender has.

@@ -3,18 +3,22 @@
 //! Talks to: the agent (through its link), tasks (leases found again, lost, or to be let go by a host that stops), the
 //! store (session epochs). Spoken to by:
 //! the sessions (hello, heartbeats, the end), task actors (messages for their jobs). A message for a job without a
-//! stream is dropped: what is owed is repeated when the agent is back.
+//! stream is dropped, and one may be lost on its way from another node: what is owed is repeated when the agent is back,
+//! and when the rows and what was said disagree.
 
 mod hello;
 mod leave;
+mod record;
 mod watch;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use protocol::form::FileRef;
 use protocol::ids::{LeaseId, SandboxId};
+use protocol::wire::close;
 use protocol::wire::message::{ControlDown, Hello, JobDown, JobStart};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use ractor_cluster::RactorMessage;
@@ -23,6 +27,7 @@ use store::tasks::TaskAt;
 use tokio::task::AbortHandle;
 use tracing::{info, warn};
 
+use self::record::Recorded;
 use super::session::Session;
 use super::silence::LOST_AFTER;
 use crate::core::{Core, Leaseholder};
@@ -39,9 +44,20 @@ pub enum SandboxMsg {
         link: AgentLink,
         reply: RpcReplyPort<Result<i64, Refused>>,
     },
-    /// The agent lives. Ignored under an old epoch.
+    /// The agent lives, and names the leases it holds. Ignored under an old epoch.
     Heartbeat {
         epoch: i64,
+        leases: Vec<LeaseId>,
+    },
+    /// The agent lives: it said something else.
+    Heard {
+        epoch: i64,
+    },
+    /// The rows may be those of a while ago: the agent is to say anew what it holds.
+    SayHello,
+    /// A report under this lease does not follow those that are known.
+    Gap {
+        lease: LeaseId,
     },
     /// The agent wants no new work.
     Draining {
@@ -72,8 +88,8 @@ pub enum SandboxMsg {
     Tick,
     /// A drain or its end was committed: read the row.
     ReadDrain,
-    /// What the row says of a drain, as read beside a heartbeat.
-    Drain(Option<Drain>),
+    /// What the rows say, as read beside a heartbeat.
+    Recorded(Box<Recorded>),
     /// The sandbox was revoked, and its row shows a session here.
     Revoked,
     /// Asks nothing; see [`crate::inspect::watchdog`].
@@ -89,6 +105,9 @@ impl Letter for SandboxMsg {
         match self {
             Self::Hello { .. } => "hello",
             Self::Heartbeat { .. } => "heartbeat",
+            Self::Heard { .. } => "heard",
+            Self::SayHello => "say_hello",
+            Self::Gap { .. } => "gap",
             Self::Draining { .. } => "agent_draining",
             Self::Gone { .. } => "gone",
             Self::Superseded { .. } => "superseded",
@@ -97,19 +116,19 @@ impl Letter for SandboxMsg {
             Self::Release { .. } => "release",
             Self::Tick => "tick",
             Self::ReadDrain => "read_drain",
-            Self::Drain(_) => "drain",
+            Self::Recorded(_) => "recorded",
             Self::Revoked => "revoked",
             Self::Probe => "probe",
         }
     }
 
     fn counted(&self) -> bool {
-        !matches!(self, Self::Tick | Self::Drain(_))
+        !matches!(self, Self::Tick | Self::Recorded(_))
     }
 
-    /// The end of a session is told once.
+    /// The end of a session is told once, and so is that of the database's history.
     fn bounded(&self) -> bool {
-        !matches!(self, Self::Draining { .. } | Self::Gone { .. } | Self::Superseded { .. })
+        !matches!(self, Self::Draining { .. } | Self::Gone { .. } | Self::Superseded { .. } | Self::SayHello)
     }
 }
 
@@ -129,7 +148,7 @@ pub struct SandboxState {
     session: Option<Session>,
     /// When the agent was last heard, or when we began to wait for it.
     heard: Instant,
-    recorded: Instant,
+    recorded_at: Instant,
     /// It was silent for so long that it gets no more work.
     suspected: bool,
     /// The next look at its silence.
@@ -141,6 +160,9 @@ pub struct SandboxState {
     drain: Option<Drain>,
     /// What the row does not say yet, so that the dispatcher would place work on it.
     unnoted: Option<End>,
+    /// Leases whose reports cannot be taken any more: they end at the next hello, which says first what the agent knows of
+    /// permits.
+    gaps: HashSet<LeaseId>,
 }
 
 /// The end of a session, of this epoch.
@@ -165,12 +187,13 @@ impl Actor for SandboxActor {
             mailbox: args.mailbox,
             session: None,
             heard: Instant::now(),
-            recorded: Instant::now(),
+            recorded_at: Instant::now(),
             suspected: false,
             look: None,
             stopping: false,
             drain: None,
             unnoted: None,
+            gaps: HashSet::new(),
         })
     }
 
@@ -189,7 +212,7 @@ impl Actor for SandboxActor {
                 | SandboxMsg::Gone { .. }
                 | SandboxMsg::Draining { .. }
                 | SandboxMsg::Revoked
-                | SandboxMsg::Drain(_)
+                | SandboxMsg::Recorded(_)
                 | SandboxMsg::ReadDrain
                 | SandboxMsg::OpenJob { .. }
                 | SandboxMsg::Tick
@@ -199,7 +222,14 @@ impl Actor for SandboxActor {
                 let answer = state.hello(*hello, link).await;
                 let _ = reply.send(answer);
             }
-            SandboxMsg::Heartbeat { epoch } => state.heartbeat(&me, epoch),
+            SandboxMsg::Heartbeat { epoch, leases } => state.heartbeat(&me, epoch, Some(leases)),
+            SandboxMsg::Heard { epoch } => state.heartbeat(&me, epoch, None),
+            SandboxMsg::SayHello => {
+                if let Some(session) = &state.session {
+                    session.link.close(close::GOING_DOWN);
+                }
+            }
+            SandboxMsg::Gap { lease } => drop(state.gaps.insert(lease)),
             SandboxMsg::Draining { epoch } => {
                 if state.session.as_ref().is_some_and(|session| session.epoch == epoch) {
                     state.stopping = true;
@@ -243,7 +273,7 @@ impl Actor for SandboxActor {
                     warn!(sandbox.id = %state.id, %error, "a drain could not be read; the next heartbeat's record does");
                 }
             },
-            SandboxMsg::Drain(drain) => state.set_drain(drain),
+            SandboxMsg::Recorded(recorded) => state.recorded(*recorded),
             SandboxMsg::Revoked => state.revoked().await,
             SandboxMsg::Probe => state.mailbox.probed(),
         }
@@ -299,10 +329,13 @@ impl SandboxState {
 
     fn send(&mut self, at: TaskAt, lease: LeaseId, message: JobDown) {
         let Some(session) = &mut self.session else { return };
-        let ends = matches!(message, JobDown::End { .. });
+        let (ends, command) = (matches!(message, JobDown::End { .. }), message.command());
         let job = session.jobs.get_mut(&lease);
+        if command.is_some() && job.as_ref().is_some_and(|job| job.said == command) {
+            return;
+        }
         match job.and_then(|job| job.link.as_ref().map(|link| link.send(message)).map(|sent| (job, sent))) {
-            Some((_, Ok(()))) => {}
+            Some((job, Ok(()))) => job.said = command.or(job.said),
             Some((job, Err(error))) => {
                 warn!(sandbox.id = %self.id, %error, "a job's stream is over");
                 job.link = None;

@@ -36,6 +36,9 @@ pub enum TaskError {
     Unanswered,
     #[error("the task has too many messages waiting")]
     Overloaded,
+    /// Another node owns the task, and this one cannot reach it.
+    #[error("the task's owner cannot be reached from here")]
+    Unreachable,
     /// A claim that lost its slot or met the user's cap.
     #[error("there is no place for the task")]
     NoPlace,
@@ -71,7 +74,8 @@ impl Tasks {
         let until = Instant::now() + INPUT_TIMEOUT;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let taken = match self.core.cluster.owner(at.shard) {
+            let owner = self.core.cluster.owner(at.shard);
+            let taken = match owner {
                 Some(node) if node == self.core.node => self.input_here(at, user, input.clone()).await,
                 Some(node) => peers::ask(&self.core, node, at, user, input.clone(), left).await,
                 None => Err(TaskError::NotOwner),
@@ -79,6 +83,9 @@ impl Tasks {
             match taken {
                 // Between two owners, or its node is being missed: soon somebody owns it.
                 Err(TaskError::NotOwner) if left > OWNER_PAUSE => tokio::time::sleep(OWNER_PAUSE).await,
+                Err(TaskError::NotOwner) if owner.is_some_and(|node| node != self.core.node) => {
+                    return Err(TaskError::Unreachable);
+                }
                 Err(TaskError::NotOwner) => return Err(TaskError::Unanswered),
                 taken => return taken,
             }

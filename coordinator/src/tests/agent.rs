@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use protocol::ids::{LeaseId, SandboxId};
 use protocol::wire::message::{ControlDown, Heartbeat, HeldLease, Hello, HostFigures, JobDown, Report, SeenPermit};
-use quinn::{Connection, Endpoint};
+use quinn::{Connection, ConnectionError, Endpoint};
 use tokio::sync::mpsc;
 
 use super::support::{Node, PATIENCE};
@@ -96,9 +96,18 @@ impl Agent {
         tokio::time::timeout(PATIENCE, commands.recv()).await.expect("a command comes").expect("the stream is open")
     }
 
-    /// True when nothing came on the job's stream that was not taken yet.
-    pub fn is_quiet(&mut self, lease: LeaseId) -> bool {
-        self.jobs.get_mut(&lease).is_none_or(|commands| commands.try_recv().is_err())
+    /// What comes down the control stream next, heartbeats that name these leases being sent meanwhile.
+    pub async fn control_by_beats(&mut self, leases: &[LeaseId]) -> ControlDown {
+        let next = async {
+            loop {
+                self.beat(leases.to_vec()).await;
+                if let Ok(message) = self.controls.try_recv() {
+                    return message;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, next).await.expect("something comes down the control stream")
     }
 
     pub async fn report(&self, lease: LeaseId, number: u64, report: Report) -> Result<(), ReportRefused> {
@@ -120,8 +129,12 @@ impl Agent {
         self.sessions.gone(self.sandbox, self.epoch, Gone::Lost);
     }
 
-    /// Resolves once the coordinator has ended the session.
-    pub async fn closed(&self) {
-        tokio::time::timeout(PATIENCE, self.connection.closed()).await.expect("the session is ended");
+    /// The code with which the coordinator ends the session.
+    pub async fn closed(&self) -> u64 {
+        let closed = tokio::time::timeout(PATIENCE, self.connection.closed());
+        match closed.await.expect("the session is ended") {
+            ConnectionError::ApplicationClosed(closed) => closed.error_code.into_inner(),
+            other => panic!("{other}"),
+        }
     }
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::cluster::Action;
-use protocol::ids::{SandboxId, TaskId, UserId};
-use protocol::task::Status;
+use protocol::ids::{NodeId, SandboxId, TaskId, UserId};
+use protocol::task::{ErrorCode, Failure, FailureClass, Status};
 use protocol::wire::message::Report;
 use ractor::{Actor as _, ActorRef};
 use sqlx::PgPool;
+use store::agents::{self, NewSandbox, SessionFacts};
 use store::queue;
 use uuid::Uuid;
 
@@ -110,6 +111,46 @@ async fn a_host_that_drains_or_lacks_what_is_needed_gets_nothing(pool: PgPool) {
         fleet.pass().await;
     }
     assert_eq!(fleet.node.row(picky).await.sandbox_id, Some(fleet.sandbox));
+    fleet.stop().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn another_attempt_is_made_on_another_host(pool: PgPool) {
+    let fleet = Fleet::start(&pool, 9).await;
+    let mut tx = fleet.node.core.store.begin().await.unwrap();
+    let new = NewSandbox {
+        name: "other",
+        environment: "dev",
+        instance_id: "other",
+        instance_type: "local",
+        engine: "chromium",
+        capacity: 9,
+    };
+    let other = agents::register(&mut tx, &new).await.unwrap();
+    let facts = SessionFacts { node: NodeId::new(), build: "test".into(), boot: uuid::Uuid::nil(), capacity: 9 };
+    agents::open_session(&mut tx, other, &facts).await.unwrap();
+    store::db::commit(tx, "connecting").await.unwrap();
+    let task = fleet.queue(&pool, user(&pool).await).await;
+    let mut tried = Vec::new();
+    for _ in 0..2 {
+        while fleet.running(&[task]).await.is_empty() {
+            fleet.pass().await;
+        }
+        let host = fleet.node.row(task).await.sandbox_id.unwrap();
+        tried.push(host);
+        // The one that failed is the emptiest from then on.
+        sqlx::query("UPDATE sandboxes SET current_load = current_load + 4 WHERE id <> $1")
+            .bind(host.0)
+            .execute(&pool)
+            .await
+            .unwrap();
+        let failure = Failure::new(FailureClass::BrowserLost, ErrorCode::BrowserLost, "its disk is full");
+        fleet.node.report(task, Report::Failed { failure, screenshot: None }).await;
+    }
+    tried.sort();
+    let mut both = [fleet.sandbox, other];
+    both.sort();
+    assert_eq!(tried, both);
     fleet.stop().await;
 }
 

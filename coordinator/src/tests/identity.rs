@@ -19,6 +19,11 @@ use crate::revocations::Revocations;
 use crate::sandbox::actor::SandboxMsg;
 use crate::sessions::{CoreSessions, token_hash};
 
+/// Digests of hosts' keys.
+const ELM: [u8; 32] = [1; 32];
+const OAK: [u8; 32] = [2; 32];
+const STRANGER: [u8; 32] = [3; 32];
+
 async fn token(node: &Node, sandbox: SandboxId, token: &str, host_name: Option<&str>) -> bool {
     let hash = token_hash(token);
     let new = NewToken { hash: &hash, sandbox, host_name, by: None::<UserId>, ttl: TTL_MAX * 100 };
@@ -49,7 +54,8 @@ async fn each_bad_token_is_refused_for_its_own_reason(pool: PgPool) {
     let (sandbox, _) = sandbox(&pool, 1).await;
     let node = Node::start(&pool, sandbox).await;
     let sessions = CoreSessions::new(Arc::clone(&node.core));
-    let refused = async |token: &str, host: &str| -> Refused { sessions.enrol(token, host).await.unwrap_err() };
+    let refused =
+        async |token: &str, host: &str| -> Refused { sessions.enrol(token, host, STRANGER).await.unwrap_err() };
     for (name, host) in [("good", None), ("old", None), ("bound", Some("oak"))] {
         assert!(token(&node, sandbox, name, host).await, "and no longer than ten minutes");
     }
@@ -58,7 +64,7 @@ async fn each_bad_token_is_refused_for_its_own_reason(pool: PgPool) {
         .execute(&pool)
         .await
         .unwrap();
-    assert_eq!(sessions.enrol("good", "elm").await, Ok(sandbox));
+    assert_eq!(sessions.enrol("good", "elm", ELM).await, Ok(sandbox));
     let mut messages = Vec::new();
     for (token, host, code) in [
         ("good", "elm", Refusal::Token),
@@ -74,7 +80,7 @@ async fn each_bad_token_is_refused_for_its_own_reason(pool: PgPool) {
     messages.dedup();
     assert_eq!(messages.len(), 4, "{messages:?}");
     // What another host tried does not spend it.
-    assert_eq!(sessions.enrol("bound", "OAK").await, Ok(sandbox));
+    assert_eq!(sessions.enrol("bound", "OAK", OAK).await, Ok(sandbox));
     assert!(token(&node, sandbox, "late", None).await);
     revoke(&node, sandbox).await;
     assert_eq!(refused("late", "elm").await.code, Refusal::Revoked);
@@ -103,10 +109,10 @@ async fn the_host_that_enrols_replaces_the_one_before(pool: PgPool) {
     let sessions = CoreSessions::new(Arc::clone(&node.core));
     let (first, second) = (certificate(sandbox, 1), certificate(sandbox, 2));
     assert!(token(&node, sandbox, "one", None).await && token(&node, sandbox, "two", None).await);
-    sessions.enrol("one", "elm").await.unwrap();
+    sessions.enrol("one", "elm", ELM).await.unwrap();
     sessions.issued(first, Occasion::Enrolled).await.unwrap();
     assert_eq!(sessions.standing(first).await, Ok(()));
-    sessions.enrol("two", "oak").await.unwrap();
+    sessions.enrol("two", "oak", OAK).await.unwrap();
     sessions.issued(second, Occasion::Enrolled).await.unwrap();
     assert_eq!(sessions.standing(first).await.unwrap_err().code, Refusal::Revoked);
     assert_eq!(sessions.standing(second).await, Ok(()));
@@ -120,6 +126,29 @@ async fn the_host_that_enrols_replaces_the_one_before(pool: PgPool) {
     let stranger = agents::standing(&mut tx, SandboxId::new(), &[9; 32]).await.unwrap();
     assert_eq!(stranger, Standing::Revoked, "a certificate of ours for a sandbox that never was");
     drop(tx);
+    node.kill().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_host_that_had_no_answer_enrols_again_with_its_key(pool: PgPool) {
+    let (sandbox, _) = sandbox(&pool, 1).await;
+    let node = Node::start(&pool, sandbox).await;
+    let sessions = CoreSessions::new(Arc::clone(&node.core));
+    assert!(token(&node, sandbox, "one", None).await && token(&node, sandbox, "two", None).await);
+    // The coordinator dies before it answers; another one is asked, or its next life.
+    assert_eq!(sessions.enrol("one", "elm", ELM).await, Ok(sandbox));
+    assert_eq!(sessions.enrol("one", "elm", ELM).await, Ok(sandbox));
+    let certificate = certificate(sandbox, 1);
+    sessions.issued(certificate, Occasion::Enrolled).await.unwrap();
+    assert_eq!(sessions.enrol("one", "elm", ELM).await, Ok(sandbox));
+    assert_eq!(sessions.standing(certificate).await, Ok(()), "what arrived after all stays good");
+    assert_eq!(sessions.enrol("one", "elm", STRANGER).await.unwrap_err().code, Refusal::Token, "nobody else's");
+    // Another host took its place meanwhile, and keeps it.
+    assert_eq!(sessions.enrol("two", "oak", OAK).await, Ok(sandbox));
+    assert_eq!(sessions.enrol("one", "elm", ELM).await.unwrap_err().code, Refusal::Token);
+    assert_eq!(sessions.enrol("two", "oak", OAK).await, Ok(sandbox));
+    sqlx::query("UPDATE enrolment_tokens SET expires_at = now()").execute(&pool).await.unwrap();
+    assert_eq!(sessions.enrol("two", "oak", OAK).await.unwrap_err().code, Refusal::Token, "and not for ever");
     node.kill().await;
 }
 

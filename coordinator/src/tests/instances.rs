@@ -67,7 +67,7 @@ async fn the_first_key_of_an_instance_is_the_only_one(pool: PgPool) {
     let new = NewToken { hash: &token_hash("t"), sandbox: id, host_name: None, by: None::<UserId>, ttl: TTL_MAX };
     commit(&node, async |tx| assert!(enrolment_tokens::create(tx, &new).await.unwrap().is_some())).await;
     assert_eq!(sessions.admit(&started, &FIRST).await, Ok(Ok(id)), "until it is spent");
-    assert_eq!(sessions.enrol("t", "elm").await, Ok(id));
+    assert_eq!(sessions.enrol("t", "elm", [7; 32]).await, Ok(id));
     assert_eq!(sessions.admit(&started, &FIRST).await, enrolled);
     node.kill().await;
 }

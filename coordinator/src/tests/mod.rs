@@ -7,6 +7,7 @@ mod drains;
 mod holds;
 mod identity;
 mod instances;
+mod pictures;
 mod quarantine;
 mod restarts;
 mod rules;

@@ -215,6 +215,22 @@ pub enum JobDown {
     },
 }
 
+impl JobDown {
+    /// The id by which it is performed once; none for what may simply be repeated.
+    #[must_use]
+    pub const fn command(&self) -> Option<CommandId> {
+        match self {
+            Self::Fill { command, .. }
+            | Self::Prepare { command, .. }
+            | Self::Submit { command, .. }
+            | Self::Revoke { command, .. }
+            | Self::Recheck { command }
+            | Self::End { command } => Some(*command),
+            Self::Start(_) | Self::Attach { .. } | Self::Ack { .. } | Self::Watch { .. } => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobStart {
     pub lease: LeaseId,

@@ -4,6 +4,7 @@ use protocol::form::Digest;
 use protocol::ids::{LeaseId, PermitId, QaEntryId};
 use sqlx::{PgPool, Row as _};
 use store::journal::{CommitError, ResultRow, Slot, Step, Write};
+use store::permits::Unrecorded;
 use store::tasks::{PermitState, Task};
 
 use crate::support::{World, claim, give, step};
@@ -169,6 +170,56 @@ async fn the_database_itself_forbids_a_second_permit(pool: PgPool) {
     assert!(taken(&|task| close(task, second, PermitState::Sent)).await);
     assert!(taken(&granted(third)).await);
     assert!(!taken(&|task| close(task, third, PermitState::Sent)).await, "sent once, for ever");
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn a_used_permit_that_is_not_recorded_is_kept_and_forbids_another(pool: PgPool) {
+    let world = World::new(pool).await;
+    let user = world.user().await;
+    let (lost, recorded, out) = (world.task(user, 0).await, world.task(user, 0).await, world.task(user, 0).await);
+    let (known, granted) = grant(&recorded);
+    let (open, other) = grant(&out);
+    world.commit(&[granted, other]).await.unwrap();
+    let (unknown, beside) = (PermitId::new(), PermitId::new());
+    let named = [
+        (unknown, lost.id),
+        (known, recorded.id),
+        // While another permit of the task is out there is no place for a second one.
+        (beside, out.id),
+        (PermitId::new(), protocol::ids::TaskId::new()),
+    ];
+    let (sandbox, _) = world.sandbox(1).await;
+    sqlx::query("UPDATE tasks SET sandbox_id = $1 WHERE id = $2")
+        .bind(sandbox.0)
+        .bind(lost.id.0)
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    let keep = async || {
+        let mut tx = world.tx().await;
+        let kept = store::permits::keep_unrecorded(&mut tx, sandbox, &named).await.unwrap();
+        store::db::commit(tx, "keeping permits").await.unwrap();
+        kept
+    };
+    let first = Unrecorded { permit: unknown, task: lost.id, here: true };
+    let other = Unrecorded { permit: beside, task: out.id, here: false };
+    assert_eq!(keep().await, [first, other]);
+    assert_eq!(keep().await, [first, other], "and again, until their tasks know them");
+    let (_, second) = grant(&lost);
+    assert!(world.commit(&[second]).await.is_err(), "nobody knows how the first ended");
+    let states: Vec<(uuid::Uuid, String)> =
+        sqlx::query_as("SELECT id, state::text FROM permits WHERE id = ANY($1) ORDER BY id")
+            .bind(vec![unknown.0, open.0, beside.0])
+            .fetch_all(&world.pool)
+            .await
+            .unwrap();
+    assert!(states.contains(&(unknown.0, "unknown".to_owned())) && states.contains(&(open.0, "granted".to_owned())));
+    assert_eq!(states.len(), 2);
+    // The task knows it now.
+    let known =
+        Task { sandbox_id: Some(sandbox), permit_id: Some(unknown), permit_state: Some(PermitState::Unknown), ..lost };
+    world.commit(&[step(&known)]).await.unwrap();
+    assert_eq!(keep().await, [other]);
 }
 
 #[sqlx::test(migrator = "store::MIGRATIONS")]

@@ -1,6 +1,7 @@
 //! What the dispatcher reads, and why a task waits.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use chrono::{TimeDelta, Utc};
 use protocol::ids::{SandboxId, TaskId};
@@ -10,7 +11,7 @@ use protocol::waiting::Why;
 use sqlx::PgPool;
 use store::journal::Write;
 use store::queue::{self, Stand};
-use store::tasks;
+use store::tasks::{self, Task};
 use uuid::Uuid;
 
 use crate::support::{World, claim, give, step};
@@ -68,6 +69,27 @@ async fn changes_are_read_once_and_only_those_that_concern_a_place(pool: PgPool)
     world.commit(&[give(&task)]).await.unwrap();
     assert_eq!(reader.read(&world).await, [task.id]);
     assert_eq!(stand(&world, task.id).await, Stand::Neither);
+}
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn the_host_of_a_failed_attempt_is_named_until_the_attempts_are_over(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (sandbox, epoch) = world.sandbox(1).await;
+    let mut task = world.task(world.user().await, 1).await;
+    let failed_on = async |task| queue::facts(&mut *world.tx().await, &[task]).await.unwrap()[0].failed_host;
+    assert_eq!(failed_on(task.id).await, None);
+    task.attempt = 1;
+    world.claim(&mut task, sandbox, epoch).await.unwrap();
+    assert_eq!(failed_on(task.id).await, None, "it is on its way there");
+    let mut again = give(&task);
+    let queued = Task { status: Status::Queued, queued_at: Some(Utc::now()), ..Task::clone(&again.task) };
+    again.task = Arc::new(queued.clone());
+    world.commit(&[again]).await.unwrap();
+    assert_eq!(failed_on(task.id).await, Some(sandbox));
+    // Its person answered, or tries it once more: what was is no reason any more.
+    let anew = Task { attempt: 0, ..queued };
+    world.commit(&[step(&anew)]).await.unwrap();
+    assert_eq!(failed_on(task.id).await, None);
 }
 
 #[sqlx::test(migrator = "store::MIGRATIONS")]

@@ -71,6 +71,7 @@ impl Planner {
         {
             known.began |= matches!(state, State::Planned { .. }) && known.placed_at != fact.placed_at;
             known.profile_host = fact.profile_host;
+            known.failed_host = fact.failed_host;
             known.placed_at = fact.placed_at;
             known.since = since;
             self.weigh(fact);
@@ -92,6 +93,7 @@ impl Planner {
             need,
             site: site.clone(),
             profile_host: fact.profile_host,
+            failed_host: fact.failed_host,
             since,
             placed_at: fact.placed_at,
             began: false,

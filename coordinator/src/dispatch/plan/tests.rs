@@ -30,6 +30,7 @@ fn waiting(user: UserId, since: DateTime<Utc>) -> TaskFact {
         tags: Vec::new(),
         site: None,
         profile_host: None,
+        failed_host: None,
         placed_at: None,
         stand: Stand::Queued { since },
     }

@@ -1,7 +1,6 @@
 //! What a hello does: the session is opened in the row, what the agent says it holds is held against what the database
 //! knows, and the tasks concerned are told.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -27,6 +26,11 @@ use crate::task::machine::Input;
 /// Losses of one sandbox reported at a time; each is a commit of its task.
 const LOSSES_AT_ONCE: usize = 16;
 
+/// What an employer confirmed.
+type Confirmed = (TaskId, PermitId, Confirmation);
+/// A permit that was used and not recorded, and what the employer confirmed of it.
+type Found = (TaskId, PermitId, Option<Confirmation>);
+
 impl SandboxState {
     /// Opens the session and reconciles: leases the agent still has go on, leases it lost are lost, leases we do not
     /// know are to be forgotten. Nothing new is placed before that.
@@ -38,7 +42,10 @@ impl SandboxState {
             boot: hello.boot,
             capacity: i32::from(hello.capacity),
         };
+        let used: Vec<_> = hello.permits.iter().filter(|seen| seen.used).map(|seen| (seen.permit, seen.task)).collect();
         let mut tx = self.core.store.begin().await.map_err(unavailable)?;
+        // Before the row is locked. It is opened in the same transaction: no task of this host goes on without.
+        let unrecorded = store::permits::keep_unrecorded(&mut tx, self.id, &used).await.map_err(unavailable)?;
         let opened = agents::open_session(&mut tx, self.id, &facts)
             .await
             .map_err(unavailable)?
@@ -61,11 +68,17 @@ impl SandboxState {
         self.unnoted = None;
         self.suspected = false;
         let mut session = Session::new(Arc::clone(&self.core), self.id, epoch, link);
-        let Reconciled { attached, lost, over, confirmed } = reconcile(&hello, &leased);
+        let gaps = std::mem::take(&mut self.gaps);
+        let Reconciled { attached, lost, over, confirmed, found } = reconcile(&hello, &leased, &unrecorded, &gaps);
+        let speaks = |held: &&HeldLease| {
+            let mut known = confirmed.iter().map(|(task, ..)| task).chain(found.iter().map(|(task, ..)| task));
+            known.any(|task| *task == held.task)
+        };
+        session.withheld = over.iter().filter(speaks).map(|held| held.lease).collect();
         for lease in attached {
             self.attach(&mut session, lease);
         }
-        self.settle_over(&session.link, over, confirmed);
+        self.settle_over(&session.link, over, confirmed, found);
         info!(
             sandbox.id = %self.id, epoch, attached = session.jobs.len(), lost = lost.len(),
             "agent of sandbox {} connected", self.id
@@ -96,25 +109,32 @@ impl SandboxState {
         }
     }
 
-    /// Tells the tasks what their employers confirmed, then has the agent let go of what is over here. In this order:
-    /// with its lease the agent forgets the confirmation. A task that did not take it hears it at the next hello.
-    fn settle_over(&self, link: &AgentLink, over: Vec<HeldLease>, confirmed: Vec<(TaskId, PermitId, Confirmation)>) {
+    /// Tells the tasks what their employers confirmed and which permits were found, then has the agent let go of what is
+    /// over here. In this order: with its lease the agent forgets the confirmation. A task that did not take it hears it at
+    /// the next hello; for a permit that was found, that comes at once.
+    fn settle_over(&self, link: &AgentLink, over: Vec<HeldLease>, confirmed: Vec<Confirmed>, found: Vec<Found>) {
         let (tasks, link) = (self.tasks.clone(), link.clone());
+        let confirmed =
+            confirmed.into_iter().map(|(task, permit, confirmation)| (task, Input::Confirmed { permit, confirmation }));
+        let found = found.into_iter().map(|(task, permit, confirmation)| {
+            warn!(task.id = %task, permit.id = %permit, "a permit was used that the database knew nothing of");
+            metrics::counter!("valet_permits_found_total").increment(1);
+            (task, Input::PermitFound { permit, confirmation })
+        });
+        let inputs: Vec<(TaskId, Input)> = found.chain(confirmed).collect();
         tokio::spawn(async move {
-            let unheard: HashSet<TaskId> = futures::stream::iter(confirmed)
-                .map(|(task, permit, confirmation)| {
+            let unheard: Vec<(TaskId, bool)> = futures::stream::iter(inputs)
+                .map(|(task, input)| {
                     let tasks = tasks.clone();
                     async move {
-                        let confirmed = async {
-                            let at = tasks.find(task).await?;
-                            tasks.input(at, None, Input::Confirmed { permit, confirmation }).await
-                        };
-                        match confirmed.await {
-                            // Refused: the task has another permit by now, or knew it.
+                        let found = matches!(input, Input::PermitFound { .. });
+                        let taken = async { tasks.input(tasks.find(task).await?, None, input).await };
+                        match taken.await {
+                            // Refused: the task has another permit by now, or knew it, or has ended.
                             Ok(_) | Err(TaskError::Refused(_) | TaskError::NotFound) => None,
                             Err(error) => {
-                                warn!(task.id = %task, %error, "task {task} did not take a confirmation; the next hello repeats it");
-                                Some(task)
+                                warn!(task.id = %task, %error, "task {task} did not take what its agent knows of a permit; the next hello repeats it");
+                                Some((task, found))
                             }
                         }
                     }
@@ -123,8 +143,11 @@ impl SandboxState {
                 .filter_map(std::future::ready)
                 .collect()
                 .await;
-            let leases: Vec<LeaseId> =
-                over.iter().filter(|held| !unheard.contains(&held.task)).map(|held| held.lease).collect();
+            if unheard.iter().any(|(_, found)| *found) {
+                return link.close(close::INTERNAL);
+            }
+            let heard = |held: &&HeldLease| unheard.iter().all(|(task, _)| *task != held.task);
+            let leases: Vec<LeaseId> = over.iter().filter(heard).map(|held| held.lease).collect();
             if !leases.is_empty() {
                 let _ = link.send(ControlDown::Release { leases });
             }

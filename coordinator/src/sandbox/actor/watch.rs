@@ -2,21 +2,20 @@
 
 use std::time::{Duration, Instant};
 
+use protocol::ids::LeaseId;
 use protocol::wire::close;
 use ractor::ActorRef;
 use store::agents;
-use store::drains;
 use store::tasks;
 use tracing::{info, warn};
 
+use super::record::RECORD_EVERY;
 use super::{End, SandboxMsg, SandboxState};
 use crate::sandbox::silence::{AGAIN, Heard, Silence, judge};
 
-/// A heartbeat is written to the row this often: often enough for people, seldom enough for the database.
-const RECORD_EVERY: Duration = Duration::from_secs(10);
-
 impl SandboxState {
-    pub(super) fn heartbeat(&mut self, me: &ActorRef<SandboxMsg>, epoch: i64) {
+    /// The agent lives; with a heartbeat it names its `leases`.
+    pub(super) fn heartbeat(&mut self, me: &ActorRef<SandboxMsg>, epoch: i64, leases: Option<Vec<LeaseId>>) {
         if self.session.as_ref().is_none_or(|session| session.epoch != epoch) {
             return;
         }
@@ -26,20 +25,9 @@ impl SandboxState {
             info!(sandbox.id = %self.id, "agent of sandbox {} is heard again", self.id);
             self.look_again(me);
         }
-        if suspected || self.recorded.elapsed() >= RECORD_EVERY {
-            self.recorded = Instant::now();
-            // Not waited for: a slow database must not look like a silent agent.
-            let (store, sandbox, me) = (self.core.store.clone(), self.id, me.clone());
-            tokio::spawn(async move {
-                if let Ok(mut tx) = store.begin().await
-                    && agents::record_heartbeat(&mut tx, sandbox, epoch).await.is_ok()
-                    && let Ok(drain) = drains::read(&mut tx, sandbox).await
-                {
-                    let _ = store::db::commit(tx, "recording a heartbeat").await;
-                    // Should nobody have told us of a drain, here it is.
-                    let _ = me.cast(SandboxMsg::Drain(drain));
-                }
-            });
+        if suspected || (leases.is_some() && self.recorded_at.elapsed() >= RECORD_EVERY) {
+            self.recorded_at = Instant::now();
+            self.record(me, epoch, leases);
         }
     }
 

@@ -156,7 +156,7 @@ impl<'a> Draft<'a> {
     }
 
     pub fn picture(&mut self, screenshot: Option<Screenshot>, step: &str) {
-        let Some(screenshot) = screenshot else { return };
+        let Some(screenshot) = screenshot.filter(|screenshot| !self.has_picture(screenshot)) else { return };
         let items = &mut self.task.screenshots.items;
         items.push(Picture {
             id: screenshot.artifact,
@@ -175,7 +175,7 @@ impl<'a> Draft<'a> {
     /// shows what would be sent.
     pub fn filled_picture(&mut self, screenshot: Option<Screenshot>) {
         const STEP: &str = "filled";
-        if screenshot.is_none() {
+        if screenshot.is_none_or(|screenshot| self.has_picture(&screenshot)) {
             return;
         }
         let (old, kept) = std::mem::take(&mut self.task.screenshots.items)
@@ -184,6 +184,11 @@ impl<'a> Draft<'a> {
         self.task.screenshots.items = kept;
         self.drop_pictures(old.into_iter().map(|picture| picture.id).collect());
         self.picture(screenshot, STEP);
+    }
+
+    /// An answer that the agent repeats names the same picture again.
+    fn has_picture(&self, screenshot: &Screenshot) -> bool {
+        self.task.screenshots.items.iter().any(|picture| picture.id == screenshot.artifact)
     }
 
     fn drop_pictures(&mut self, pictures: Vec<ArtifactId>) {

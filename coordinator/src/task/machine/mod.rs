@@ -4,10 +4,11 @@
 //! of it is committed. Time and fresh ids arrive in [`At`]. A repeated input (a report number or a command id already
 //! taken) decides nothing and is answered as before.
 //!
-//! Split by who speaks: [`reports`] the agent, [`person`] the person, [`lease`] placement, loss and deadlines. [`retry`]
-//! says which failed attempts are repeated, and when.
+//! Split by who speaks: [`reports`] the agent, [`person`] the person, [`lease`] placement, loss and deadlines, [`found`] an
+//! agent's ledger. [`retry`] says which failed attempts are repeated, and when.
 
 mod draft;
+mod found;
 mod items;
 mod lease;
 mod person;
@@ -87,6 +88,8 @@ pub enum Input {
     /// The agent's ledger holds the employer's confirmation of the click made with `permit`. It needs no lease: what was
     /// sent was sent, whatever was thought meanwhile.
     Confirmed { permit: PermitId, confirmation: Confirmation },
+    /// An agent's ledger says that `permit` was used, or may have been, and the row does not know it.
+    PermitFound { permit: PermitId, confirmation: Option<Confirmation> },
     /// The place of a browser that is held for the person is wanted by another task.
     Park,
     /// The host of a browser that is held for the person stops or is drained.
@@ -110,6 +113,7 @@ impl Input {
             Self::Person { .. } => "person",
             Self::LeaseLost { .. } => "lease_lost",
             Self::Confirmed { .. } => "confirmed",
+            Self::PermitFound { .. } => "permit_found",
             Self::Park => "park",
             Self::Drained => "drained",
             Self::Wake => "wake",
@@ -215,6 +219,11 @@ pub fn decide(live: &Live, input: Input, at: At) -> Result<Decision, Refused> {
                 return Ok(draft.unchanged());
             }
             reports::confirmed_late(&mut draft, &confirmation);
+        }
+        Input::PermitFound { permit, confirmation } => {
+            if !found::permit(&mut draft, permit, confirmation.as_ref())? {
+                return Ok(draft.unchanged());
+            }
         }
         Input::Park => lease::parked(&mut draft, Parked::PlaceNeeded)?,
         Input::Drained => lease::parked(&mut draft, Parked::HostDraining)?,

@@ -124,7 +124,9 @@ impl World {
         let since = self.now + seconds(if self.dice.one_in(8) { self.dice.below(30) as i64 } else { 0 });
         let profile_host = self.dice.one_in(4).then(|| *self.hosts.keys().next().unwrap());
         let (id, stand) = (TaskId(self.dice.id()), Stand::Queued { since });
-        self.tasks.insert(id, TaskFact { id, user, tier, engine, tags, site, profile_host, placed_at: None, stand });
+        let (failed_host, placed_at) = (None, None);
+        let fact = TaskFact { id, user, tier, engine, tags, site, profile_host, failed_host, placed_at, stand };
+        self.tasks.insert(id, fact);
         self.changed.push(id);
     }
 

@@ -220,8 +220,11 @@ impl World {
                     if *state == PermitState::Sent {
                         self.sent += 1;
                     }
-                    if *state != PermitState::Unknown && self.open == Some(*id) {
-                        self.open = None;
+                    match state {
+                        // One that was found has its row already.
+                        PermitState::Unknown => drop(self.open.get_or_insert(*id)),
+                        _ if self.open == Some(*id) => self.open = None,
+                        _ => {}
                     }
                 }
                 _ => {}

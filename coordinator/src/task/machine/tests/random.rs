@@ -33,6 +33,9 @@ enum Say {
     Confirmed {
         fresh: bool,
     },
+    Found {
+        confirmed: bool,
+    },
     Wait {
         seconds: u16,
     },
@@ -53,6 +56,7 @@ fn say() -> impl Strategy<Value = Say> {
         1 => (prop::option::of(any::<bool>()), prop::bool::weighted(0.2)).prop_map(|(used, stale)| Say::Lose { used, stale }),
         6 => (0..9_u8, 0..3_u8, prop::bool::weighted(0.1)).prop_map(|(what, value, again)| Say::Person { what, value, again }),
         1 => prop::bool::weighted(0.8).prop_map(|fresh| Say::Confirmed { fresh }),
+        1 => any::<bool>().prop_map(|confirmed| Say::Found { confirmed }),
         1 => (0..900_u16).prop_map(|seconds| Say::Wait { seconds }),
         1 => Just(Say::Wake),
         1 => (0..20_u8).prop_map(|what| match what { 0 => Say::Unwritable, 1 => Say::Crashing, _ => Say::Wake }),
@@ -181,6 +185,9 @@ proptest! {
                 Say::Confirmed { fresh } => {
                     let permit = world.task().permit_id.filter(|_| fresh).unwrap_or_else(PermitId::new);
                     Input::Confirmed { permit, confirmation: confirmation() }
+                }
+                Say::Found { confirmed } => {
+                    Input::PermitFound { permit: PermitId::new(), confirmation: confirmed.then(confirmation) }
                 }
                 Say::Wake => Input::Wake,
                 Say::Unwritable => Input::Unwritable,

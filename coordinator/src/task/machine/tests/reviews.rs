@@ -368,6 +368,11 @@ fn each_edit_replaces_the_reviews_picture() {
         assert_eq!(dropped, before.map(|before| vec![before]), "the earlier one's file goes");
         let rows = world.last.as_ref().unwrap().writes.iter().any(|write| matches!(write, Write::PicturesDropped(_)));
         assert_eq!(rows, before.is_some());
+        // The agent was asked twice and answers twice.
+        let results = vec![verified("town", town)];
+        let again = world.report(Report::Filled { command, results, form: form("Ada", town), screenshot });
+        assert!(!again.iter().any(|effect| matches!(effect, Effect::DropPictures(_))), "{again:?}");
+        assert_eq!(world.task().screenshots.items.iter().map(|picture| picture.id).collect::<Vec<_>>(), [newest]);
         before = Some(newest);
     }
 }

@@ -329,6 +329,59 @@ fn a_confirmation_needs_no_lease() {
 }
 
 #[test]
+fn a_click_that_the_row_knows_nothing_of_is_asked_about_or_confirmed() {
+    let found = |world: &mut World, permit, confirmation| world.take(Input::PermitFound { permit, confirmation });
+    let queued = || World::queued(Mode::Copilot);
+    let preparing = || {
+        let mut world = World::reviewing();
+        world.approve().unwrap();
+        world
+    };
+    let parked = || {
+        let mut world = World::reviewing();
+        world.lose(None);
+        world
+    };
+    // Queued anew, being prepared, or waiting for the person without a page: it is not placed again.
+    for start in [&queued as &dyn Fn() -> World, &preparing, &parked] {
+        let (mut world, permit) = (start(), PermitId::new());
+        let released = world.task().lease_id;
+        let effects = found(&mut world, permit, None).unwrap();
+        let task = world.task();
+        assert_eq!((task.status, task.outcome, task.lease_id), (Status::WaitingHuman, Outcome::Unknown, None));
+        assert_eq!((task.permit_id, task.permit_state), (Some(permit), Some(PermitState::Unknown)));
+        let releases =
+            effects.iter().any(|effect| matches!(effect, Effect::Release { lease, .. } if Some(*lease) == released));
+        assert_eq!(releases, released.is_some(), "{effects:?}");
+        let before = world.live.clone();
+        assert!(found(&mut world, permit, None).unwrap().is_empty());
+        assert_eq!(world.live, before, "once is enough");
+        world.answer(true).unwrap();
+        assert_eq!((world.task().status, world.task().outcome), (Status::Completed, Outcome::Sent));
+
+        let mut world = start();
+        found(&mut world, permit, Some(confirmation())).unwrap();
+        let task = world.task();
+        assert_eq!((task.status, task.outcome, task.lease_id), (Status::Completed, Outcome::Sent, None));
+        assert_eq!(task.confirmation.as_ref().unwrap()["by"], "site");
+    }
+
+    // Another permit is out: two clicks may have been made.
+    let mut world = World::permitted();
+    let out = world.task().permit_id;
+    found(&mut world, PermitId::new(), Some(confirmation())).unwrap();
+    assert_eq!((world.task().outcome, world.task().permit_id), (Outcome::Unknown, out));
+
+    // It has ended: only a confirmation still changes what is said of it.
+    let mut world = queued();
+    world.cancel().unwrap();
+    assert!(matches!(found(&mut world, PermitId::new(), None), Err(Refused::Unfitting { .. })));
+    found(&mut world, PermitId::new(), Some(confirmation())).unwrap();
+    assert_eq!((world.task().status, world.task().outcome), (Status::Cancelled, Outcome::Sent));
+    assert!(found(&mut world, PermitId::new(), None).unwrap().is_empty(), "it was sent, whoever sent it");
+}
+
+#[test]
 fn a_confirmation_of_another_permit_is_refused() {
     let mut world = World::unknown();
     let stranger = Input::Confirmed { permit: PermitId::new(), confirmation: confirmation() };

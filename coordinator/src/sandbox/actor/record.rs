@@ -1,0 +1,90 @@
+//! What is written of heartbeats, and what the rows say at that occasion: a drain nobody told of, words that were lost on
+//! their way from another node, leases that are over and that nobody told the agent to let go of.
+//!
+//! One look of a host with work costs one read of its leases; a host without any costs none.
+
+use std::time::Duration;
+
+use protocol::ids::{LeaseId, SandboxId};
+use protocol::wire::message::ControlDown;
+use ractor::ActorRef;
+use store::agents;
+use store::drains::{self, Drain};
+use store::tasks::{self, Leased};
+use store::{Store, StoreError};
+use tracing::{debug, warn};
+
+use super::{SandboxMsg, SandboxState};
+
+/// A heartbeat is written to the row this often: often enough for people, seldom enough for the database. What was lost is
+/// said again before the shortest patience that waits for an agent's answer is over, that of a page being closed.
+pub(super) const RECORD_EVERY: Duration = Duration::from_secs(10);
+
+/// What the rows said when a heartbeat was written.
+#[derive(Debug)]
+pub struct Recorded {
+    epoch: i64,
+    /// The leases that the agent had named.
+    named: Vec<LeaseId>,
+    drain: Option<Drain>,
+    leased: Vec<Leased>,
+}
+
+impl SandboxState {
+    /// Not waited for: a slow database must not look like a silent agent.
+    pub(super) fn record(&self, me: &ActorRef<SandboxMsg>, epoch: i64, named: Option<Vec<LeaseId>>) {
+        let idle = self.session.as_ref().is_none_or(|session| session.jobs.is_empty());
+        let (store, sandbox, me) = (self.core.store.clone(), self.id, me.clone());
+        tokio::spawn(async move {
+            match write(&store, sandbox, epoch, idle, named).await {
+                Ok(Some(recorded)) => drop(me.cast(SandboxMsg::Recorded(Box::new(recorded)))),
+                Ok(None) => {}
+                Err(error) => debug!(sandbox.id = %sandbox, %error, "a heartbeat was not recorded; a later one is"),
+            }
+        });
+    }
+
+    /// Does again what was lost between the rows and the agent.
+    pub(super) fn recorded(&mut self, recorded: Recorded) {
+        let Recorded { epoch, named, drain, leased } = recorded;
+        self.set_drain(drain);
+        let Some(session) = self.session.as_mut().filter(|session| session.epoch == epoch) else { return };
+        for leased in leased.iter().filter(|leased| !session.has_heard(leased)) {
+            metrics::counter!("valet_words_repeated_total").increment(1);
+            let (tasks, at) = (self.tasks.clone(), leased.task);
+            tokio::spawn(async move {
+                if let Err(error) = tasks.repeat_owed(at).await {
+                    warn!(task.id = %at.id, %error, "task {} did not repeat what it owes; the next look asks again", at.id);
+                }
+            });
+        }
+        let over =
+            |lease: &LeaseId| leased.iter().all(|leased| leased.lease != *lease) && !session.withheld.contains(lease);
+        let leases: Vec<LeaseId> = named.into_iter().filter(over).collect();
+        if !leases.is_empty() {
+            leases.iter().for_each(|lease| session.forget(*lease));
+            let _ = session.link.send(ControlDown::Release { leases });
+        }
+    }
+}
+
+async fn write(
+    store: &Store,
+    sandbox: SandboxId,
+    epoch: i64,
+    idle: bool,
+    named: Option<Vec<LeaseId>>,
+) -> Result<Option<Recorded>, StoreError> {
+    let mut tx = store.begin().await?;
+    let Some(load) = agents::record_heartbeat(&mut tx, sandbox, epoch).await? else { return Ok(None) };
+    let drain = drains::read(&mut tx, sandbox).await?;
+    store::db::commit(tx, "recording a heartbeat").await?;
+    let named = named.unwrap_or_default();
+    let leased = if idle && load == 0 && named.is_empty() {
+        Vec::new()
+    } else {
+        // By itself: whoever takes a slot waits for the row above.
+        tasks::leased(&mut *store.begin().await?, sandbox).await?
+    };
+    Ok(Some(Recorded { epoch, named, drain, leased }))
+}
