@@ -75,7 +75,7 @@ async fn a_site_that_answers_no_more_is_heard_out() {
     let page = world.see(&world.later(&[many, text])).await.page;
     assert_eq!(page.blocker.map(|blocker| blocker.kind), Some(InteractionKind::RateLimited));
     // So is one that asks for a person, whatever it says on when.
-    let check = [many, ("text", "<div class=g-recaptcha data-sitekey=k></div>"), ("after", "120")];
+    let check = [many, ("text", "<div class=g-recaptcha data-sitekey=k style=height:78px></div>"), ("after", "120")];
     let page = world.see(&world.later(&check)).await.page;
     assert_eq!(page.blocker.map(|blocker| blocker.kind), Some(InteractionKind::Captcha));
     world.stop().await;
