@@ -36,8 +36,9 @@ test-full: test
 	scripts/with-postgres cargo nextest run --workspace --locked $(PLANTED) --run-ignored ignored-only --no-fail-fast
 
 ## A fleet under kills, stops and cuts, and proof that nothing was lost or sent twice: KILLS=200 SEED=1 TASKS=300.
+## With TALLY=FILE, how often each kind of process was hit in each phase is added up there over several seeds.
 chaos: setup ui release
-	@KILLS=$(or $(KILLS),200) SEED=$(or $(SEED),1) TASKS=$(or $(TASKS),300) $(TARGET_DIR)/release/chaos
+	@KILLS=$(or $(KILLS),200) SEED=$(or $(SEED),1) TASKS=$(or $(TASKS),300) TALLY=$(TALLY) $(TARGET_DIR)/release/chaos
 
 ## Many agents back to a killed coordinator: AGENTS=1000.
 storm: setup ui release

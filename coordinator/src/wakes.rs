@@ -50,7 +50,7 @@ impl Actor for Wakes {
     }
 }
 
-async fn pass(core: &Arc<Core>) -> Result<(), store::StoreError> {
+pub(crate) async fn pass(core: &Arc<Core>) -> Result<(), store::StoreError> {
     let due = store::db::in_time("looking for due tasks", async {
         let mut tx = core.store.begin().await?;
         store::tasks::due(&mut tx, &core.shards(), core.clock.now(), DUE_MAX).await

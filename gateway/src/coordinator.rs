@@ -95,6 +95,22 @@ impl Client {
         router(0).is_some()
     }
 
+    /// Waits a moment for a coordinator to talk to: one that is restarted is back sooner.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when none appears.
+    pub async fn present(&self) -> Result<(), Error> {
+        let (started, mut pause) = (Instant::now(), PAUSE.0);
+        while !self.reachable() {
+            if started.elapsed() >= NO_ROUTER_PATIENCE {
+                return Err(Error::Unavailable);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE.1);
+        }
+        Ok(())
+    }
+
     /// One attempt; `None` when no understandable answer came.
     async fn ask(&self, router: &ActorRef<RouterMessage>, command: &[u8], started: Instant) -> Option<Answer> {
         let left = self.deadline.saturating_sub(started.elapsed()).min(ATTEMPT);

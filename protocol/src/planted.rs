@@ -19,6 +19,8 @@ crate::named_enum! {
         SlotKept = "slot_kept",
         /// Invariant 4: the agent is told to submit with a permit that is not committed.
         PermitUncommitted = "permit_uncommitted",
+        /// Invariant 4, at the agent: a click is made that its ledger knows nothing of.
+        ClickUnrecorded = "click_unrecorded",
         /// Invariant 5: a report under an earlier lease counts.
         OldLease = "old_lease",
         /// Invariant 6: a mailbox takes any number of letters.
@@ -37,6 +39,8 @@ crate::named_enum! {
         EventsReversed = "events_reversed",
         /// A parked task that was approved is sent whatever its form holds when it is filled again.
         RefillUncompared = "refill_uncompared",
+        /// An agent goes on with its pages when its leases have run out.
+        FreezeSkipped = "freeze_skipped",
         /// A task is tried again, towards a second permit, while its first holder may still click.
         PermitUnrevoked = "permit_unrevoked",
     }

@@ -156,20 +156,10 @@ impl Person {
             .collect()
     }
 
-    /// Answers that fit to what a review says is missing, by field id.
-    #[must_use]
-    pub fn missing(&self, review: &Json) -> serde_json::Map<String, Json> {
-        let fields = review["fields"].as_array().expect("fields").iter();
-        fields
-            .filter(|field| field["band"] == "needs_you" && field["value"].is_null())
-            .map(|field| (field["id"].as_str().expect("an id").to_owned(), json!(some_answer(field))))
-            .collect()
-    }
-
     /// Approves, answering whatever the review says is missing with an answer that fits.
     pub async fn approve(&self, task: &str) -> (StatusCode, Json) {
         let review = self.review(task).await;
-        let body = json!({ "revision": review["revision"], "fieldOverrides": self.missing(&review) });
+        let body = json!({ "revision": review["revision"], "fieldOverrides": missing(&review) });
         self.call(Method::POST, &format!("/tasks/{task}/approve"), Some(body)).await
     }
 
@@ -181,6 +171,16 @@ impl Person {
         assert_eq!(status, StatusCode::OK, "{body:#}");
         self.wait_for(&task, &["completed", "failed", "waiting_human"]).await
     }
+}
+
+/// Answers that fit to what a review says is missing, by field id.
+#[must_use]
+pub fn missing(review: &Json) -> serde_json::Map<String, Json> {
+    let fields = review["fields"].as_array().expect("fields").iter();
+    fields
+        .filter(|field| field["band"] == "needs_you" && field["value"].is_null())
+        .map(|field| (field["id"].as_str().expect("an id").to_owned(), json!(some_answer(field))))
+        .collect()
 }
 
 /// What a person might answer to a question of this kind.

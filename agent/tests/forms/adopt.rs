@@ -1,7 +1,7 @@
 //! A page outlives the agent that filled it: it is guarded again before anything else, and is what it was.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use protocol::form::{FileRef, FormModel, Value};
@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use valet_agent::browser::{
-    Adopted, Browser, KeptPage, LaunchOptions, Pool, PoolOptions, ProcessRecord, ProcessRecorder, alive,
+    Adopted, Browser, KeptPage, LaunchOptions, Pool, PoolOptions, ProcessRecord, ProcessRecorder, alive, end,
 };
 use valet_agent::cdp::{PageSession, World as ScriptWorld};
 use valet_agent::egress::Egress;
@@ -21,15 +21,34 @@ use valet_agent::page::{Click, Page as _, Tab};
 
 use super::world::{OneFile, PATIENCE, Site, item, serve, text};
 
+/// The browsers that were started.
 #[derive(Default)]
-struct Book(Mutex<Option<ProcessRecord>>);
+struct Book(Mutex<Vec<ProcessRecord>>);
 
 impl ProcessRecorder for Book {
     fn started(&self, record: &ProcessRecord) -> io::Result<()> {
-        *self.0.lock().unwrap() = Some(record.clone());
+        self.0.lock().unwrap().push(record.clone());
         Ok(())
     }
     fn ended(&self, _: &ProcessRecord) {}
+}
+
+/// Ends what a test that fails would leave behind: these browsers outlive their agent on purpose.
+struct EndedAtLast(Arc<Book>);
+
+impl Drop for EndedAtLast {
+    fn drop(&mut self) {
+        let records = std::mem::take(&mut *self.0.0.lock().unwrap_or_else(PoisonError::into_inner));
+        // Waiting for it needs a runtime, and this may be dropped within one.
+        let ended = std::thread::spawn(move || {
+            Runtime::new().unwrap().block_on(async {
+                for record in records {
+                    end(record.pid, record.started).await;
+                }
+            });
+        });
+        let _ = ended.join();
+    }
 }
 
 /// What an agent leaves behind when it is killed.
@@ -40,6 +59,7 @@ struct Left {
     tab: Tab,
     memory: Vec<u8>,
     form: FormModel,
+    browsers: EndedAtLast,
     data: tempfile::TempDir,
 }
 
@@ -51,6 +71,7 @@ struct Next {
     pool: Pool,
     egress: Egress,
     record: ProcessRecord,
+    _browsers: EndedAtLast,
     _data: tempfile::TempDir,
 }
 
@@ -73,9 +94,9 @@ async fn killed(holes: &[(&str, &str)], click: bool, until: impl Fn(&Site) -> bo
     let data = tempfile::tempdir().unwrap();
     let resume = data.path().join("cv.pdf");
     std::fs::write(&resume, "my resume").unwrap();
-    let (book, life) = (Arc::new(Book::default()), Runtime::new().unwrap());
+    let (browsers, life) = (EndedAtLast(Arc::default()), Runtime::new().unwrap());
     let (done, filled) = oneshot::channel();
-    let (recorder, folder) = (book.clone(), data.path().to_owned());
+    let (recorder, folder) = (browsers.0.clone(), data.path().to_owned());
     life.spawn(async move {
         let egress = Egress::start(0, allowed(port)).await.unwrap();
         let launch = LaunchOptions { program: None, data: folder, egress_port: egress.port(), tie_to_agent: false };
@@ -103,8 +124,8 @@ async fn killed(holes: &[(&str, &str)], click: bool, until: impl Fn(&Site) -> bo
     let mut arrived = site.arrived.subscribe();
     timeout(PATIENCE, arrived.wait_for(|_| until(&site))).await.unwrap().unwrap();
     life.shutdown_background();
-    let record = book.0.lock().unwrap().clone().unwrap();
-    Left { site, port, record, tab, memory, form, data }
+    let record = browsers.0.0.lock().unwrap()[0].clone();
+    Left { site, port, record, tab, memory, form, browsers, data }
 }
 
 impl Left {
@@ -119,7 +140,7 @@ impl Left {
         };
         timeout(PATIENCE, free).await.unwrap();
         let way = egress.shut_way(self.tab.way);
-        let book: Arc<dyn ProcessRecorder> = Arc::new(Book::default());
+        let book: Arc<dyn ProcessRecorder> = self.browsers.0.clone();
         let browser = Browser::adopt(self.record.clone(), book.clone(), None).await.unwrap();
         let page = browser.cdp().page(&self.tab.target.clone().into()).await.unwrap();
         timeout(PATIENCE, async {
@@ -144,6 +165,7 @@ impl Left {
             pool,
             egress,
             record: self.record,
+            _browsers: self.browsers,
             _data: self.data,
         };
         (next, self.form)

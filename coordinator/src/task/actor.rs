@@ -33,6 +33,11 @@ const IDLE: Duration = Duration::from_secs(60);
 /// An agent that fills a form says something several times in it, so that a review is seldom read again.
 const REST: Duration = Duration::from_secs(5);
 
+/// Before a plan is made again that could not be made.
+const PLAN_AGAIN: Duration = Duration::from_secs(1);
+/// Why an actor left that committed a step and may not perform it: whoever may does, its own successor among them.
+pub(super) const NO_STANDING: &str = "its standing ran out";
+
 pub struct TaskActor;
 
 pub struct TaskArgs {
@@ -144,7 +149,7 @@ impl TaskState {
                 self.wake_review(&me).await?;
                 self.tell_progress(progress);
             }
-            TaskMsg::Owed => {
+            TaskMsg::Owed | TaskMsg::PlanAgain => {
                 self.wake_review(&me).await?;
                 self.perform_owed(&me).await?;
             }
@@ -279,7 +284,7 @@ impl TaskState {
         self.live = Some(decision.live);
         // Committed, whoever performs it: an actor that may not act any more answers, and its successor does the rest.
         if !self.perform(me, decision.effects).await {
-            me.stop(Some("its standing ran out".to_owned()));
+            me.stop(Some(NO_STANDING.to_owned()));
         }
         Ok(Applied::Done { held_until })
     }
@@ -375,7 +380,8 @@ impl TaskState {
                             let _ = me.cast(TaskMsg::Input { user: None, input, reply: None });
                         }
                         Err(error) => {
-                            warn!(task.id = %live.task.id, %error, "planning failed; its deadline will repeat it")
+                            warn!(task.id = %live.task.id, %error, "planning failed; it is tried again");
+                            me.send_after(PLAN_AGAIN, || TaskMsg::PlanAgain);
                         }
                     }
                 });

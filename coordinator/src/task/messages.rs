@@ -20,6 +20,8 @@ pub enum TaskMsg {
     Progress(Progress),
     /// Do again what is owed to the world: the actor was activated, or the agent is back.
     Owed,
+    /// The same, by its own timer: what it owes is a plan that could not be made.
+    PlanAgain,
     /// Leave memory if nothing came since the given count of messages.
     IdleSince(u64),
     /// Leave the review in its row if nothing came for a while.
@@ -36,7 +38,7 @@ impl Letter for TaskMsg {
         match self {
             Self::Input { input, .. } => input.kind(),
             Self::Progress(_) => "progress",
-            Self::Owed => "owed",
+            Self::Owed | Self::PlanAgain => "owed",
             Self::IdleSince(_) => "idle",
             Self::Rest => "rest",
             Self::Probe => "probe",
@@ -47,7 +49,7 @@ impl Letter for TaskMsg {
         match self {
             // Its own planner's answer has nobody who waits.
             Self::Input { reply, .. } => reply.is_some(),
-            Self::IdleSince(_) | Self::Rest => false,
+            Self::IdleSince(_) | Self::Rest | Self::PlanAgain => false,
             Self::Progress(_) | Self::Owed | Self::Probe => true,
         }
     }

@@ -6,7 +6,7 @@
 //! (`store::quarantine`): after a few, the task is ended by its next actor, and without one when that crashes, too. The family is spread over [`FAMILIES`] supervisors, because one with
 //! tens of thousands of children is slow to stop.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use store::tasks::TaskAt;
 use store::{StoreError, quarantine};
 use tracing::{error, warn};
 
-use super::actor::{TaskActor, TaskArgs};
+use super::actor::{NO_STANDING, TaskActor, TaskArgs};
 use super::handle::TaskError;
 use crate::cluster::peers::{self, Word};
 use crate::core::{Core, LiveTask};
@@ -27,7 +27,8 @@ use crate::inspect::{family_id, steer, tree};
 use crate::journal::Lost;
 use crate::supervise::{Letter, Live, Mailbox, Past, Restarts, redacted};
 
-/// Before a task whose actor ended with an outage of the database is taken up again.
+/// Before a task is taken up again whose actor ended with an outage of the database, or could not perform what it had
+/// committed because this node's standing had run out with one.
 const OUTAGE_PAUSE: Duration = Duration::from_secs(1);
 /// Supervisors the tasks are spread over.
 pub const FAMILIES: usize = 16;
@@ -78,6 +79,8 @@ pub struct TasksState {
     pasts: HashMap<TaskId, Past>,
     /// Who waits for a restart that was asked for.
     asked: HashMap<TaskId, Vec<RpcReplyPort<()>>>,
+    /// Tasks that are taken up again after a pause: one at a time for each, however often it is tried in between.
+    resting: HashSet<TaskId>,
 }
 
 /// The supervisor a task belongs to.
@@ -115,6 +118,7 @@ impl Actor for TaskSupervisor {
             crashes: HashMap::new(),
             pasts: HashMap::new(),
             asked: HashMap::new(),
+            resting: HashSet::new(),
         })
     }
 
@@ -126,7 +130,12 @@ impl Actor for TaskSupervisor {
     ) -> Result<(), ActorProcessingErr> {
         let _in_hand = state.mailbox.handling(message.kind(), message.counted());
         let (at, reply) = match message {
-            TasksMsg::Activate(at, reply) => (at, reply),
+            TasksMsg::Activate(at, reply) => {
+                if reply.is_none() {
+                    state.resting.remove(&at.id);
+                }
+                (at, reply)
+            }
             TasksMsg::Restart(task, reply) => {
                 if let Some(live) = state.core.tasks.get(&task) {
                     state.asked.entry(task).or_default().push(reply);
@@ -172,9 +181,12 @@ impl Actor for TaskSupervisor {
         state: &mut TasksState,
     ) -> Result<(), ActorProcessingErr> {
         match event {
-            SupervisionEvent::ActorTerminated(child, ..) => {
+            SupervisionEvent::ActorTerminated(child, _, reason) => {
                 let Some(at) = state.forget(child.get_id()) else { return Ok(()) };
                 let task = at.id;
+                if reason.as_deref() == Some(NO_STANDING) {
+                    state.rest(&me, at);
+                }
                 if state.asked.contains_key(&task) {
                     state.pasts.entry(task).or_default().again(None);
                     me.cast(TasksMsg::Activate(at, None))?;
@@ -194,7 +206,7 @@ impl Actor for TaskSupervisor {
                     // No fault of the task's, and no end of its patience: it is taken up when the database is back.
                     warn!(task.id = %task, %error, "task {task} ended with an outage, restarting");
                     state.pasts.entry(task).or_default().again(Some(&redacted(&error)));
-                    me.send_after(OUTAGE_PAUSE, move || TasksMsg::Activate(at, None));
+                    state.rest(&me, at);
                     return Ok(());
                 }
                 let now = Instant::now();
@@ -264,6 +276,13 @@ async fn count_crash(core: &Arc<Core>, task: TaskId) -> Result<(), StoreError> {
 }
 
 impl TasksState {
+    /// Has the task taken up again in a while, unless it is somebody else's by now.
+    fn rest(&mut self, me: &ActorRef<TasksMsg>, at: TaskAt) {
+        if self.core.epoch(at.shard).is_some() && self.resting.insert(at.id) {
+            me.send_after(OUTAGE_PAUSE, move || TasksMsg::Activate(at, None));
+        }
+    }
+
     fn forget(&mut self, child: ActorId) -> Option<TaskAt> {
         let at = self.children.remove(&child)?;
         self.core.tasks.remove_if(&at.id, |_, live| live.actor.get_id() == child);

@@ -1,6 +1,7 @@
 //! Task actors on a real Postgres: what is committed, what is performed, and what a restart repeats.
 
 mod agent;
+mod clocks;
 mod cluster;
 mod dispatch;
 mod drains;

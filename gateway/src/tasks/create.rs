@@ -1,6 +1,7 @@
 //! `POST /tasks`: check everything, insert the row, tell the coordinator.
 //!
-//! The row is what is accepted: should no coordinator hear of it now, one finds it by its scan of due tasks.
+//! The row is what is accepted: should no coordinator hear of it now, one finds it by its scan of due tasks. While there
+//! is none at all, nothing is accepted: an application that nobody takes up would only look as if it were under way.
 
 use axum::Json;
 use axum::extract::{FromRequest as _, Request, State};
@@ -84,6 +85,8 @@ pub async fn create(
         }
     }
     url_check::check(&new.job_url, &app.options.allowed_private_hosts).await?;
+    // Before the transaction: it must not be open while somebody is waited for.
+    app.coordinator.present().await?;
 
     let mut tx = app.store.begin().await?;
     let resume = store::resumes::get(&mut tx, caller.user, new.resume_id).await?;

@@ -169,6 +169,7 @@ async fn the_review_shows_each_value_with_its_source_and_edits_are_commands() {
 
 #[tokio::test]
 async fn a_screenshot_is_shown_to_whoever_has_its_link_and_nobody_else() {
+    let (router, _turn) = Router::start().await;
     let site = Site::start().await;
     let ada = site.person("ada@example.com").await;
     let task = ada.task(JOB).await;
@@ -197,4 +198,5 @@ async fn a_screenshot_is_shown_to_whoever_has_its_link_and_nobody_else() {
     let answer = site.http.get(site.url(&old)).send().await.unwrap();
     assert_eq!(answer.json::<Value>().await.unwrap()["error"], "LINK_REFUSED");
     site.stop().await;
+    router.stop().await;
 }

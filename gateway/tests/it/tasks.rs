@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::site::{JOB, Router, Site, no_router, read};
+use crate::site::{JOB, Router, Site, read};
 
 #[tokio::test]
 async fn a_task_is_taken_in_and_the_coordinator_told() {
@@ -73,6 +73,7 @@ async fn addresses_that_lead_nowhere_good_are_refused() {
 
 #[tokio::test]
 async fn somebody_elses_things_look_absent() {
+    let (router, _turn) = Router::start().await;
     let site = Site::start().await;
     let (ada, bob) = (site.person("ada@example.com").await, site.person("bob@example.com").await);
     let resume = ada.resume().await;
@@ -94,10 +95,12 @@ async fn somebody_elses_things_look_absent() {
     assert_eq!(bob.get("/tasks").await.1["pagination"]["total"], 0);
     assert_eq!(ada.get("/tasks/not-an-id").await.0, StatusCode::BAD_REQUEST);
     site.stop().await;
+    router.stop().await;
 }
 
 #[tokio::test]
 async fn the_same_key_is_the_same_task_however_often_and_at_once() {
+    let (router, _turn) = Router::start().await;
     let site = Site::start().await;
     let ada = site.person("ada@example.com").await;
     let resume = ada.resume().await;
@@ -116,10 +119,12 @@ async fn the_same_key_is_the_same_task_however_often_and_at_once() {
     assert_eq!((status, &body["error"]), (StatusCode::CONFLICT, &json!("IDEMPOTENCY_KEY_REUSED")));
     assert_eq!(send("k2", JOB).await.0, StatusCode::CREATED);
     site.stop().await;
+    router.stop().await;
 }
 
 #[tokio::test]
 async fn autopilot_asks_for_consent_and_applies_once() {
+    let (router, _turn) = Router::start().await;
     let site = Site::start().await;
     let ada = site.person("ada@example.com").await;
     let resume = ada.resume().await;
@@ -143,6 +148,7 @@ async fn autopilot_asks_for_consent_and_applies_once() {
     assert_eq!((status, &body["error"]), (StatusCode::CONFLICT, &json!("ALREADY_APPLIED")));
     assert!(again["id"].is_string() && body["details"]["taskId"].is_string());
     site.stop().await;
+    router.stop().await;
 }
 
 #[tokio::test]
@@ -309,22 +315,67 @@ async fn actions_are_commands_and_refusals_have_their_codes() {
 
 #[tokio::test]
 async fn without_a_coordinator_reads_are_served_and_writes_say_when_to_come_back() {
-    let _turn = no_router().await;
+    let (router, _turn) = Router::start().await;
     let site = Site::start().await;
     let ada = site.person("ada@example.com").await;
-    // Taken in all the same: the row is there for the coordinator's scan.
-    let task = ada.task(JOB).await;
-    assert_eq!(ada.get(&format!("/tasks/{task}")).await.0, StatusCode::OK);
-    let answer = ada.request(Method::DELETE, &format!("/tasks/{task}")).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert!(answer.headers().contains_key("retry-after"));
+    let resume = ada.resume().await;
+    let apply = |key: &'static str| {
+        let body = json!({ "jobUrl": JOB, "resumeId": resume });
+        ada.request(Method::POST, "/tasks").header("idempotency-key", key).json(&body)
+    };
+    let (status, task) = read(apply("taken in")).await;
+    assert_eq!(status, StatusCode::CREATED, "{task}");
+    let task: TaskId = task["id"].as_str().unwrap().parse().unwrap();
+    let review = sqlx::query("UPDATE tasks SET status = 'waiting_human', interaction_type = 'review' WHERE id = $1");
+    review.bind(task.0).execute(&site.pool).await.unwrap();
+    router.stop().await;
+
+    let of_task = |method: Method, path: &str| ada.request(method, &format!("/tasks/{task}{path}"));
+    for read_of in ["", "/events", "/explain"] {
+        assert_eq!(read(of_task(Method::GET, read_of)).await.0, StatusCode::OK, "{read_of}");
+    }
+    for path in ["/tasks", "/auth/me", "/resumes", "/dashboard/stats"] {
+        assert_eq!(ada.get(path).await.0, StatusCode::OK, "{path}");
+    }
+    let edits = json!({ "revision": 1, "edits": [{ "fieldId": "f1", "value": "x" }] });
+    let writes = [
+        ("apply", apply("not taken in")),
+        ("cancel", of_task(Method::DELETE, "")),
+        ("approve", of_task(Method::POST, "/approve").json(&json!({}))),
+        ("retry", of_task(Method::POST, "/retry").json(&json!({}))),
+        ("edit", of_task(Method::PATCH, "/review").json(&edits)),
+        ("resolve", of_task(Method::POST, "/resolve-blocker").json(&json!({}))),
+        ("tell", of_task(Method::POST, "/outcome").json(&json!({ "answer": "sent" }))),
+        ("hold", of_task(Method::POST, "/hold").json(&json!({ "minutes": 5 }))),
+    ];
+    let writes = writes.map(|(what, write)| async move { (what, write.send().await.unwrap()) });
+    for (what, answer) in futures::future::join_all(writes).await {
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{what}");
+        let seconds = answer.headers()["retry-after"].to_str().unwrap().parse::<u32>().unwrap();
+        assert!(seconds >= 1, "{what}");
+        assert_eq!(answer.json::<Value>().await.unwrap()["error"], "SERVICE_UNAVAILABLE", "{what}");
+    }
+    // What needs none goes on: the person's own things, and an answer to a request that was taken in before.
+    let entry = json!({ "category": "custom", "question": "Why?", "answer": "Because." });
+    assert_eq!(ada.post("/qa-bank", entry).await.0, StatusCode::CREATED);
+    let (status, again) = read(apply("taken in")).await;
+    assert_eq!((status, again["id"].as_str()), (StatusCode::OK, Some(task.to_string().as_str())), "{again}");
+    // Nothing of what was refused was written, and what was taken in stands, due for whichever coordinator comes.
+    let rows: Vec<(uuid::Uuid, bool)> =
+        sqlx::query_as("SELECT id, wake_at <= now() FROM tasks").fetch_all(&site.pool).await.unwrap();
+    assert_eq!(rows, [(task.0, true)]);
     let (status, health) = read(site.request(Method::GET, "/health")).await;
     assert_eq!((status, &health["status"]), (StatusCode::OK, &json!("degraded")));
     assert_eq!(
         health["checks"],
         json!({ "database": "ok", "bus": "ok", "coordinator": "unavailable", "agents": "none" })
     );
+
+    // One is back within the moment a write waits for it.
+    let (applied, back) = tokio::join!(read(apply("not taken in")), Router::another());
+    assert_eq!(applied.0, StatusCode::CREATED, "{}", applied.1);
     site.stop().await;
+    back.stop().await;
 }
 
 #[tokio::test]
@@ -353,6 +404,7 @@ async fn a_coordinator_that_is_reached_and_does_not_renew_its_row_is_not_well() 
 
 #[tokio::test]
 async fn a_question_is_shown_and_a_review_is_not_one() {
+    let (router, _turn) = Router::start().await;
     let site = Site::start().await;
     let ada = site.person("ada@example.com").await;
     let task = ada.task(JOB).await;
@@ -387,4 +439,5 @@ async fn a_question_is_shown_and_a_review_is_not_one() {
     ask("review").await.unwrap();
     assert_eq!(ada.get(&format!("/tasks/{task}")).await.1["interaction"], Value::Null);
     site.stop().await;
+    router.stop().await;
 }

@@ -1,13 +1,16 @@
 //! The chaos test by hand: `make chaos KILLS=200 SEED=1`. Its last line says how it ended; the exit code is 1 when
-//! anything was lost, sent twice, leaked or left behind.
+//! anything was lost, sent twice, leaked or left behind, and 2 when only too few tasks were completed, or more people
+//! were asked how it ended than the kills account for. `TALLY=FILE` adds up over several runs what was hit.
 
 #![expect(clippy::print_stdout, reason = "the verdict is this program's result")]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::Parser;
-use system_tests::chaos::{Options, Trial, run};
+use system_tests::chaos::{Options, Trial, run, tally};
 
 /// Runs a fleet under kills, stops and cuts, and checks that nothing was lost and nothing was sent twice.
 #[derive(Debug, Parser)]
@@ -36,6 +39,9 @@ struct Arguments {
     /// Seconds after the last strike until everything must rest.
     #[arg(long, env = "REST", default_value_t = 240)]
     rest: u64,
+    /// Adds how often each kind of process was killed in each phase to this file.
+    #[arg(long, env = "TALLY", value_name = "FILE")]
+    tally: Option<PathBuf>,
     /// Keep the folder with the logs.
     #[arg(long)]
     keep: bool,
@@ -70,6 +76,19 @@ async fn main() -> anyhow::Result<ExitCode> {
     for detail in &verdict.details {
         eprintln!("{detail}");
     }
+    if let Some(file) = asked.tally.filter(|file| !file.as_os_str().is_empty()) {
+        let sums = tally::add(&file, &verdict.hits).with_context(|| format!("{} cannot be used", file.display()))?;
+        for line in tally::lines(&sums) {
+            eprintln!("over all runs: {line}");
+        }
+        if let Some((kind, phase, count)) = tally::least(&sums) {
+            eprintln!("over all runs: hit least was {kind} in {phase}: {count} times");
+        }
+    }
     println!("{verdict}");
-    Ok(if verdict.sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(match (verdict.sound(), verdict.enough() && verdict.accounted()) {
+        (false, _) => ExitCode::from(1),
+        (true, false) => ExitCode::from(2),
+        (true, true) => ExitCode::SUCCESS,
+    })
 }

@@ -17,7 +17,7 @@ const PASSWORD: &str = "a password of nobody";
 pub struct Client {
     http: reqwest::Client,
     doors: Vec<String>,
-    /// The gateway that answered last.
+    /// Counts the doors that were left; the one after those is tried.
     at: AtomicUsize,
     pub email: String,
     token: Mutex<String>,
@@ -66,12 +66,19 @@ impl Client {
     /// The door to try now.
     #[must_use]
     pub fn door(&self) -> &str {
-        &self.doors[self.at.load(Ordering::Relaxed) % self.doors.len()]
+        &self.doors[self.at() % self.doors.len()]
     }
 
-    /// Tries another door next time.
-    pub fn turn(&self) {
-        self.at.fetch_add(1, Ordering::Relaxed);
+    /// Which try at doors this is: the number of those that were left before.
+    #[must_use]
+    pub fn at(&self) -> usize {
+        self.at.load(Ordering::Relaxed)
+    }
+
+    /// Tries another door next time than the one of [`Self::at`] then. Of several that found it shut at once, one turns:
+    /// with two doors they would all come back to it.
+    pub fn leave(&self, at: usize) {
+        let _ = self.at.compare_exchange(at, at.wrapping_add(1), Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// One attempt; `None` when nobody answered.
@@ -82,6 +89,7 @@ impl Client {
         body: Option<&Json>,
         key: Option<&str>,
     ) -> Option<(StatusCode, Json)> {
+        let at = self.at();
         let mut request = self.http.request(method, format!("{}/api/v1{path}", self.door())).bearer_auth(self.token());
         if let Some(body) = body {
             request = request.json(body);
@@ -97,7 +105,7 @@ impl Client {
         match answer.await {
             Ok(answer) => Some(answer),
             Err(_) => {
-                self.turn();
+                self.leave(at);
                 None
             }
         }
@@ -118,12 +126,14 @@ impl Client {
     ) -> anyhow::Result<(StatusCode, Json)> {
         let deadline = Instant::now() + patience;
         loop {
+            let at = self.at();
             match self.once(method.clone(), path, body, key).await {
                 Some((StatusCode::UNAUTHORIZED, _)) if !path.starts_with("/auth") => self.sign_in(patience).await?,
                 Some((status, body)) if !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS => {
                     return Ok((status, body));
                 }
-                _ => self.turn(),
+                // Unless it was left already, unanswered.
+                _ => self.leave(at),
             }
             if Instant::now() >= deadline {
                 bail!("nobody answered {path} within {patience:?}");
@@ -151,6 +161,49 @@ impl Client {
                 Some("uploading" | "parsing") if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
                 _ => bail!("a resume was not read: {resume}"),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Json as Body;
+    use axum::routing::get;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn client() -> Client {
+        // One door is shut, behind the other somebody answers.
+        let shut = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let open = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let doors = [shut, open.local_addr().unwrap()].map(|door| format!("http://{door}"));
+        let site = axum::Router::new().route("/api/v1/tasks", get(async || Body(json!({}))));
+        tokio::spawn(async move { axum::serve(open, site).await });
+        Client {
+            http: reqwest::Client::new(),
+            doors: doors.into(),
+            at: AtomicUsize::new(0),
+            email: String::new(),
+            token: Mutex::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_finds_a_door_shut_tries_the_other_one() {
+        let client = client().await;
+        assert_eq!(client.once(Method::GET, "/tasks", None, None).await, None);
+        let next = client.once(Method::GET, "/tasks", None, None).await;
+        assert_eq!(next, Some((StatusCode::OK, json!({}))));
+    }
+
+    #[tokio::test]
+    async fn however_many_knock_at_once_none_is_left_outside() {
+        let client = client().await;
+        // As many as are always in pairs: each that turned twice, or with another, would be back at the shut door.
+        let all = (0..6).map(|_| client.insist(Method::GET, "/tasks", None, None, Duration::from_secs(5)));
+        for answer in futures::future::join_all(all).await {
+            assert_eq!(answer.unwrap().0, StatusCode::OK);
         }
     }
 }

@@ -22,8 +22,9 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::process::Command;
 
 use self::settings::Settings;
-use super::Options;
+use super::clocks::Clock;
 use super::keeper::{Keeper, Pid};
+use super::{Options, Trial};
 use crate::faults::{Control, TcpProxy, UdpProxy, Upstream};
 use crate::practice::{Practice, free_port};
 use crate::process;
@@ -174,8 +175,12 @@ impl Fleet {
             let (settings, advertise) = (self.settings.clone(), way.address());
             let log = self.folder().join(format!("coordinator-{index}.log"));
             let ready = self.folder().join(format!("coordinator-{index}.json"));
-            let keeper =
-                Keeper::start(log.clone(), libc::SIGTERM, move || settings.coordinator(index, quic, links, advertise));
+            let clock = self.clock(options, part)?;
+            let keeper = Keeper::start(log.clone(), libc::SIGTERM, move || {
+                let mut coordinator = settings.coordinator(index, quic, links, advertise);
+                clock.iter().for_each(|clock| clock.give(&mut coordinator));
+                coordinator
+            });
             self.keepers.insert(part, keeper);
             self.udp.insert(part, vec![way]);
             self.quic.push(quic);
@@ -212,8 +217,10 @@ impl Fleet {
         let first = index % addresses.len();
         addresses.rotate_left(first);
         let log = root.join(format!("agent-{index}.log"));
+        let clock = self.clock(options, Part::Agent(index))?;
         let keeper = Keeper::start(log, libc::SIGTERM, move || {
             let mut agent = command("valet-agent");
+            clock.iter().for_each(|clock| clock.give(&mut agent));
             agent.args(addresses.iter().flat_map(|address| ["--coordinator", address]));
             agent.args(["--capacity", &CAPACITY.to_string()]);
             agent.args(["--allow-private", &practice]).arg("--data-dir").arg(&data);
@@ -266,6 +273,12 @@ impl Fleet {
     pub fn doors(&self) -> Vec<String> {
         let doors = self.tcp.iter().filter(|(part, _)| matches!(part, Part::Valet | Part::Gateway(_)));
         doors.map(|(_, proxy)| format!("http://{}", proxy.address())).collect()
+    }
+
+    /// The clock of a part, when parts have clocks of their own.
+    fn clock(&self, options: &Options, part: Part) -> anyhow::Result<Option<Clock>> {
+        let Trial::Clocks = options.trial else { return Ok(None) };
+        Clock::of(self.folder(), part).map(Some)
     }
 
     /// Everything there is to strike.
@@ -350,7 +363,8 @@ impl Fleet {
             process::signal(process.pid, libc::SIGKILL);
         }
         if keep {
-            tracing::info!(folder = %self.dir.keep().display(), "the logs are kept");
+            let folder = self.dir.keep();
+            tracing::info!(folder = %folder.display(), "the logs are kept");
         }
         left
     }

@@ -3,17 +3,21 @@
 //!
 //! [`fleet`] runs the programs and their fault proxies; [`people`] are the users with their tasks and answers;
 //! [`screens`] follow each user's event stream; [`record`] samples the database; [`strikes`] decide by a seed what is
-//! hit and when; [`verdict`] weighs it all. `cargo run --bin chaos` is the front. [`rolling`] does something gentler to
-//! the same fleet: the roll-out of a new version, under which nothing may fail at all.
+//! hit and when; [`verdict`] weighs it all, and [`tally`] adds up what several runs hit. `cargo run --bin chaos` is the front. [`rolling`] does something gentler to
+//! the same fleet: the roll-out of a new version, under which nothing may fail at all; [`outage`] takes its database
+//! away for a while; [`clocks`] sets the clocks of its hosts wrong.
 
 pub mod client;
+pub mod clocks;
 pub mod fleet;
 pub mod keeper;
+pub mod outage;
 pub mod people;
 pub mod record;
 pub mod rolling;
 pub mod screens;
 pub mod strikes;
+pub mod tally;
 pub mod verdict;
 
 use std::sync::Arc;
@@ -23,6 +27,8 @@ use tokio::time::Instant;
 
 pub use verdict::Verdict;
 
+use crate::faults::Cut;
+
 /// What is done to the fleet while people apply.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Trial {
@@ -31,6 +37,10 @@ pub enum Trial {
     Strikes,
     /// Every process is told to end and started again, one after the other.
     RollingRestart,
+    /// Nobody reaches Postgres for a while.
+    Outage { lasts: Duration, how: Cut },
+    /// The clocks of coordinators and agents jump by an hour, apart. Needs [`clocks::library`].
+    Clocks,
 }
 
 /// What to run.

@@ -21,8 +21,8 @@ use crate::person::some_answer;
 
 /// Setting up an account, with its resume read, on a machine where twenty do so.
 const SET_UP: Duration = Duration::from_secs(120);
-/// One request under fire: an outage lasts seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// One request under fire. Outages last seconds; the longest that is tried lasts a minute.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// How often a person looks for questions.
 const LOOK: Duration = Duration::from_millis(700);
 /// A person looks into their mail this long after they were asked; what is still under way then is told another time.
@@ -31,6 +31,8 @@ const MAIL: Duration = Duration::from_secs(4);
 const UNDER_WAY: usize = 30;
 /// How often it is seen whether there is room for another.
 const PACE: Duration = Duration::from_millis(50);
+/// Nobody applies any more when there was no room for another for so long: something is stuck for good.
+const STUCK: Duration = Duration::from_secs(300);
 /// Failed applications are asked for again so often, as a person would.
 const RETRIES: u32 = 3;
 
@@ -149,7 +151,12 @@ impl Crowd {
             // Each person's first application is left to autopilot; more could not be told apart.
             let autopilot = number < self.people.len() && number % 2 == 0;
             let mut struck = struck.clone();
+            let waits_since = tokio::time::Instant::now();
             loop {
+                if waits_since.elapsed() > STUCK {
+                    let left = options.tasks - number;
+                    return self.shared().refused.push(format!("{left} applications: nothing moved for {STUCK:?}"));
+                }
                 let ahead = number as f64 / options.tasks as f64 - *struck.borrow();
                 let under_way = record.under_way(self.tasks());
                 let room = under_way < UNDER_WAY.min(options.tasks);

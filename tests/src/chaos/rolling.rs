@@ -14,7 +14,7 @@ use super::record::{Now, Tasks};
 use super::strikes::Struck;
 
 /// For work to be under way where the next restart falls.
-const BUSY_PATIENCE: Duration = Duration::from_secs(30);
+const BUSY_PATIENCE: Duration = Duration::from_secs(15);
 /// A process that is told to end has ended within this: an agent with work drains for a minute at most.
 const ENDS_WITHIN: Duration = Duration::from_secs(60);
 /// From there to serving again, on a busy machine.
@@ -42,7 +42,8 @@ fn at_work(now: &Now, at: Option<uuid::Uuid>) -> bool {
     here && now.status == "in_progress" && now.phase.is_some()
 }
 
-async fn restart(fleet: &Fleet, part: Part, tasks: &mut watch::Receiver<Tasks>) -> Result<(), &'static str> {
+/// Has a part end and waits until it serves again, once it has work.
+pub(super) async fn restart(fleet: &Fleet, part: Part, tasks: &mut watch::Receiver<Tasks>) -> Result<(), &'static str> {
     let (sandbox, epoch) = match part {
         Part::Agent(index) => (Some(fleet.sandboxes[index]), fleet.session(index).await.map_or(0, |known| known.0)),
         _ => (None, 0),

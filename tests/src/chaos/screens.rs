@@ -98,7 +98,7 @@ impl Screens {
 async fn follow(person: &Client, seen: &Seen, mut rng: Rng) {
     loop {
         let sitting = rng.between(SITTING.0, SITTING.1);
-        let door = person.door().replacen("http", "ws", 1);
+        let (at, door) = (person.at(), person.door().replacen("http", "ws", 1));
         let since = seen.last.load(Ordering::Relaxed);
         let url = format!("{door}/api/v1/ws?token={}&since={since}", person.token());
         match timeout(CONNECT, tokio_tungstenite::connect_async(url)).await {
@@ -113,7 +113,7 @@ async fn follow(person: &Client, seen: &Seen, mut rng: Rng) {
                     }
                 }
             }
-            _ => person.turn(),
+            _ => person.leave(at),
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -1,6 +1,6 @@
 //! What is hit, how and when: by the seed, in a phase of a task that was chosen before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::fleet::{Fleet, Part};
 use super::record::{Record, Tasks};
-use super::{Options, Rng, Trial, rolling};
+use super::{Options, Rng, Trial, clocks, outage, rolling};
 use crate::faults::{Cut, Faults};
 
 /// How long a phase is waited for before the strike falls anyway.
@@ -24,8 +24,11 @@ const BAD: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5
 /// Every so many kills one of the gentler strikes falls beside.
 const BESIDE: u32 = 3;
 
-const PHASES: [&str; 8] =
+pub const PHASES: [&str; 8] =
     ["starting_browser", "navigating", "analyzing", "filling", "reviewing", "submitting", "verifying", "cleanup"];
+
+/// From the permit to the last word on how its click ended.
+const CLICK_WINDOW: [&str; 2] = ["submitting", "verifying"];
 
 /// What was done.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +42,9 @@ pub struct Struck {
     pub troubles: Vec<String>,
     /// Kills by the kind of process and the phase of the task they were aimed at.
     pub hits: BTreeMap<(&'static str, String), u32>,
+    /// Kills that fell while a click was, or may have been, under way, and the tasks whose click that was.
+    pub in_click_window: u32,
+    pub clicked: BTreeSet<uuid::Uuid>,
 }
 
 pub struct Strikes {
@@ -49,21 +55,22 @@ pub struct Strikes {
 impl Strikes {
     #[must_use]
     pub fn begin(fleet: &Arc<Fleet>, record: &Record, options: &Options) -> Self {
-        let rolls = options.trial == Trial::RollingRestart;
-        let (tell, share) = watch::channel(if options.kills == 0 && !rolls { 1.0 } else { 0.0 });
-        if rolls {
-            let task = tokio::spawn(rolling::run(Arc::clone(fleet), record.follow(), tell));
-            return Self { task, share };
-        }
-        let striker = Striker {
-            fleet: Arc::clone(fleet),
-            tasks: record.follow(),
-            rng: Rng::new(options.seed),
-            struck: Struck::default(),
-            beside: JoinSet::new(),
+        let (fleet, tasks) = (Arc::clone(fleet), record.follow());
+        let (tell, share) = watch::channel(0.0);
+        let task = match options.trial {
+            Trial::RollingRestart => tokio::spawn(rolling::run(fleet, tasks, tell)),
+            Trial::Outage { lasts, how } => tokio::spawn(outage::run(fleet, tasks, tell, lasts, how)),
+            Trial::Clocks => tokio::spawn(clocks::run(fleet, tasks, tell)),
+            Trial::Strikes => {
+                let (rng, struck, beside) = (Rng::new(options.seed), Struck::default(), JoinSet::new());
+                let striker = Striker { fleet, tasks, rng, struck, beside };
+                if options.kills == 0 {
+                    tell.send_replace(1.0);
+                }
+                tokio::spawn(striker.run(options.kills, tell))
+            }
         };
-        let kills = options.kills;
-        Self { task: tokio::spawn(striker.run(kills, tell)), share }
+        Self { task, share }
     }
 
     /// The share of strikes that is over.
@@ -146,12 +153,29 @@ impl Striker {
             if self.fleet.pid(part).is_some_and(|pid| pid.signal(libc::SIGKILL)) {
                 tracing::info!(number = self.struck.kills, ?part, phase, "killed");
                 self.struck.kills += 1;
+                self.note_clicks(part);
                 *self.struck.hits.entry((kind, phase)).or_default() += 1;
                 return;
             }
             sleep(Duration::from_millis(10)).await;
         }
         tracing::warn!(?part, "there was nothing to kill");
+    }
+
+    /// Tasks that a kill of this part may leave without anybody who saw how their click ended.
+    fn note_clicks(&mut self, part: Part) {
+        let host = match part {
+            Part::Agent(at) | Part::Browser(at) => Some(self.fleet.sandboxes[at]),
+            _ => None,
+        };
+        let tasks = self.tasks.borrow();
+        let clicking = tasks.iter().filter(|(_, now)| {
+            let phase = now.phase.as_deref();
+            CLICK_WINDOW.iter().any(|click| phase == Some(*click)) && (host.is_none() || now.sandbox == host)
+        });
+        let clicking: Vec<uuid::Uuid> = clicking.map(|(id, _)| *id).collect();
+        self.struck.in_click_window += u32::from(!clicking.is_empty());
+        self.struck.clicked.extend(clicking);
     }
 
     /// Stops a process or spoils a way for a while, beside the kills.

@@ -14,6 +14,7 @@ use super::people::{Crowd, is_of};
 use super::record::Record;
 use super::screens::{Screens, Streams};
 use super::strikes::Struck;
+use super::tally::{self, Hits};
 use crate::process::Process;
 
 /// For agents to clear away what their dead browsers left.
@@ -38,6 +39,10 @@ pub struct Verdict {
     pub event_gaps: u64,
     pub event_duplicates: u64,
     pub orphans: usize,
+    /// Kills that fell while a click was under way.
+    pub kills_in_click_window: u32,
+    /// Kills by the kind of process and the phase of the task they were aimed at.
+    pub hits: Hits,
     /// Failed tasks that their people had tried again.
     pub retried: u32,
     /// Applications that were never taken in.
@@ -61,6 +66,12 @@ impl Verdict {
     #[must_use]
     pub fn enough(&self) -> bool {
         self.completed as f64 >= self.tasks as f64 * COMPLETED_MIN
+    }
+
+    /// Whether no more people were asked how it ended than kills, at most one each, can account for.
+    #[must_use]
+    pub fn accounted(&self) -> bool {
+        self.unknown <= self.kills_in_click_window as usize
     }
 
     /// Whether nobody noticed anything: what a roll-out of a new version is to be.
@@ -224,11 +235,18 @@ fn describe(verdict: &mut Verdict, crowd: &Crowd, struck: &Struck, streams: Stre
     for refused in refused {
         verdict.details.push(format!("not taken in: {refused}"));
     }
-    let mut by_kind: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    verdict.kills_in_click_window = struck.in_click_window;
+    verdict.details.push(format!(
+        "{} kills fell while a click was under way, of {} tasks; of {} the person was asked how it ended",
+        struck.in_click_window,
+        struck.clicked.len(),
+        verdict.unknown
+    ));
+    for task in crowd.unknown().difference(&struck.clicked) {
+        verdict.details.push(format!("task {task} was asked about, and no kill fell while its click was under way"));
+    }
     for ((kind, phase), count) in &struck.hits {
-        by_kind.entry(kind).or_default().push(format!("{phase} {count}"));
+        *verdict.hits.entry(((*kind).to_owned(), phase.clone())).or_default() += count;
     }
-    for (kind, phases) in by_kind {
-        verdict.details.push(format!("{kind} killed in: {}", phases.join(", ")));
-    }
+    verdict.details.extend(tally::lines(&verdict.hits));
 }

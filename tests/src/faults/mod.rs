@@ -2,9 +2,11 @@
 //! not at all.
 //!
 //! [`UdpProxy`] stands between agents and coordinators, [`TcpProxy`] between anything and Postgres, Redis or a gateway.
-//! Both are steered at run time by their [`Control`]. What happens to the n-th packet of a direction is decided by the
+//! Both are steered at run time by their [`Control`], which can also have a single commit caught on its way to Postgres
+//! ([`snare`]). What happens to the n-th packet of a direction is decided by the
 //! seed and n alone, never by the clock, so the same seed loses the same packets.
 
+pub mod snare;
 mod tcp;
 mod udp;
 
@@ -14,6 +16,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use snare::Catch;
 pub use tcp::{TcpProxy, Upstream};
 pub use udp::UdpProxy;
 
@@ -71,6 +74,7 @@ struct Shared {
     seed: u64,
     faults: Mutex<Faults>,
     cut: watch::Sender<Cut>,
+    snare: snare::Snare,
     numbers: [AtomicU64; 2],
     passed: AtomicU64,
     lost: AtomicU64,
@@ -96,6 +100,7 @@ impl Control {
             seed,
             faults: Mutex::default(),
             cut: watch::Sender::new(Cut::Open),
+            snare: snare::Snare::default(),
             numbers: [AtomicU64::new(0), AtomicU64::new(0)],
             passed: AtomicU64::new(0),
             lost: AtomicU64::new(0),
@@ -120,6 +125,12 @@ impl Control {
     /// Opens the way again; faults stay as they are set.
     pub fn heal(&self) {
         self.0.cut.send_replace(Cut::Open);
+    }
+
+    /// Where one commit can be caught.
+    #[must_use]
+    pub fn snare(&self) -> &snare::Snare {
+        &self.0.snare
     }
 
     #[must_use]

@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::snare::{self, Catch, Trail};
 use super::{Control, Cut, Direction, Fate};
 
 const CHUNK: usize = 16 * 1024;
@@ -109,23 +110,41 @@ async fn serve(client: TcpStream, upstream: Upstream, control: Control) {
 
 async fn carry<A, B>(client: A, server: B, control: &Control)
 where
-    A: AsyncRead + AsyncWrite,
-    B: AsyncRead + AsyncWrite,
+    A: AsyncRead + AsyncWrite + Unpin,
+    B: AsyncRead + AsyncWrite + Unpin,
 {
-    let (from_client, to_client) = tokio::io::split(client);
-    let (from_server, to_server) = tokio::io::split(server);
-    tokio::join!(
-        one_way(from_client, to_server, control, Direction::Up),
-        one_way(from_server, to_client, control, Direction::Down)
-    );
+    let (mut from_client, mut to_client) = tokio::io::split(client);
+    let (mut from_server, mut to_server) = tokio::io::split(server);
+    let (sprung, mut trail) = (CancellationToken::new(), Trail::default());
+    let up = async {
+        let mut look = |sent: &[u8]| trail.follow(control.snare(), sent);
+        let caught = one_way(&mut from_client, &mut to_server, control, Direction::Up, &mut look).await;
+        if caught.is_some() {
+            sprung.cancel();
+        }
+        caught
+    };
+    let down = async {
+        let mut look = |_: &[u8]| None;
+        tokio::select! {
+            _ = one_way(&mut from_server, &mut to_client, control, Direction::Down, &mut look) => {}
+            () = sprung.cancelled() => {}
+        }
+    };
+    let (caught, ()) = tokio::join!(up, down);
+    if let Some(catch) = caught {
+        snare::carry_out(catch, from_client.unsplit(to_client), from_server.unsplit(to_server)).await;
+    }
 }
 
+/// Carries until the sender ends, or until `look` catches what it sent last: that is not passed on.
 async fn one_way(
-    mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
     control: &Control,
     direction: Direction,
-) {
+    look: &mut impl FnMut(&[u8]) -> Option<Catch>,
+) -> Option<Catch> {
     let mut buffer = vec![0; CHUNK];
     loop {
         let length = match from.read(&mut buffer).await {
@@ -135,7 +154,7 @@ async fn one_way(
         // What came before the way was closed may still pass; what comes while it is closed waits.
         while *control.way().borrow() != Cut::Open {
             if !passable(control).await {
-                return;
+                return None;
             }
         }
         let pause = match control.next(direction) {
@@ -145,10 +164,14 @@ async fn one_way(
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
+        if let Some(catch) = look(&buffer[..length]) {
+            return Some(catch);
+        }
         if to.write_all(&buffer[..length]).await.is_err() {
             break;
         }
     }
     // The other side learns of the end as it would without us.
     let _ = to.shutdown().await;
+    None
 }

@@ -17,5 +17,5 @@ async fn a_small_fleet_under_fire_loses_nothing_and_sends_nothing_twice() {
         ..Options::default()
     };
     let verdict = run(options).await.expect("the fleet starts");
-    assert!(verdict.sound() && verdict.enough(), "{verdict}\n{}", verdict.details.join("\n"));
+    assert!(verdict.sound() && verdict.enough() && verdict.accounted(), "{verdict}\n{}", verdict.details.join("\n"));
 }

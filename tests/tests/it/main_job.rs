@@ -54,7 +54,7 @@ async fn one_application_is_filled_reviewed_and_sent_once() {
     assert_eq!(named("Email")["value"], "robin.example@example.com");
 
     // One value is changed, one that need not be there is taken out, and what is missing is given.
-    let mut overrides = person.missing(&review);
+    let mut overrides = system_tests::person::missing(&review);
     let changed = named("First");
     overrides.insert(id_of(&changed), json!("Robyn"));
     let cleared = fields

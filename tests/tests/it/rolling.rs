@@ -13,7 +13,7 @@ async fn a_rolling_restart_of_everything_fails_no_task_and_sends_each_once() {
         users: 6,
         standins: 2,
         chromium: 0,
-        rest: Duration::from_secs(120),
+        rest: Duration::from_secs(60),
         ..Options::default()
     };
     let verdict = run(options).await.expect("the fleet starts");

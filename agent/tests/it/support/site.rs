@@ -18,6 +18,9 @@ use valet_agent::page::{Browsers, Click, Files, Page, Photo, Tab};
 
 use super::PATIENCE;
 
+/// The agent gives up by its own clock, after a second or two of the tests' settings.
+const GIVEN_UP_WITHIN: Duration = Duration::from_secs(20);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     Open,
@@ -127,7 +130,8 @@ impl Site {
     /// Waits until a step that does not end was given up.
     pub async fn broken_off(&self, step: Step) {
         let mut broken = self.0.broken_off.subscribe();
-        timeout(PATIENCE, broken.wait_for(|broken| *broken == Some(step))).await.expect("it is given up").unwrap();
+        let given_up = broken.wait_for(|broken| *broken == Some(step));
+        timeout(GIVEN_UP_WITHIN, given_up).await.expect("it is given up").unwrap();
     }
 
     async fn pass(&self, step: Step) {
