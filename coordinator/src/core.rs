@@ -21,6 +21,7 @@ use crate::ec2;
 use crate::inspect::Inspect;
 use crate::journal::Journal;
 use crate::sandbox::actor::SandboxMsg;
+use crate::sandbox::rows::Rows;
 use crate::sandbox::supervisor::SandboxesMsg;
 use crate::supervise::Live;
 use crate::task::messages::TaskMsg;
@@ -62,6 +63,8 @@ pub struct Core {
     pub files: Files,
     pub bus: Bus,
     pub journal: Journal,
+    /// Writes what agents say of themselves.
+    pub rows: Rows,
     pub settings: Settings,
     pub held: watch::Sender<Arc<Vec<Held>>>,
     pub cluster: Cluster,
@@ -103,12 +106,14 @@ impl Core {
         let inspect = Arc::new(Inspect::new(node));
         let committing = inspect.mailbox(crate::inspect::JOURNAL);
         let journal = Journal::start(&store, &bus, &holds, committing);
+        let rows = Rows::start(&store, node);
         Arc::new(Self {
             node,
             store,
             files,
             bus,
             journal,
+            rows,
             settings,
             held,
             cluster: Cluster::default(),

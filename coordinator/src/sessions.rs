@@ -25,7 +25,7 @@ use tracing::warn;
 use crate::core::Core;
 use crate::listener::{AgentLink, ArtifactRefused, Gone, Occasion, Refused, ReportRefused, Sessions};
 use crate::pki::{Identity, RENEWAL_GRACE};
-use crate::sandbox::actor::SandboxMsg;
+use crate::sandbox::actor::{SandboxMsg, Unopened};
 use crate::sandbox::supervisor;
 use crate::task::handle::{TaskError, Tasks};
 use crate::task::machine::{Input, Refused as InputRefused};
@@ -62,18 +62,25 @@ impl CoreSessions {
     }
 
     async fn good_standing(&self, identity: Identity) -> Result<(), Refused> {
-        let mut tx = self.core.store.begin().await.map_err(busy)?;
-        let (reason, message) = match store::agents::standing(&mut tx, identity.sandbox, &identity.fingerprint.0).await
-        {
-            Ok(Standing::Good) => return Ok(()),
-            Ok(Standing::Revoked) => ("revoked", "this sandbox was revoked, or is no more"),
-            Ok(Standing::Replaced) => ("replaced", "another host enrolled as this sandbox after this one"),
-            Err(error) => return Err(busy(error)),
+        let read = async {
+            let mut tx = self.core.store.begin().await?;
+            store::agents::standing(&mut tx, identity.sandbox, &identity.fingerprint.0).await
         };
-        drop(tx);
+        match store::db::in_time("reading a standing", read).await.map_err(busy)? {
+            Standing::Good => Ok(()),
+            standing => Err(self.not_good(identity.sandbox, standing).await),
+        }
+    }
+
+    /// What an agent in this standing is told, once it was noted.
+    async fn not_good(&self, sandbox: SandboxId, standing: Standing) -> Refused {
+        let (reason, message) = match standing {
+            Standing::Replaced => ("replaced", "another host enrolled as this sandbox after this one"),
+            Standing::Good | Standing::Revoked => ("revoked", "this sandbox was revoked, or is no more"),
+        };
         metrics::counter!("valet_agents_refused_total", "reason" => reason).increment(1);
-        self.note_refused("agent.refused", &json!({ "sandboxId": identity.sandbox, "reason": reason })).await;
-        Err(Refused::new(Refusal::Revoked, message))
+        self.note_refused("agent.refused", &json!({ "sandboxId": sandbox, "reason": reason })).await;
+        Refused::new(Refusal::Revoked, message)
     }
 
     /// For the operator who looks for the host that does not get in; not having noted it refuses nobody.
@@ -175,7 +182,6 @@ impl Sessions for CoreSessions {
     }
 
     async fn hello(&self, sandbox: SandboxId, hello: Hello, link: AgentLink) -> Result<Welcome, Refused> {
-        self.good_standing(link.identity()).await?;
         let supervisor = self.core.sandbox_supervisor().ok_or_else(|| busy(()))?;
         let actor = supervisor::activate(&supervisor, sandbox).await.ok_or_else(|| busy(()))?;
         let version = hello.version_max.min(VERSION_MAX);
@@ -183,7 +189,10 @@ impl Sessions for CoreSessions {
         let _under_way = self.core.inspect.mailbox(crate::inspect::LISTENER).under_way("hello");
         let answer = actor.call(|reply| SandboxMsg::Hello { hello, link, reply }, Some(HELLO_TIMEOUT)).await;
         let epoch = match answer {
-            Ok(CallResult::Success(epoch)) => epoch?,
+            Ok(CallResult::Success(Ok(epoch))) => epoch,
+            Ok(CallResult::Success(Err(Unopened::Standing(standing)))) => {
+                return Err(self.not_good(sandbox, standing).await);
+            }
             _ => return Err(busy(())),
         };
         Ok(Welcome {

@@ -1,59 +1,62 @@
 //! Sandboxes as the coordinator keeps them: registration, sessions, certificates.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use protocol::ids::{NodeId, SandboxId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::StoreError;
+use crate::drains::Drain;
 
-/// What an agent said of itself at hello.
+/// A session that an agent wants, and what it said of itself.
 #[derive(Debug, Clone)]
-pub struct SessionFacts {
-    pub node: NodeId,
+pub struct Opening {
+    pub sandbox: SandboxId,
     pub build: String,
     pub boot: Uuid,
     pub capacity: i32,
 }
 
 /// A session that was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
+    pub sandbox: SandboxId,
     pub epoch: i64,
     /// The node that had the session before, if it was not seen to end.
     pub before: Option<NodeId>,
+    pub drain: Option<Drain>,
 }
 
-/// Opens a session: bumps the connection epoch and marks the sandbox connected. `None` when the sandbox is unknown
-/// or revoked.
+/// Opens sessions with a node, one for each sandbox: bumps their connection epochs and marks them connected. A sandbox that is
+/// revoked or not known is left out of the answer.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn open_session(
+pub async fn open_sessions(
     db: &mut PgConnection,
-    sandbox: SandboxId,
-    facts: &SessionFacts,
-) -> Result<Option<Opened>, StoreError> {
-    let opened = sqlx::query!(
-        "WITH before AS (
-             SELECT CASE WHEN connected THEN node_id END AS node FROM sandboxes WHERE id = $1 FOR NO KEY UPDATE
-         )
-         UPDATE sandboxes
-            SET connection_epoch = connection_epoch + 1, connected = true, node_id = $2, agent_build = $3, agent_boot = $4,
-                capacity = greatest($5, current_load), status = 'active', health_status = 'healthy',
-                last_heartbeat_at = now(), last_health_check_at = now(), updated_at = now()
-          WHERE id = $1 AND revoked_at IS NULL AND status <> 'terminated'
-        RETURNING connection_epoch, (SELECT node FROM before) AS before",
-        sandbox.0,
-        facts.node.0,
-        facts.build,
-        facts.boot,
-        facts.capacity
+    node: NodeId,
+    openings: &[Opening],
+) -> Result<Vec<Opened>, StoreError> {
+    let rows = sqlx::query_file!(
+        "sql/agents/open_sessions.sql",
+        node.0,
+        &openings.iter().map(|opening| opening.sandbox.0).collect::<Vec<_>>(),
+        &openings.iter().map(|opening| opening.build.clone()).collect::<Vec<_>>(),
+        &openings.iter().map(|opening| opening.boot).collect::<Vec<_>>(),
+        &openings.iter().map(|opening| opening.capacity).collect::<Vec<_>>(),
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await
-    .map_err(StoreError::during("opening an agent's session"))?;
-    Ok(opened.map(|row| Opened { epoch: row.connection_epoch, before: row.before.map(NodeId) }))
+    .map_err(StoreError::during("opening agents' sessions"))?;
+    let opened = rows.into_iter().map(|row| Opened {
+        sandbox: SandboxId(row.id),
+        epoch: row.connection_epoch,
+        before: row.before.map(NodeId),
+        drain: row.draining.then(|| Drain { reason: row.drain_reason.unwrap_or_default() }),
+    });
+    Ok(opened.collect())
 }
 
 /// The node a sandbox has its session with, if both are there.
@@ -138,24 +141,36 @@ pub async fn suspect(db: &mut PgConnection, sandbox: SandboxId, epoch: i64) -> R
     Ok(())
 }
 
-/// Answers how many places are taken; `None` when a later session has begun.
+/// What a sandbox's row says when a heartbeat is written into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beaten {
+    pub sandbox: SandboxId,
+    /// How many places are taken.
+    pub load: i32,
+    pub drain: Option<Drain>,
+}
+
+/// Writes heartbeats of sessions, named by their sandbox and epoch, one for each sandbox. A session that is not the latest of
+/// its sandbox is left out of the answer.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn record_heartbeat(
+pub async fn record_heartbeats(
     db: &mut PgConnection,
-    sandbox: SandboxId,
-    epoch: i64,
-) -> Result<Option<i32>, StoreError> {
-    sqlx::query_scalar!(
-        "UPDATE sandboxes SET last_heartbeat_at = now(), last_health_check_at = now(), health_status = 'healthy'
-          WHERE id = $1 AND connection_epoch = $2 RETURNING current_load",
-        sandbox.0,
-        epoch
-    )
-    .fetch_optional(db)
-    .await
-    .map_err(StoreError::during("recording a heartbeat"))
+    sessions: &[(SandboxId, i64)],
+) -> Result<Vec<Beaten>, StoreError> {
+    let (sandboxes, epochs): (Vec<Uuid>, Vec<i64>) =
+        sessions.iter().map(|(sandbox, epoch)| (sandbox.0, *epoch)).unzip();
+    let rows = sqlx::query_file!("sql/agents/record_heartbeats.sql", &sandboxes, &epochs)
+        .fetch_all(db)
+        .await
+        .map_err(StoreError::during("recording heartbeats"))?;
+    let beaten = rows.into_iter().map(|row| Beaten {
+        sandbox: SandboxId(row.id),
+        load: row.current_load,
+        drain: row.draining.then(|| Drain { reason: row.drain_reason.unwrap_or_default() }),
+    });
+    Ok(beaten.collect())
 }
 
 /// A sandbox to be registered.
@@ -202,26 +217,44 @@ pub enum Standing {
     Replaced,
 }
 
-/// The standing of a sandbox's agent with this certificate.
+/// The standing of a sandbox's agent with this certificate, named by its SHA-256.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn standing(db: &mut PgConnection, sandbox: SandboxId, fingerprint: &[u8]) -> Result<Standing, StoreError> {
-    let row = sqlx::query!(
-        r#"SELECT s.revoked_at IS NULL AND s.status <> 'terminated' AS "good!", c.revoked_at IS NOT NULL AS "replaced!"
-             FROM sandboxes s LEFT JOIN agent_certificates c ON c.fingerprint = $2
-            WHERE s.id = $1"#,
-        sandbox.0,
-        fingerprint
+pub async fn standing(
+    db: &mut PgConnection,
+    sandbox: SandboxId,
+    certificate: &[u8; 32],
+) -> Result<Standing, StoreError> {
+    Ok(standings(db, &[(sandbox, *certificate)]).await?.remove(&sandbox).unwrap_or(Standing::Revoked))
+}
+
+/// The standings of the agents of several sandboxes, each with its certificate.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn standings(
+    db: &mut PgConnection,
+    agents: &[(SandboxId, [u8; 32])],
+) -> Result<HashMap<SandboxId, Standing>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT a.sandbox AS "sandbox!", coalesce(s.revoked_at IS NULL AND s.status <> 'terminated', false) AS "good!",
+                  c.revoked_at IS NOT NULL AS "replaced!"
+             FROM unnest($1::uuid[], $2::bytea[]) AS a (sandbox, certificate)
+             LEFT JOIN sandboxes s ON s.id = a.sandbox
+             LEFT JOIN agent_certificates c ON c.fingerprint = a.certificate"#,
+        &agents.iter().map(|(sandbox, _)| sandbox.0).collect::<Vec<_>>(),
+        &agents.iter().map(|(_, certificate)| certificate.to_vec()).collect::<Vec<_>>(),
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await
-    .map_err(StoreError::during("reading a sandbox's standing"))?;
-    Ok(match row {
-        Some(row) if row.good && row.replaced => Standing::Replaced,
-        Some(row) if row.good => Standing::Good,
-        _ => Standing::Revoked,
-    })
+    .map_err(StoreError::during("reading standings"))?;
+    let standing = |good, replaced| match (good, replaced) {
+        (true, false) => Standing::Good,
+        (true, true) => Standing::Replaced,
+        (false, _) => Standing::Revoked,
+    };
+    Ok(rows.into_iter().map(|row| (SandboxId(row.sandbox), standing(row.good, row.replaced))).collect())
 }
 
 /// Keeps what was signed, for revocation and audit, and forgets the sandbox's certificates that can buy nothing more.

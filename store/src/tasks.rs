@@ -1,5 +1,6 @@
 //! Tasks as their actors own them: the columns that only [`crate::journal`] writes once a task is taken up.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -10,6 +11,7 @@ use protocol::task::{Ats, ErrorCode, Mode, Outcome, Phase, Platform, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::StoreError;
 use crate::shards::Held;
@@ -365,25 +367,38 @@ pub enum Asked {
 /// # Errors
 /// When the database does not answer.
 pub async fn leased(db: &mut PgConnection, sandbox: SandboxId) -> Result<Vec<Leased>, StoreError> {
+    Ok(leased_on(db, &[sandbox]).await?.remove(&sandbox).unwrap_or_default())
+}
+
+/// Every lease on each of these sandboxes, as committed; those without any are left out.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn leased_on(
+    db: &mut PgConnection,
+    sandboxes: &[SandboxId],
+) -> Result<HashMap<SandboxId, Vec<Leased>>, StoreError> {
+    let ids: Vec<Uuid> = sandboxes.iter().map(|sandbox| sandbox.0).collect();
     let rows = sqlx::query!(
-        r#"SELECT id, shard, lease_id AS "lease_id!", last_report, permit_id, (pending ->> 'command')::uuid AS command,
-                  coalesce(pending ->> 'kind' = 'start', false) AS "starts!"
-             FROM tasks WHERE sandbox_id = $1 AND lease_id IS NOT NULL"#,
-        sandbox.0
+        r#"SELECT id, shard, sandbox_id AS "sandbox_id!", lease_id AS "lease_id!", last_report, permit_id,
+                  (pending ->> 'command')::uuid AS command, coalesce(pending ->> 'kind' = 'start', false) AS "starts!"
+             FROM tasks WHERE sandbox_id = ANY ($1) AND lease_id IS NOT NULL"#,
+        &ids
     )
     .fetch_all(db)
     .await
     .map_err(StoreError::during("reading leases"))?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Leased {
+    let mut leased: HashMap<SandboxId, Vec<Leased>> = HashMap::new();
+    for row in rows {
+        leased.entry(SandboxId(row.sandbox_id)).or_default().push(Leased {
             task: TaskAt { id: TaskId(row.id), shard: row.shard },
             lease: LeaseId(row.lease_id),
             last_report: row.last_report,
             permit: row.permit_id.map(PermitId),
             asked: row.command.map(|command| Asked::Command(CommandId(command))).or(row.starts.then_some(Asked::Start)),
-        })
-        .collect())
+        });
+    }
+    Ok(leased)
 }
 
 /// A place on a connected sandbox that does no work: its browser is held for a person, or is being closed.

@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Between two requests of the person who goes on working: enough for a percentile in a second or two.
 const REQUEST_EVERY: Duration = Duration::from_millis(20);
 
+/// How long the processor time of a fleet at rest is measured.
+const STEADY: Duration = Duration::from_secs(10);
+
 /// A system with many agents, all connected.
 pub struct Storm {
     pub valet: Valet,
@@ -36,23 +39,36 @@ pub struct Figures {
     pub agents: usize,
     /// From the coordinator's kill to its serving people again.
     pub serving: Duration,
-    /// From its serving to the last agent's session.
-    pub all_back: Duration,
+    /// From its serving to each agent's session, sorted; as fine as the looks at the database are apart.
+    pub back: Vec<Duration>,
     /// Of the coordinator's process, from its start to then.
     pub cpu_seconds: f64,
     /// Times of a person's requests from serving to all back, sorted.
     pub requests: Vec<Duration>,
     /// Resident kilobytes for each agent more than without any.
     pub kb_per_agent: f64,
+    /// Cores that the coordinator's process keeps busy once all are back: a heartbeat every 2 s from each.
+    pub cores: f64,
 }
 
 impl Figures {
     /// The time within which this part of the requests was answered.
     #[must_use]
     pub fn request(&self, part: f64) -> Duration {
-        let index = (self.requests.len() as f64 * part) as usize;
-        self.requests.get(index.min(self.requests.len().saturating_sub(1))).copied().unwrap_or_default()
+        within(&self.requests, part)
     }
+
+    /// The time within which this part of the agents was back.
+    #[must_use]
+    pub fn back(&self, part: f64) -> Duration {
+        within(&self.back, part)
+    }
+}
+
+/// The time within which this part of sorted times lies.
+fn within(sorted: &[Duration], part: f64) -> Duration {
+    let index = (sorted.len() as f64 * part) as usize;
+    sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
 impl Storm {
@@ -75,9 +91,10 @@ impl Storm {
         Ok(storm)
     }
 
-    /// Waits until every agent has a session after its `sessions`th.
-    async fn connected(&self, database: &sqlx::PgPool, sessions: i64) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+    /// Waits until every agent has a session after its `sessions`th; answers when each was seen to have it.
+    async fn connected(&self, database: &sqlx::PgPool, sessions: i64) -> anyhow::Result<Vec<Duration>> {
+        let began = Instant::now();
+        let mut back = Vec::new();
         loop {
             let count: i64 = sqlx::query_scalar(
                 "SELECT count(*) FROM sandboxes WHERE connected AND instance_type = 'light' AND connection_epoch > $1",
@@ -85,10 +102,11 @@ impl Storm {
             .bind(sessions)
             .fetch_one(database)
             .await?;
-            if usize::try_from(count)? >= self.agents {
-                return Ok(());
+            back.resize(usize::try_from(count)?.max(back.len()), began.elapsed());
+            if back.len() >= self.agents {
+                return Ok(back);
             }
-            if Instant::now() >= deadline {
+            if began.elapsed() >= PATIENCE {
                 bail!("{count} of {} agents are connected after {PATIENCE:?}", self.agents);
             }
             sleep(Duration::from_millis(50)).await;
@@ -107,7 +125,6 @@ impl Storm {
         let serving = began.elapsed();
         let database = self.valet.database().await;
         let person = Person::first(&self.valet).await;
-        let began = Instant::now();
         let mut requests = Vec::new();
         let working = async {
             loop {
@@ -120,18 +137,20 @@ impl Storm {
                 sleep(REQUEST_EVERY).await;
             }
         };
-        tokio::select! {
+        let back = tokio::select! {
             refused = working => return refused,
-            all = self.connected(&database, epochs) => all?,
-        }
-        let all_back = began.elapsed();
-        let cpu_seconds = cpu_seconds(self.valet.pid())?;
+            back = self.connected(&database, epochs) => back?,
+        };
+        let spent = cpu_seconds(self.valet.pid())?;
         // Once the storm's own memory has been given back.
         sleep(Duration::from_secs(3)).await;
+        let busy = cpu_seconds(self.valet.pid())?;
+        sleep(STEADY).await;
+        let cores = (cpu_seconds(self.valet.pid())? - busy) / STEADY.as_secs_f64();
         let more_kb = resident_kb(self.valet.pid()).saturating_sub(self.idle_kb);
         requests.sort();
         let kb_per_agent = more_kb as f64 / self.agents as f64;
-        Ok(Figures { agents: self.agents, serving, all_back, cpu_seconds, requests, kb_per_agent })
+        Ok(Figures { agents: self.agents, serving, back, cpu_seconds: spent, requests, kb_per_agent, cores })
     }
 }
 

@@ -23,7 +23,7 @@ use protocol::task::Phase;
 use protocol::wire::message::Report;
 use sqlx::PgPool;
 use store::Store;
-use store::agents::{self, NewSandbox, SessionFacts};
+use store::agents::{self, NewSandbox, Opening};
 use store::bus::Bus;
 use store::files::Files;
 use store::tasks::TaskAt;
@@ -117,8 +117,8 @@ async fn sandbox(store: &Store, node: NodeId, capacity: i32) -> anyhow::Result<S
     };
     let mut tx = store.begin().await?;
     let sandbox = agents::register(&mut tx, &new).await?;
-    let facts = SessionFacts { node, build: "bench".into(), boot: uuid::Uuid::nil(), capacity };
-    agents::open_session(&mut tx, sandbox, &facts).await?.context("the host may not connect")?;
+    let opening = Opening { sandbox, build: "bench".into(), boot: uuid::Uuid::nil(), capacity };
+    agents::open_sessions(&mut tx, node, &[opening]).await?.pop().context("the host may not connect")?;
     store::db::commit(tx, "connecting").await?;
     Ok(sandbox)
 }

@@ -22,17 +22,18 @@ use protocol::wire::close;
 use protocol::wire::message::{ControlDown, Hello, JobDown, JobStart};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use ractor_cluster::RactorMessage;
+use store::agents::Standing;
 use store::drains::Drain;
 use store::tasks::TaskAt;
 use tokio::task::AbortHandle;
 use tracing::{info, warn};
 
-use self::record::Recorded;
+use super::rows::Recorded;
 use super::session::Session;
 use super::silence::LOST_AFTER;
 use crate::core::{Core, Leaseholder};
 use crate::inspect::tree;
-use crate::listener::{AgentLink, Refused};
+use crate::listener::AgentLink;
 use crate::supervise::{Letter, Mailbox, Shown};
 use crate::task::handle::Tasks;
 
@@ -42,7 +43,7 @@ pub enum SandboxMsg {
     Hello {
         hello: Box<Hello>,
         link: AgentLink,
-        reply: RpcReplyPort<Result<i64, Refused>>,
+        reply: RpcReplyPort<Result<i64, Unopened>>,
     },
     /// The agent lives, and names the leases it holds. Ignored under an old epoch.
     Heartbeat {
@@ -94,6 +95,15 @@ pub enum SandboxMsg {
     Revoked,
     /// Asks nothing; see [`crate::inspect::watchdog`].
     Probe,
+}
+
+/// Why a session was not opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unopened {
+    /// The sandbox is in no good standing.
+    Standing(Standing),
+    /// The database did not take it, or nobody knows.
+    Unavailable,
 }
 
 impl Letter for SandboxMsg {

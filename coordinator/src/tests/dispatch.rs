@@ -10,7 +10,7 @@ use protocol::task::{ErrorCode, Failure, FailureClass, Status};
 use protocol::wire::message::Report;
 use ractor::{Actor as _, ActorRef};
 use sqlx::PgPool;
-use store::agents::{self, NewSandbox, SessionFacts};
+use store::agents::{self, NewSandbox, Opening};
 use store::queue;
 use uuid::Uuid;
 
@@ -127,8 +127,8 @@ async fn another_attempt_is_made_on_another_host(pool: PgPool) {
         capacity: 9,
     };
     let other = agents::register(&mut tx, &new).await.unwrap();
-    let facts = SessionFacts { node: NodeId::new(), build: "test".into(), boot: uuid::Uuid::nil(), capacity: 9 };
-    agents::open_session(&mut tx, other, &facts).await.unwrap();
+    let opening = Opening { sandbox: other, build: "test".into(), boot: uuid::Uuid::nil(), capacity: 9 };
+    agents::open_sessions(&mut tx, NodeId::new(), &[opening]).await.unwrap();
     store::db::commit(tx, "connecting").await.unwrap();
     let task = fleet.queue(&pool, user(&pool).await).await;
     let mut tried = Vec::new();

@@ -12,7 +12,7 @@ use protocol::wire::message::{JobDown, Report, SubmitOutcome};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use sqlx::PgPool;
 use store::Store;
-use store::agents::{self, NewSandbox, SessionFacts};
+use store::agents::{self, NewSandbox, Opening};
 use store::bus::Bus;
 use store::files::Files;
 use store::shards;
@@ -208,8 +208,8 @@ pub async fn sandbox(pool: &PgPool, capacity: i32) -> (SandboxId, i64) {
         capacity,
     };
     let sandbox = agents::register(&mut tx, &new).await.unwrap();
-    let facts = SessionFacts { node: NodeId::new(), build: "test".into(), boot: uuid::Uuid::nil(), capacity };
-    let epoch = agents::open_session(&mut tx, sandbox, &facts).await.unwrap().unwrap().epoch;
+    let opening = Opening { sandbox, build: "test".into(), boot: uuid::Uuid::nil(), capacity };
+    let epoch = agents::open_sessions(&mut tx, NodeId::new(), &[opening]).await.unwrap()[0].epoch;
     store::db::commit(tx, "connecting").await.unwrap();
     (sandbox, epoch)
 }

@@ -120,7 +120,7 @@ async fn a_sandboxs_changes_are_read_whoever_made_them(pool: PgPool) {
     assert_eq!(read(0).await.len(), 2);
     let (before, others) = (mark_of(&world, sandbox).await, mark_of(&world, other).await);
     let mut tx = world.tx().await;
-    store::agents::record_heartbeat(&mut tx, other, 1).await.unwrap();
+    assert_eq!(store::agents::record_heartbeats(&mut tx, &[(other, 1)]).await.unwrap().len(), 1);
     store::db::commit(tx, "a heartbeat").await.unwrap();
     assert_eq!(mark_of(&world, other).await, others, "a heartbeat changes nothing here");
     let mut task = world.task(world.user().await, 1).await;

@@ -6,7 +6,7 @@ use protocol::event::Event;
 use protocol::ids::{LeaseId, NodeId, SandboxId, TaskId, UserId};
 use protocol::task::Status;
 use sqlx::PgPool;
-use store::agents::{self, NewSandbox, SessionFacts};
+use store::agents::{self, NewSandbox, Opening};
 use store::bus::Message;
 use store::journal::{self, CommitError, Slot, Step};
 use store::nodes::{self, Node};
@@ -75,9 +75,9 @@ impl World {
     }
 
     pub async fn connect(&self, sandbox: SandboxId, capacity: i32) -> i64 {
-        let facts = SessionFacts { node: NodeId::new(), build: "test".into(), boot: uuid::Uuid::nil(), capacity };
+        let opening = Opening { sandbox, build: "test".into(), boot: uuid::Uuid::nil(), capacity };
         let mut tx = self.tx().await;
-        let epoch = agents::open_session(&mut tx, sandbox, &facts).await.unwrap().unwrap().epoch;
+        let epoch = agents::open_sessions(&mut tx, NodeId::new(), &[opening]).await.unwrap()[0].epoch;
         store::db::commit(tx, "connecting").await.unwrap();
         epoch
     }

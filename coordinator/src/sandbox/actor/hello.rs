@@ -8,23 +8,25 @@ use futures::StreamExt as _;
 use protocol::ids::{LeaseId, PermitId, TaskId};
 use protocol::task::Confirmation;
 use protocol::wire::close;
-use protocol::wire::message::{ControlDown, HeldLease, Hello, JobDown, Refusal};
-use store::agents::{self, SessionFacts};
-use store::drains;
-use store::tasks::{self, Leased};
+use protocol::wire::message::{ControlDown, HeldLease, Hello, JobDown};
+use store::agents::Opening;
+use store::tasks::Leased;
 use tracing::{info, warn};
 
-use super::SandboxState;
+use super::{SandboxState, Unopened};
 use crate::cluster::peers::{self, Note};
 use crate::core::Leaseholder;
-use crate::listener::{AgentLink, Refused};
+use crate::listener::AgentLink;
 use crate::sandbox::reconcile::{Reconciled, reconcile};
+use crate::sandbox::rows::{Greeted, Said};
 use crate::sandbox::session::Session;
 use crate::task::handle::TaskError;
 use crate::task::machine::Input;
 
 /// Losses of one sandbox reported at a time; each is a commit of its task.
 const LOSSES_AT_ONCE: usize = 16;
+/// Characters that are kept of the name of an agent's build.
+const BUILD_MAX: usize = 50;
 
 /// What an employer confirmed.
 type Confirmed = (TaskId, PermitId, Confirmation);
@@ -34,26 +36,19 @@ type Found = (TaskId, PermitId, Option<Confirmation>);
 impl SandboxState {
     /// Opens the session and reconciles: leases the agent still has go on, leases it lost are lost, leases we do not
     /// know are to be forgotten. Nothing new is placed before that.
-    pub(super) async fn hello(&mut self, hello: Hello, link: AgentLink) -> Result<i64, Refused> {
-        let unavailable = |_| Refused::new(Refusal::Busy, "the database does not answer; try again");
-        let facts = SessionFacts {
-            node: self.core.node,
-            build: hello.build.chars().take(50).collect(),
+    pub(super) async fn hello(&mut self, hello: Hello, link: AgentLink) -> Result<i64, Unopened> {
+        let opening = Opening {
+            sandbox: self.id,
+            // The database takes no text with a zero in it, and with this one would refuse those of others.
+            build: hello.build.chars().filter(|char| !char.is_control()).take(BUILD_MAX).collect(),
             boot: hello.boot,
             capacity: i32::from(hello.capacity),
         };
-        let used: Vec<_> = hello.permits.iter().filter(|seen| seen.used).map(|seen| (seen.permit, seen.task)).collect();
-        let mut tx = self.core.store.begin().await.map_err(unavailable)?;
-        // Before the row is locked. It is opened in the same transaction: no task of this host goes on without.
-        let unrecorded = store::permits::keep_unrecorded(&mut tx, self.id, &used).await.map_err(unavailable)?;
-        let opened = agents::open_session(&mut tx, self.id, &facts)
-            .await
-            .map_err(unavailable)?
-            .ok_or_else(|| Refused::new(Refusal::Revoked, "this sandbox is not in good standing"))?;
-        let leased = tasks::leased(&mut tx, self.id).await.map_err(unavailable)?;
-        let drain = drains::read(&mut tx, self.id).await.map_err(unavailable)?;
-        store::db::commit(tx, "opening a session").await.map_err(unavailable)?;
-        let epoch = opened.epoch;
+        let certificate = link.identity().fingerprint.0;
+        let used = hello.permits.iter().filter(|seen| seen.used).map(|seen| (seen.permit, seen.task)).collect();
+        let opened = self.core.rows.open(Said { opening, certificate, used }).await.ok_or(Unopened::Unavailable)?;
+        let Greeted { opened, unrecorded, leased } = opened.map_err(Unopened::Standing)?;
+        let (epoch, drain) = (opened.epoch, opened.drain);
         if let Some(node) = opened.before.filter(|node| *node != self.core.node) {
             // Before the tasks are told: what they say from here on is for this session.
             peers::tell(&self.core, node, &Note::Superseded { sandbox: self.id, epoch });

@@ -5,41 +5,27 @@
 
 use std::time::Duration;
 
-use protocol::ids::{LeaseId, SandboxId};
+use protocol::ids::LeaseId;
 use protocol::wire::message::ControlDown;
 use ractor::ActorRef;
-use store::agents;
-use store::drains::{self, Drain};
-use store::tasks::{self, Leased};
-use store::{Store, StoreError};
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::{SandboxMsg, SandboxState};
+use crate::sandbox::rows::{Beat, Recorded};
 
 /// A heartbeat is written to the row this often: often enough for people, seldom enough for the database. What was lost is
 /// said again before the shortest patience that waits for an agent's answer is over, that of a page being closed.
 pub(super) const RECORD_EVERY: Duration = Duration::from_secs(10);
 
-/// What the rows said when a heartbeat was written.
-#[derive(Debug)]
-pub struct Recorded {
-    epoch: i64,
-    /// The leases that the agent had named.
-    named: Vec<LeaseId>,
-    drain: Option<Drain>,
-    leased: Vec<Leased>,
-}
-
 impl SandboxState {
     /// Not waited for: a slow database must not look like a silent agent.
     pub(super) fn record(&self, me: &ActorRef<SandboxMsg>, epoch: i64, named: Option<Vec<LeaseId>>) {
         let idle = self.session.as_ref().is_none_or(|session| session.jobs.is_empty());
-        let (store, sandbox, me) = (self.core.store.clone(), self.id, me.clone());
+        let beat = Beat { sandbox: self.id, epoch, idle, named: named.unwrap_or_default() };
+        let (rows, me) = (self.core.rows.clone(), me.clone());
         tokio::spawn(async move {
-            match write(&store, sandbox, epoch, idle, named).await {
-                Ok(Some(recorded)) => drop(me.cast(SandboxMsg::Recorded(Box::new(recorded)))),
-                Ok(None) => {}
-                Err(error) => debug!(sandbox.id = %sandbox, %error, "a heartbeat was not recorded; a later one is"),
+            if let Some(recorded) = rows.record(beat).await {
+                let _ = me.cast(SandboxMsg::Recorded(Box::new(recorded)));
             }
         });
     }
@@ -66,25 +52,4 @@ impl SandboxState {
             let _ = session.link.send(ControlDown::Release { leases });
         }
     }
-}
-
-async fn write(
-    store: &Store,
-    sandbox: SandboxId,
-    epoch: i64,
-    idle: bool,
-    named: Option<Vec<LeaseId>>,
-) -> Result<Option<Recorded>, StoreError> {
-    let mut tx = store.begin().await?;
-    let Some(load) = agents::record_heartbeat(&mut tx, sandbox, epoch).await? else { return Ok(None) };
-    let drain = drains::read(&mut tx, sandbox).await?;
-    store::db::commit(tx, "recording a heartbeat").await?;
-    let named = named.unwrap_or_default();
-    let leased = if idle && load == 0 && named.is_empty() {
-        Vec::new()
-    } else {
-        // By itself: whoever takes a slot waits for the row above.
-        tasks::leased(&mut *store.begin().await?, sandbox).await?
-    };
-    Ok(Some(Recorded { epoch, named, drain, leased }))
 }
