@@ -1,26 +1,59 @@
-//! How long this agent's leases run, by its own monotonic clock.
+//! How long this agent's leases run, by its own clock: the monotonic one, which stands still while the machine is suspended,
+//! and the time it was.
 
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+/// An instant, and how long the machine had been suspended by then.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    at: Instant,
+    suspended: Duration,
+}
+
+impl Moment {
+    #[must_use]
+    pub fn now() -> Self {
+        Self { at: Instant::now(), suspended: suspended() }
+    }
+}
+
+/// How long the machine was suspended since its start, to the microseconds between two readings.
+fn suspended() -> Duration {
+    let read = |clock| Duration::try_from(clock_gettime(clock)).unwrap_or_default();
+    let running = read(ClockId::Monotonic);
+    read(ClockId::Boottime).saturating_sub(running)
+}
+
 /// Runs from the sending of the last heartbeat that the coordinator answered. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct LeaseClock(watch::Sender<Instant>);
+pub struct LeaseClock {
+    until: watch::Sender<Moment>,
+    now: fn() -> Moment,
+}
 
 impl LeaseClock {
     /// A clock that has run out.
     #[must_use]
     pub fn new() -> Self {
-        Self(watch::Sender::new(Instant::now()))
+        Self::by(Moment::now)
     }
 
-    /// Leases run until then, if they do not run longer already.
-    pub fn extend(&self, until: Instant) {
-        self.0.send_if_modified(|current| {
-            let later = until > *current;
-            *current = until.max(*current);
+    fn by(now: fn() -> Moment) -> Self {
+        Self { until: watch::Sender::new(now()), now }
+    }
+
+    /// Leases run for `ttl` from `sent` on, if they do not run longer already.
+    pub fn extend(&self, sent: Moment, ttl: Duration) {
+        let until = Moment { at: sent.at + ttl, ..sent };
+        self.until.send_if_modified(|current| {
+            let later = until.at > current.at;
+            if later {
+                *current = until;
+            }
             later
         });
     }
@@ -28,20 +61,21 @@ impl LeaseClock {
     /// No new action on a page is allowed.
     #[must_use]
     pub fn has_run_out(&self) -> bool {
-        Instant::now() >= *self.0.borrow()
+        let (now, until) = ((self.now)(), *self.until.borrow());
+        now.at + now.suspended.saturating_sub(until.suspended) >= until.at
     }
 
     /// Resolves when leases run: at once, or with the next renewal.
     pub async fn running(&self) {
         // The sender is ours: it lives as long as this future.
-        let _ = self.0.subscribe().wait_for(|until| Instant::now() < *until).await;
+        let _ = self.until.subscribe().wait_for(|until| Instant::now() < until.at).await;
     }
 
     /// Resolves when leases have been over for `longer` without a renewal.
     pub async fn over_for(&self, longer: Duration) {
-        let mut renewed = self.0.subscribe();
+        let mut renewed = self.until.subscribe();
         loop {
-            let until = *renewed.borrow_and_update() + longer;
+            let until = renewed.borrow_and_update().at + longer;
             tokio::select! {
                 () = sleep_until(until) => return,
                 // The sender is ours: it lives as long as this future.
@@ -59,7 +93,11 @@ impl Default for LeaseClock {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
 
     #[tokio::test]
     async fn a_renewal_postpones_the_end_and_never_brings_it_nearer() {
@@ -67,10 +105,10 @@ mod tests {
         assert!(clock.has_run_out());
         clock.over_for(Duration::ZERO).await;
 
-        let start = Instant::now();
-        clock.extend(start + Duration::from_secs(3600));
-        clock.extend(start + Duration::from_secs(5));
-        assert_eq!(*clock.0.borrow(), start + Duration::from_secs(3600));
+        let start = Moment::now();
+        clock.extend(start, HOUR);
+        clock.extend(start, Duration::from_secs(5));
+        assert_eq!(clock.until.borrow().at, start.at + HOUR);
         assert!(!clock.has_run_out());
         let over = clock.over_for(Duration::ZERO);
         tokio::pin!(over);
@@ -83,9 +121,9 @@ mod tests {
         let running = clock.running();
         tokio::pin!(running);
         assert!(futures::poll!(&mut running).is_pending());
-        clock.extend(Instant::now());
+        clock.extend(Moment::now(), Duration::ZERO);
         assert!(futures::poll!(&mut running).is_pending());
-        clock.extend(Instant::now() + Duration::from_secs(3600));
+        clock.extend(Moment::now(), HOUR);
         running.await;
         clock.running().await;
     }
@@ -93,13 +131,33 @@ mod tests {
     #[tokio::test]
     async fn whoever_waits_for_the_end_sees_a_renewal() {
         let clock = LeaseClock::new();
-        clock.extend(Instant::now() + Duration::from_millis(20));
+        clock.extend(Moment::now(), Duration::from_millis(20));
         let over = clock.over_for(Duration::from_millis(20));
         tokio::pin!(over);
         assert!(futures::poll!(&mut over).is_pending());
-        let until = Instant::now() + Duration::from_millis(100);
-        clock.extend(until);
+        let renewed = Moment::now();
+        clock.extend(renewed, Duration::from_millis(100));
         over.await;
-        assert!(Instant::now() >= until + Duration::from_millis(20));
+        assert!(Instant::now() >= renewed.at + Duration::from_millis(120));
+    }
+
+    #[test]
+    fn the_time_that_the_machine_was_suspended_counts() {
+        static SUSPENDED: AtomicU64 = AtomicU64::new(7);
+        let now = || Moment { at: Instant::now(), suspended: Duration::from_secs(SUSPENDED.load(Ordering::Relaxed)) };
+        let clock = LeaseClock::by(now);
+        let before = now();
+        clock.extend(before, HOUR);
+        SUSPENDED.store(7 + 3500, Ordering::Relaxed);
+        assert!(!clock.has_run_out());
+        SUSPENDED.store(7 + 3600, Ordering::Relaxed);
+        assert!(clock.has_run_out());
+        // An answer to what was sent before is worth no more than that.
+        clock.extend(before, HOUR + Duration::from_millis(1));
+        assert!(!clock.has_run_out());
+        SUSPENDED.store(7 + 3601, Ordering::Relaxed);
+        assert!(clock.has_run_out());
+        clock.extend(now(), HOUR);
+        assert!(!clock.has_run_out());
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::clock::LeaseClock;
+use super::clock::{LeaseClock, Moment};
 use super::host::Host;
 use super::streams::{accept_files, accept_jobs};
 use super::uplink::{Answer, Uplink};
@@ -137,7 +137,7 @@ impl<B: Browsers> Sessions<'_, B> {
         send: &mut SendStream,
         recv: &mut RecvStream,
     ) -> Result<Hail, Ended> {
-        let sent = Instant::now();
+        let sent = Moment::now();
         let hello = ControlUp::Hello(Hello {
             version_min: VERSION_MIN,
             version_max: VERSION_MAX,
@@ -160,7 +160,7 @@ impl<B: Browsers> Sessions<'_, B> {
         }
     }
 
-    fn welcomed(&mut self, welcome: Welcome, hello_sent: Instant) -> Result<AgentSettings, Ended> {
+    fn welcomed(&mut self, welcome: Welcome, hello_sent: Moment) -> Result<AgentSettings, Ended> {
         let Welcome { version, sandbox, epoch, settings } = welcome;
         if !(VERSION_MIN..=VERSION_MAX).contains(&version) || sandbox != self.identity.sandbox() {
             let message = "the welcome is for another version or sandbox".to_owned();
@@ -171,7 +171,7 @@ impl<B: Browsers> Sessions<'_, B> {
             return Err(Ended::Refused { code: Refusal::Busy, message });
         }
         self.epoch = epoch;
-        self.clock.extend(hello_sent + ttl(&settings));
+        self.clock.extend(hello_sent, ttl(&settings));
         self.settings.send_replace(settings.clone());
         info!(%sandbox, epoch, "welcomed by the coordinator");
         if !std::mem::replace(&mut self.announced, true) {
@@ -285,7 +285,7 @@ enum Hail {
 
 /// When the heartbeats that are not answered yet were sent.
 #[derive(Default)]
-struct Beats(Mutex<VecDeque<Instant>>);
+struct Beats(Mutex<VecDeque<Moment>>);
 
 impl Beats {
     /// False when too many wait for an answer: no more are sent.
@@ -293,12 +293,12 @@ impl Beats {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let room = waiting.len() < UNANSWERED_MAX;
         if room {
-            waiting.push_back(Instant::now());
+            waiting.push_back(Moment::now());
         }
         room
     }
 
-    fn answered(&self) -> Option<Instant> {
+    fn answered(&self) -> Option<Moment> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }
@@ -327,7 +327,7 @@ impl<B: Browsers> Listen<'_, B> {
             };
             match message {
                 ControlDown::HeartbeatTaken => match self.beats.answered() {
-                    Some(sent) => self.clock.extend(sent + self.ttl),
+                    Some(sent) => self.clock.extend(sent, self.ttl),
                     None => return malformed(self.connection, &"an answer to no heartbeat"),
                 },
                 ControlDown::Release { leases } => leases.into_iter().for_each(|lease| self.jobs.release(lease)),

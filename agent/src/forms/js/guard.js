@@ -14,12 +14,14 @@
 
 const PROBE = 'valet-submit-asked';
 const PROBE_EVENT = 'valet-submit-event-asked';
-const gate = { until: 0, watch: 0, clicked: false, gone: false, pass: null, seen: 0, blocked: 0, allowed: 0, late: 0, clicks: 0 };
+const gate = { until: 0, at: 0, watch: 0, clicked: false, gone: false, pass: null, seen: 0, blocked: 0, allowed: 0, late: 0, clicks: 0 };
+
+// Whether the click comes in time, by both clocks: the first stands still while the machine is suspended.
+const inTime = () => performance.now() <= gate.until && Date.now() <= gate.at;
 
 const gateOpen = () => {
-  const now = performance.now();
   if (gate.gone || !gate.until) return false;
-  return gate.clicked ? now <= gate.watch : now <= gate.until;
+  return gate.clicked ? performance.now() <= gate.watch : inTime();
 };
 
 const stop = (event) => { event.preventDefault(); event.stopImmediatePropagation(); };
@@ -67,7 +69,7 @@ function onClick(event) {
   const control = path.find((x) => x.nodeType === 1 && x.matches(PRESSABLE));
   if (!control || (control === gate.pass && (isLink(control) || control !== controls.submit))) return;
   if (!named(path) && !sends(control)) return;
-  if (!gate.until || gate.clicked || performance.now() > gate.until) {
+  if (!gate.until || gate.clicked || !inTime()) {
     if (gate.until && !gate.clicked) gate.late++;
     gate.blocked++;
     return stop(event);
@@ -90,12 +92,13 @@ function arm() {
 const guardRoot = (root) => root.addEventListener('submit', onSubmit, true);
 
 // Opens the gate: the click must come within `ms`, what follows it within `watch` more.
-// `at` is the same deadline by the wall clock: a script that waited in the queue of a busy page opens it no later.
+// `at` is the same deadline by the wall clock: a script that waited in the queue of a busy page opens it no later, and a
+// machine that slept meanwhile lets nothing through.
 function openGate({ ms, watch, at }) {
   arm();
   const now = performance.now();
   ms = Math.min(ms, at - Date.now());
-  Object.assign(gate, { until: now + ms, watch: now + ms + watch, clicked: false, gone: false, seen: 0, blocked: 0, allowed: 0, late: 0, clicks: 0 });
+  Object.assign(gate, { until: now + ms, at, watch: now + ms + watch, clicked: false, gone: false, seen: 0, blocked: 0, allowed: 0, late: 0, clicks: 0 });
   return { open: ms > 0 };
 }
 
