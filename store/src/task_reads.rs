@@ -106,6 +106,17 @@ pub async fn get(db: &mut PgConnection, user: UserId, task: TaskId) -> Result<Op
         .map_err(StoreError::during("reading a task"))
 }
 
+/// Whether there is such a task, and it is this person's.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_of(db: &mut PgConnection, user: UserId, task: TaskId) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM tasks WHERE id = $2 AND user_id = $1) AS "is!""#, user.0, task.0)
+        .fetch_one(db)
+        .await
+        .map_err(StoreError::during("looking for a task"))
+}
+
 /// One page.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ use protocol::plan::FillResult;
 use protocol::task::{ErrorCode, Failure, FailureClass, Phase};
 use protocol::wire::message::{FillItem, JobDown, JobStart, Report, ReturnReason};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{info, warn};
 
 use super::answers::Answers;
@@ -38,6 +38,9 @@ pub(super) const CLOSE_AFTER: Duration = Duration::from_secs(60);
 /// For the job's files to arrive before a form that needs them is filled without.
 const FILES_TIMEOUT: Duration = Duration::from_secs(20);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long after a change the page is photographed: a person who types is not to wait for pictures, which take up to half a
+/// second each, and one that looks at the page sees it soon enough.
+const PICTURE_AFTER: Duration = Duration::from_millis(300);
 
 /// What a job needs of its agent.
 pub(super) struct Tools {
@@ -71,6 +74,10 @@ pub(super) struct Runner<P> {
     clock: LeaseClock,
     answers: Answers,
     watched: watch::Receiver<bool>,
+    /// The form was filled, and photographed then.
+    filled: bool,
+    /// When the form is to be photographed again.
+    picture_due: Option<Instant>,
     /// When the last `Ready` was given to the stream, if nothing was touched since.
     ready: Option<Instant>,
     /// Why a permit is worth nothing while there is no `Ready`.
@@ -95,6 +102,8 @@ impl<P: Page> Runner<P> {
             uplink,
             clock,
             answers,
+            filled: false,
+            picture_due: None,
             ready: None,
             unready: ReturnReason::FormChanged,
         }
@@ -165,6 +174,7 @@ impl<P: Page> Runner<P> {
                         break;
                     }
                 }
+                () = due(self.picture_due), if self.page.is_some() && self.unfinished.is_none() => self.picture().await,
             }
         }
         self.close().await;
@@ -246,13 +256,21 @@ impl<P: Page> Runner<P> {
     async fn carry_out(&mut self, command: JobDown) -> Result<Report, Stop> {
         match command {
             JobDown::Fill { command, items } => {
-                self.report(&Report::Phase(Phase::Filling));
+                let again = std::mem::replace(&mut self.filled, true);
+                if !again {
+                    self.report(&Report::Phase(Phase::Filling));
+                }
                 let (results, form) = self.enter(&items).await?;
-                let screenshot = self.photograph("filled").await;
+                let later = again && form.page.blocker.is_none();
+                self.picture_due = later.then(|| Instant::now() + PICTURE_AFTER);
+                let screenshot = if later { None } else { self.photograph("filled").await };
                 Ok(Report::Filled { command, results, form, screenshot })
             }
             JobDown::Prepare { command, items } => {
                 let (results, form) = self.enter(&items).await?;
+                if self.picture_due.is_some() {
+                    self.picture().await;
+                }
                 Ok(Report::Ready { command, results, form })
             }
             JobDown::Submit { permit, .. } => Ok(self.submit(permit).await),
@@ -349,7 +367,7 @@ impl<P: Page> Runner<P> {
 
     async fn close(&mut self) {
         self.job.alive.store(false, Ordering::Release);
-        self.ready = None;
+        (self.ready, self.picture_due) = (None, None);
         self.keep.forget();
         self.guard.forget();
         if let Some(mut page) = self.page.take()
@@ -357,6 +375,13 @@ impl<P: Page> Runner<P> {
         {
             warn!(lease = %self.job.lease, "a page did not close in time");
         }
+    }
+}
+
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -93,6 +93,7 @@ impl Default for LeaseClock {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
@@ -143,8 +144,9 @@ mod tests {
 
     #[test]
     fn the_time_that_the_machine_was_suspended_counts() {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         static SUSPENDED: AtomicU64 = AtomicU64::new(7);
-        let now = || Moment { at: Instant::now(), suspended: Duration::from_secs(SUSPENDED.load(Ordering::Relaxed)) };
+        let now = || Moment { at: *START, suspended: Duration::from_secs(SUSPENDED.load(Ordering::Relaxed)) };
         let clock = LeaseClock::by(now);
         let before = now();
         clock.extend(before, HOUR);
@@ -157,7 +159,7 @@ mod tests {
         assert!(!clock.has_run_out());
         SUSPENDED.store(7 + 3601, Ordering::Relaxed);
         assert!(clock.has_run_out());
-        clock.extend(now(), HOUR);
+        clock.extend(now(), 2 * HOUR);
         assert!(!clock.has_run_out());
     }
 }

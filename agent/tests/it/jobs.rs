@@ -118,6 +118,34 @@ async fn a_command_that_comes_twice_is_performed_once_and_answered_twice() {
 }
 
 #[tokio::test]
+async fn a_change_is_answered_before_the_form_is_photographed_again() {
+    let mut world = World::new().await;
+    let (_, job) = world.observed().await;
+    let fill = |value: &str| {
+        let items = vec![FillItem { field: "f1".into(), value: Value::Text(value.into()) }];
+        JobDown::Fill { command: CommandId::new(), items }
+    };
+    job.send(fill("one")).unwrap();
+    assert!(matches!(world.events.news().await.1, Report::Filled { screenshot: Some(_), .. }));
+    job.send(fill("two")).unwrap();
+    assert!(matches!(world.events.news().await.1, Report::Filled { screenshot: None, .. }));
+    assert!(matches!(world.events.news().await.1, Report::Pictured { .. }));
+    // What was approved is photographed before the permit can come.
+    job.send(fill("three")).unwrap();
+    job.send(JobDown::Prepare { command: CommandId::new(), items: vec![] }).unwrap();
+    assert!(matches!(world.events.news().await.1, Report::Filled { screenshot: None, .. }));
+    assert!(matches!(world.events.news().await.1, Report::Pictured { .. }));
+    assert!(matches!(world.events.news().await.1, Report::Ready { .. }));
+    // A check that the page shows is to be seen at once.
+    let mut blocked = form();
+    blocked.page.blocker = Some(Blocker { kind: InteractionKind::Captcha, message: "tick the box".into() });
+    world.site.form(blocked);
+    job.send(fill("four")).unwrap();
+    let (_, report) = world.events.news().await;
+    assert!(matches!(report, Report::Filled { screenshot: Some(_), .. }), "{report:?}");
+}
+
+#[tokio::test]
 async fn the_same_permit_in_another_command_makes_no_second_click() {
     let mut world = World::new().await;
     let (_, job) = world.ready().await;

@@ -34,7 +34,8 @@ const HOLD_MAX: i64 = 30;
 /// 404 unless the task is the caller's: routers trust the gateway with that.
 pub async fn own(app: &App, caller: &Caller, id: TaskId) -> Result<(), ApiError> {
     let mut tx = app.store.begin().await?;
-    store::task_reads::get(&mut tx, caller.user, id).await?.map(|_| ()).ok_or_else(ApiError::task_not_found)
+    let theirs = store::task_reads::is_of(&mut tx, caller.user, id).await?;
+    theirs.then_some(()).ok_or_else(ApiError::task_not_found)
 }
 
 /// Has an action on the caller's own task done and answers with the task.

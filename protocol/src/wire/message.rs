@@ -274,7 +274,8 @@ pub enum Report {
     Phase(Phase),
     /// The page has been read, before anything was entered.
     Observed { form: FormModel, screenshot: Option<Screenshot> },
-    /// A `Fill` was carried out; `form` is the page afterwards.
+    /// A `Fill` was carried out; `form` is the page afterwards. Only the first comes with its photograph, and one that shows
+    /// something for a person to pass; for the others see `Pictured`.
     Filled { command: CommandId, results: Vec<FillResult>, form: FormModel, screenshot: Option<Screenshot> },
     /// A `Prepare` was carried out; `form` is what a permit would be for.
     Ready { command: CommandId, results: Vec<FillResult>, form: FormModel },
@@ -291,6 +292,8 @@ pub enum Report {
     /// A photograph of this step (see [`ArtifactHeader::step`]) could not be stored; the report that would have
     /// named it follows without.
     Unstored { step: String, failure: Failure },
+    /// The filled form as it looks now: taken once the person's changes were entered and no more came for a moment.
+    Pictured { screenshot: Screenshot },
 }
 
 crate::named_enum! {

@@ -50,6 +50,14 @@ impl<P: Page> Runner<P> {
         }
     }
 
+    /// Photographs the filled form again.
+    pub(super) async fn picture(&mut self) {
+        self.picture_due = None;
+        if let Some(screenshot) = self.photograph("filled").await {
+            self.report(&Report::Pictured { screenshot });
+        }
+    }
+
     /// Has the ledger know where the page is.
     pub(super) fn note_tab(&mut self) {
         let Some(tab) = self.page.as_ref().and_then(Page::tab) else { return };

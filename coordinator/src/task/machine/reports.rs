@@ -49,6 +49,13 @@ pub(super) fn take(draft: &mut Draft<'_>, report: Report) {
         Report::Unstored { step, failure } => {
             draft.event("error", json!({ "step": step, "code": failure.code, "message": failure.message }));
         }
+        Report::Pictured { screenshot } => {
+            draft.filled_picture(Some(screenshot));
+            if let Some(current) = &mut draft.review {
+                current.screenshot = Some(screenshot.artifact);
+            }
+            draft.tell_update();
+        }
     }
 }
 

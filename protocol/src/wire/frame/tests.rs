@@ -1,6 +1,6 @@
 use super::*;
 use crate::ids::{ArtifactId, CommandId, LeaseId, PermitId};
-use crate::wire::message::{ControlDown, EnrolAnswer, InstanceRequest, JobDown, JobUp, Refusal, Report};
+use crate::wire::message::{ControlDown, EnrolAnswer, InstanceRequest, JobDown, JobUp, Refusal, Report, Screenshot};
 use uuid::Uuid;
 
 fn hex(bytes: &[u8]) -> String {
@@ -22,6 +22,9 @@ fn golden_bytes() {
     );
     let ended = encode(&JobUp::Report { number: 2, report: Report::Ended }).unwrap();
     assert_eq!(hex(&ended), "050000000300000208");
+    let screenshot = Screenshot { artifact: ArtifactId(id), width: 8, height: 9 };
+    let pictured = encode(&JobUp::Report { number: 2, report: Report::Pictured { screenshot } }).unwrap();
+    assert_eq!(hex(&pictured), "180000000300 00 02 0a 10 01920000000070008000000000000001 08 09".replace(' ', ""));
     assert_eq!(hex(&encode(&ControlDown::HeartbeatTaken).unwrap()), "03000000020005");
     let refused = encode(&ControlDown::ArtifactRefused { artifact: ArtifactId(id), again: true }).unwrap();
     assert_eq!(hex(&refused), "1500000002000710 01920000000070008000000000000001 01".replace(' ', ""));

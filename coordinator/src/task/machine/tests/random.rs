@@ -1,7 +1,7 @@
 //! Everybody says anything at any time; [`World`] checks what must hold of every step.
 
 use proptest::prelude::*;
-use protocol::wire::message::Evidence;
+use protocol::wire::message::{Evidence, Screenshot};
 
 use super::*;
 
@@ -50,7 +50,7 @@ fn say() -> impl Strategy<Value = Say> {
         20 => Just(Say::Fitting),
         3 => Just(Say::Claim),
         2 => Just(Say::Park),
-        12 => (0..16_u8, 0..3_u8, prop::bool::weighted(0.9), prop::bool::weighted(0.1))
+        12 => (0..17_u8, 0..3_u8, prop::bool::weighted(0.9), prop::bool::weighted(0.1))
             .prop_map(|(what, value, fresh, stale)| Say::Report { what, value, fresh, stale }),
         5 => (0..3_u8, prop::bool::weighted(0.9)).prop_map(|(value, right)| Say::Plan { value, right }),
         1 => (prop::option::of(any::<bool>()), prop::bool::weighted(0.2)).prop_map(|(used, stale)| Say::Lose { used, stale }),
@@ -95,6 +95,7 @@ fn report(world: &World, what: u8, value: u8, fresh: bool) -> Report {
         },
         13 => outcome(SubmitOutcome::Unknown { evidence: Evidence::default() }),
         14 => Report::Failed { failure: failure(FailureClass::ALL[usize::from(value) * 7 / 2]), screenshot: None },
+        15 => Report::Pictured { screenshot: Screenshot { artifact: ArtifactId::new(), width: 8, height: 8 } },
         _ => Report::Ended,
     }
 }

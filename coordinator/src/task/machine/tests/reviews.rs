@@ -356,7 +356,9 @@ fn each_edit_replaces_the_reviews_picture() {
         world.person(Action::Edit { task: world.task().id, revision, edits }).unwrap();
         let (command, screenshot) = (world.command(), shot());
         let results = vec![verified("town", town)];
-        let effects = world.report(Report::Filled { command, results, form: form("Ada", town), screenshot });
+        world.report(Report::Filled { command, results: results.clone(), form: form("Ada", town), screenshot: None });
+        assert_eq!(world.live.review.as_ref().unwrap().screenshot, before, "until there is a newer one");
+        let effects = world.report(Report::Pictured { screenshot: screenshot.unwrap() });
         let pictures: Vec<_> = world.task().screenshots.items.iter().map(|picture| picture.id).collect();
         let newest = screenshot.unwrap().artifact;
         assert_eq!(pictures, [newest], "one picture of the filled form");
@@ -369,7 +371,6 @@ fn each_edit_replaces_the_reviews_picture() {
         let rows = world.last.as_ref().unwrap().writes.iter().any(|write| matches!(write, Write::PicturesDropped(_)));
         assert_eq!(rows, before.is_some());
         // The agent was asked twice and answers twice.
-        let results = vec![verified("town", town)];
         let again = world.report(Report::Filled { command, results, form: form("Ada", town), screenshot });
         assert!(!again.iter().any(|effect| matches!(effect, Effect::DropPictures(_))), "{again:?}");
         assert_eq!(world.task().screenshots.items.iter().map(|picture| picture.id).collect::<Vec<_>>(), [newest]);
