@@ -229,7 +229,8 @@ impl Actor for SandboxActor {
         );
         match message {
             SandboxMsg::Hello { hello, link, reply } => {
-                let answer = state.hello(*hello, link).await;
+                // What is long is boxed: an actor at rest keeps room for the largest of these futures.
+                let answer = Box::pin(state.hello(*hello, link)).await;
                 let _ = reply.send(answer);
             }
             SandboxMsg::Heartbeat { epoch, leases } => state.heartbeat(&me, epoch, Some(leases)),
@@ -244,14 +245,14 @@ impl Actor for SandboxActor {
                 if state.session.as_ref().is_some_and(|session| session.epoch == epoch) {
                     state.stopping = true;
                     state.park_held();
-                    state.note_end(End::Stopping(epoch)).await;
+                    Box::pin(state.note_end(End::Stopping(epoch))).await;
                 }
             }
             SandboxMsg::Gone { epoch } => {
                 if state.session.as_ref().is_some_and(|session| session.epoch == epoch) {
                     state.session = None;
                     state.stopping = false;
-                    state.note_end(End::Over(epoch)).await;
+                    Box::pin(state.note_end(End::Over(epoch))).await;
                     info!(sandbox.id = %state.id, "agent of sandbox {} disconnected", state.id);
                 }
             }
@@ -270,21 +271,21 @@ impl Actor for SandboxActor {
                     let _ = session.link.send(ControlDown::Release { leases: vec![lease] });
                 }
             }
-            SandboxMsg::Tick => match state.tick().await {
+            SandboxMsg::Tick => match Box::pin(state.tick()).await {
                 Ok(true) => {}
                 Ok(false) => me.stop(None),
                 Err(error) => {
                     warn!(sandbox.id = %state.id, %error, "a sandbox's leases could not be looked after; the next look does");
                 }
             },
-            SandboxMsg::ReadDrain => match state.read_drain().await {
+            SandboxMsg::ReadDrain => match Box::pin(state.read_drain()).await {
                 Ok(drain) => state.set_drain(drain),
                 Err(error) => {
                     warn!(sandbox.id = %state.id, %error, "a drain could not be read; the next heartbeat's record does");
                 }
             },
             SandboxMsg::Recorded(recorded) => state.recorded(*recorded),
-            SandboxMsg::Revoked => state.revoked().await,
+            SandboxMsg::Revoked => Box::pin(state.revoked()).await,
             SandboxMsg::Probe => state.mailbox.probed(),
         }
         if looks {

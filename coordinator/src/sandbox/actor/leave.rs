@@ -55,8 +55,11 @@ impl SandboxState {
     }
 
     pub(super) async fn read_drain(&self) -> Result<Option<Drain>, store::StoreError> {
-        let mut tx = self.core.store.begin().await?;
-        drains::read(&mut tx, self.id).await
+        store::db::in_time("reading a drain", async {
+            let mut tx = self.core.store.begin().await?;
+            drains::read(&mut tx, self.id).await
+        })
+        .await
     }
 
     /// Follows the row: a drain that began is told to the agent, and what is held for people is parked.

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use protocol::ids::LeaseId;
 use protocol::wire::close;
 use ractor::ActorRef;
+use store::StoreError;
 use store::agents;
-use store::tasks;
-use tracing::{info, warn};
+use store::tasks::{self, Leased};
+use tracing::{debug, info, warn};
 
 use super::record::RECORD_EVERY;
 use super::{End, SandboxMsg, SandboxState};
@@ -63,10 +64,13 @@ impl SandboxState {
         warn!(sandbox.id = %self.id, ago = ?self.heard.elapsed(), "agent of sandbox {} is silent", self.id);
         let (store, sandbox) = (self.core.store.clone(), self.id);
         tokio::spawn(async move {
-            if let Ok(mut tx) = store.begin().await
-                && agents::suspect(&mut tx, sandbox, epoch).await.is_ok()
-            {
-                let _ = store::db::commit(tx, "suspecting a sandbox").await;
+            let suspected = async {
+                let mut tx = store.begin().await?;
+                agents::suspect(&mut tx, sandbox, epoch).await?;
+                store::db::commit(tx, "suspecting a sandbox").await
+            };
+            if let Err(error) = store::db::in_time("suspecting a sandbox", suspected).await {
+                debug!(sandbox.id = %sandbox, %error, "a silence was not noted; no heartbeat is recorded either");
             }
         });
     }
@@ -83,15 +87,29 @@ impl SandboxState {
             }
             store::db::commit(tx, "noting a session's end").await
         };
-        match noted.await {
+        match store::db::in_time("noting a session's end", noted).await {
             Ok(()) => self.unnoted = None,
             Err(error) => warn!(sandbox.id = %self.id, %error, "a session's end was not noted; the next tick does"),
         }
     }
 
+    /// The leases of a sandbox that is silent here; none when it has its session elsewhere.
+    async fn left(&self) -> Result<Vec<Leased>, StoreError> {
+        let mut tx = self.core.store.begin().await?;
+        let whereabouts = agents::whereabouts(&mut tx, self.id).await?;
+        let elsewhere = whereabouts.is_some_and(|node| node != self.core.node);
+        let leased = if elsewhere { Vec::new() } else { tasks::leased(&mut tx, self.id).await? };
+        // A session of an earlier life of this actor, or one whose opening was in doubt.
+        if whereabouts == Some(self.core.node) {
+            agents::close_left(&mut tx, self.core.node, self.id).await?;
+            store::db::commit(tx, "closing a session that nobody has").await?;
+        }
+        Ok(leased)
+    }
+
     /// Silence: after [`crate::sandbox::silence::LOST_AFTER`] every lease is over, because the agent has frozen its pages by then. `false` when
     /// there is nothing left to look after.
-    pub(super) async fn tick(&mut self) -> Result<bool, store::StoreError> {
+    pub(super) async fn tick(&mut self) -> Result<bool, StoreError> {
         if let Some(end) = self.unnoted {
             self.note_end(end).await;
         }
@@ -110,15 +128,7 @@ impl SandboxState {
             session.link.close(close::TOO_SLOW);
             self.note_end(End::Over(session.epoch)).await;
         }
-        let mut tx = self.core.store.begin().await?;
-        let whereabouts = agents::whereabouts(&mut tx, self.id).await?;
-        let elsewhere = whereabouts.is_some_and(|node| node != self.core.node);
-        let leased = if elsewhere { Vec::new() } else { tasks::leased(&mut tx, self.id).await? };
-        // A session of an earlier life of this actor, or one whose opening was in doubt.
-        if whereabouts == Some(self.core.node) {
-            agents::close_left(&mut tx, self.core.node, self.id).await?;
-            store::db::commit(tx, "closing a session that nobody has").await?;
-        }
+        let leased = store::db::in_time("reading a silent sandbox's leases", self.left()).await?;
         if !leased.is_empty() {
             warn!(sandbox.id = %self.id, leases = leased.len(), "sandbox {} is silent, its leases are over", self.id);
         }
