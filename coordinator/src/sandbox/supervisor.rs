@@ -101,7 +101,7 @@ impl Actor for SandboxSupervisor {
             SandboxesMsg::Activate(sandbox, reply) => (sandbox, reply),
             SandboxesMsg::Recover => {
                 state.looks = (state.looks + 1) % LOOKS_PER_OWN;
-                match left_alone(&core, state.looks == 0).await {
+                match store::db::in_time("looking for leases left alone", left_alone(&core, state.looks == 0)).await {
                     Ok(alone) => {
                         for sandbox in alone {
                             if !core.sandboxes.contains_key(&sandbox) {

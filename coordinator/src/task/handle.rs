@@ -178,7 +178,8 @@ impl Tasks {
             let mut tx = self.core.store.begin().await?;
             store::tasks::place(&mut tx, task).await
         };
-        found.await.map_err(|_| TaskError::Unanswered)?.ok_or(TaskError::NotFound)
+        let found = store::db::in_time("looking for a task", found).await;
+        found.map_err(|_| TaskError::Unanswered)?.ok_or(TaskError::NotFound)
     }
 
     async fn live(&self, at: TaskAt) -> Result<LiveTask, TaskError> {

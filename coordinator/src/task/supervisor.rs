@@ -224,7 +224,7 @@ impl Actor for TaskSupervisor {
                 if is_own_fault(error.as_ref()) {
                     let core = Arc::clone(&state.core);
                     tokio::spawn(async move {
-                        if let Err(error) = count_crash(&core, task).await {
+                        if let Err(error) = store::db::in_time("counting a crash", count_crash(&core, task)).await {
                             warn!(task.id = %task, %error, "a crash of task {task} was not counted");
                         }
                     });
