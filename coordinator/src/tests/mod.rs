@@ -10,6 +10,7 @@ mod identity;
 mod instances;
 mod pictures;
 mod quarantine;
+mod recovery;
 mod restarts;
 mod rules;
 mod sessions;

@@ -5,7 +5,6 @@ use std::time::Duration;
 use system_tests::chaos::{Options, run};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes a minute or two: make test-full"]
 async fn a_small_fleet_under_fire_loses_nothing_and_sends_nothing_twice() {
     let options = Options {
         kills: 6,

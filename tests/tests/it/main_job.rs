@@ -2,7 +2,12 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value as Json, json};
+use system_tests::valet::Options;
 use system_tests::{Person, Valet};
+
+/// Everything that our own code can say.
+const LOUD: &str =
+    "debug,ractor_cluster=warn,ractor=warn,sqlx=warn,quinn=warn,quinn_proto=warn,rustls=warn,hyper=warn,h2=warn";
 
 /// The answers a person has given once.
 async fn with_answers(valet: &Valet) -> (Person, String) {
@@ -36,7 +41,8 @@ fn in_words(answer: &Json) -> String {
 
 #[tokio::test]
 async fn one_application_is_filled_reviewed_and_sent_once() {
-    let valet = Valet::start().await;
+    let log = ("VALET_LOG".to_owned(), LOUD.to_owned());
+    let valet = Valet::start_with(Options { env: vec![log], ..Options::default() }).await;
     let (person, resume) = with_answers(&valet).await;
     let task = person.apply(&valet.job("/greenhouse/platform-engineer"), &resume).await;
     let waiting = person.wait_for(&task, &["waiting_human", "failed"]).await;
@@ -118,6 +124,18 @@ async fn one_application_is_filled_reviewed_and_sent_once() {
     let (status, body) = person.call(Method::POST, &format!("/tasks/{task}/approve"), Some(json!({}))).await;
     assert_eq!(status, StatusCode::CONFLICT, "{body}");
     assert_eq!(valet.submission_count().await, 1);
+
+    let log = valet.log();
+    for part in ["coordinator", "gateway", "valet_agent"] {
+        assert!(log.contains(&format!("{part}::")), "{part} says what it does");
+    }
+    assert!(log.contains(&task));
+    for own in ["Robyn", "Robin", "robin.example", "010-0199", "Oakland", "2 weeks", "2027-01-11", "sponsorship"] {
+        // Only where: what it says stays where it is.
+        let line =
+            log.lines().find(|line| line.contains(own)).map(|line| line.split_whitespace().take(3).collect::<Vec<_>>());
+        assert_eq!(line, None, "an answer or a question is in the log");
+    }
 }
 
 #[tokio::test]
