@@ -2,10 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use protocol::ids::{NodeId, SandboxId};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::StoreError;
+use crate::{StoreError, Transaction};
 
 /// What an agent said of itself at hello.
 #[derive(Debug, Clone)]
@@ -30,7 +29,7 @@ pub struct Opened {
 /// # Errors
 /// When the database does not answer.
 pub async fn open_session(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     sandbox: SandboxId,
     facts: &SessionFacts,
 ) -> Result<Option<Opened>, StoreError> {
@@ -60,7 +59,7 @@ pub async fn open_session(
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn whereabouts(db: &mut PgConnection, sandbox: SandboxId) -> Result<Option<NodeId>, StoreError> {
+pub async fn whereabouts(db: &mut Transaction<'_>, sandbox: SandboxId) -> Result<Option<NodeId>, StoreError> {
     let node = sqlx::query_scalar!(
         r#"SELECT n.id FROM sandboxes s JOIN nodes n ON n.id = s.node_id
             WHERE s.id = $1 AND s.connected AND n.renewed_at > clock_timestamp() - make_interval(secs => $2)"#,
@@ -78,7 +77,7 @@ pub async fn whereabouts(db: &mut PgConnection, sandbox: SandboxId) -> Result<Op
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn stopping(db: &mut PgConnection, sandbox: SandboxId, epoch: i64) -> Result<(), StoreError> {
+pub async fn stopping(db: &mut Transaction<'_>, sandbox: SandboxId, epoch: i64) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE sandboxes SET status = 'stopping', updated_at = now()
           WHERE id = $1 AND connection_epoch = $2 AND connected AND status = 'active'",
@@ -95,7 +94,7 @@ pub async fn stopping(db: &mut PgConnection, sandbox: SandboxId, epoch: i64) -> 
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn close_session(db: &mut PgConnection, sandbox: SandboxId, epoch: i64) -> Result<(), StoreError> {
+pub async fn close_session(db: &mut Transaction<'_>, sandbox: SandboxId, epoch: i64) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE sandboxes SET connected = false, health_status = 'unhealthy', updated_at = now(),
                 status = CASE WHEN status = 'stopping' THEN 'stopped' ELSE status END
@@ -113,7 +112,7 @@ pub async fn close_session(db: &mut PgConnection, sandbox: SandboxId, epoch: i64
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn close_sessions_of(db: &mut PgConnection, node: NodeId) -> Result<(), StoreError> {
+pub async fn close_sessions_of(db: &mut Transaction<'_>, node: NodeId) -> Result<(), StoreError> {
     sqlx::query!("UPDATE sandboxes SET connected = false WHERE connected AND node_id = $1", node.0)
         .execute(db)
         .await
@@ -125,7 +124,7 @@ pub async fn close_sessions_of(db: &mut PgConnection, node: NodeId) -> Result<()
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn suspect(db: &mut PgConnection, sandbox: SandboxId, epoch: i64) -> Result<(), StoreError> {
+pub async fn suspect(db: &mut Transaction<'_>, sandbox: SandboxId, epoch: i64) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE sandboxes SET health_status = 'degraded', last_health_check_at = now()
           WHERE id = $1 AND connection_epoch = $2 AND connected",
@@ -143,7 +142,7 @@ pub async fn suspect(db: &mut PgConnection, sandbox: SandboxId, epoch: i64) -> R
 /// # Errors
 /// When the database does not answer.
 pub async fn record_heartbeat(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     sandbox: SandboxId,
     epoch: i64,
 ) -> Result<Option<i32>, StoreError> {
@@ -173,7 +172,7 @@ pub struct NewSandbox<'a> {
 ///
 /// # Errors
 /// When the database does not answer, or a value is not one of its enums.
-pub async fn register(db: &mut PgConnection, new: &NewSandbox<'_>) -> Result<SandboxId, StoreError> {
+pub async fn register(db: &mut Transaction<'_>, new: &NewSandbox<'_>) -> Result<SandboxId, StoreError> {
     sqlx::query_scalar!(
         "INSERT INTO sandboxes (id, name, environment, instance_id, instance_type, browser_engine, capacity)
          VALUES ($1, $2, $3::text::sandbox_environment, $4, $5, $6::text::browser_engine, $7)
@@ -206,7 +205,11 @@ pub enum Standing {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn standing(db: &mut PgConnection, sandbox: SandboxId, fingerprint: &[u8]) -> Result<Standing, StoreError> {
+pub async fn standing(
+    db: &mut Transaction<'_>,
+    sandbox: SandboxId,
+    fingerprint: &[u8],
+) -> Result<Standing, StoreError> {
     let row = sqlx::query!(
         r#"SELECT s.revoked_at IS NULL AND s.status <> 'terminated' AS "good!", c.revoked_at IS NOT NULL AS "replaced!"
              FROM sandboxes s LEFT JOIN agent_certificates c ON c.fingerprint = $2
@@ -229,7 +232,7 @@ pub async fn standing(db: &mut PgConnection, sandbox: SandboxId, fingerprint: &[
 /// # Errors
 /// When the database does not answer, or there is no such sandbox.
 pub async fn record_certificate(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     sandbox: SandboxId,
     fingerprint: &[u8],
     not_after: DateTime<Utc>,
@@ -269,7 +272,7 @@ pub struct Revoked {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn revoke(db: &mut PgConnection, sandbox: SandboxId, reason: &str) -> Result<Option<Revoked>, StoreError> {
+pub async fn revoke(db: &mut Transaction<'_>, sandbox: SandboxId, reason: &str) -> Result<Option<Revoked>, StoreError> {
     let row = sqlx::query!(
         r#"UPDATE sandboxes SET revoked_at = coalesce(revoked_at, now()), revoke_reason = coalesce(revoke_reason, $2),
                                updated_at = now()
@@ -293,7 +296,7 @@ pub async fn revoke(db: &mut PgConnection, sandbox: SandboxId, reason: &str) -> 
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn to_cut(db: &mut PgConnection, node: NodeId) -> Result<Vec<SandboxId>, StoreError> {
+pub async fn to_cut(db: &mut Transaction<'_>, node: NodeId) -> Result<Vec<SandboxId>, StoreError> {
     let found = sqlx::query_scalar!(
         "SELECT id FROM sandboxes WHERE connected AND revoked_at IS NOT NULL AND node_id = $1",
         node.0
@@ -308,7 +311,7 @@ pub async fn to_cut(db: &mut PgConnection, node: NodeId) -> Result<Vec<SandboxId
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn connected_to(db: &mut PgConnection, node: NodeId) -> Result<Vec<SandboxId>, StoreError> {
+pub async fn connected_to(db: &mut Transaction<'_>, node: NodeId) -> Result<Vec<SandboxId>, StoreError> {
     let found = sqlx::query_scalar!("SELECT id FROM sandboxes WHERE connected AND node_id = $1", node.0)
         .fetch_all(db)
         .await
@@ -320,7 +323,7 @@ pub async fn connected_to(db: &mut PgConnection, node: NodeId) -> Result<Vec<San
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn close_left(db: &mut PgConnection, node: NodeId, sandbox: SandboxId) -> Result<(), StoreError> {
+pub async fn close_left(db: &mut Transaction<'_>, node: NodeId, sandbox: SandboxId) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE sandboxes SET connected = false, health_status = 'unhealthy', updated_at = now()
           WHERE id = $1 AND node_id = $2 AND connected",

@@ -84,7 +84,7 @@ async fn write(
         Vec::new()
     } else {
         // By itself: whoever takes a slot waits for the row above.
-        tasks::leased(&mut *store.begin().await?, sandbox).await?
+        tasks::leased(&mut store.begin().await?, sandbox).await?
     };
     Ok(Some(Recorded { epoch, named, drain, leased }))
 }
