@@ -4,11 +4,10 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use protocol::ids::{NodeId, SandboxId};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::StoreError;
 use crate::drains::Drain;
+use crate::{StoreError, Transaction};
 
 /// A session that an agent wants, and what it said of itself.
 #[derive(Debug, Clone)]
@@ -35,7 +34,7 @@ pub struct Opened {
 /// # Errors
 /// When the database does not answer.
 pub async fn open_sessions(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     node: NodeId,
     openings: &[Opening],
 ) -> Result<Vec<Opened>, StoreError> {
@@ -63,7 +62,7 @@ pub async fn open_sessions(
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn whereabouts(db: &mut PgConnection, sandbox: SandboxId) -> Result<Option<NodeId>, StoreError> {
+pub async fn whereabouts(db: &mut Transaction<'_>, sandbox: SandboxId) -> Result<Option<NodeId>, StoreError> {
     let node = sqlx::query_scalar!(
         r#"SELECT n.id FROM sandboxes s JOIN nodes n ON n.id = s.node_id
             WHERE s.id = $1 AND s.connected AND n.renewed_at > clock_timestamp() - make_interval(secs => $2)"#,
@@ -81,7 +80,7 @@ pub async fn whereabouts(db: &mut PgConnection, sandbox: SandboxId) -> Result<Op
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn stopping(db: &mut PgConnection, sandbox: SandboxId, epoch: i64) -> Result<(), StoreError> {
+pub async fn stopping(db: &mut Transaction<'_>, sandbox: SandboxId, epoch: i64) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE sandboxes SET status = 'stopping', updated_at = now()
           WHERE id = $1 AND connection_epoch = $2 AND connected AND status = 'active'",
@@ -98,7 +97,7 @@ pub async fn stopping(db: &mut PgConnection, sandbox: SandboxId, epoch: i64) -> 
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn close_session(db: &mut PgConnection, sandbox: SandboxId, epoch: i64) -> Result<(), StoreError> {
+pub async fn close_session(db: &mut Transaction<'_>, sandbox: SandboxId, epoch: i64) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE sandboxes SET connected = false, health_status = 'unhealthy', updated_at = now(),
                 status = CASE WHEN status = 'stopping' THEN 'stopped' ELSE status END
@@ -116,7 +115,7 @@ pub async fn close_session(db: &mut PgConnection, sandbox: SandboxId, epoch: i64
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn close_sessions_of(db: &mut PgConnection, node: NodeId) -> Result<(), StoreError> {
+pub async fn close_sessions_of(db: &mut Transaction<'_>, node: NodeId) -> Result<(), StoreError> {
     sqlx::query!("UPDATE sandboxes SET connected = false WHERE connected AND node_id = $1", node.0)
         .execute(db)
         .await
@@ -128,7 +127,7 @@ pub async fn close_sessions_of(db: &mut PgConnection, node: NodeId) -> Result<()
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn suspect(db: &mut PgConnection, sandbox: SandboxId, epoch: i64) -> Result<(), StoreError> {
+pub async fn suspect(db: &mut Transaction<'_>, sandbox: SandboxId, epoch: i64) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE sandboxes SET health_status = 'degraded', last_health_check_at = now()
           WHERE id = $1 AND connection_epoch = $2 AND connected",
@@ -156,7 +155,7 @@ pub struct Beaten {
 /// # Errors
 /// When the database does not answer.
 pub async fn record_heartbeats(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     sessions: &[(SandboxId, i64)],
 ) -> Result<Vec<Beaten>, StoreError> {
     let (sandboxes, epochs): (Vec<Uuid>, Vec<i64>) =
@@ -188,7 +187,7 @@ pub struct NewSandbox<'a> {
 ///
 /// # Errors
 /// When the database does not answer, or a value is not one of its enums.
-pub async fn register(db: &mut PgConnection, new: &NewSandbox<'_>) -> Result<SandboxId, StoreError> {
+pub async fn register(db: &mut Transaction<'_>, new: &NewSandbox<'_>) -> Result<SandboxId, StoreError> {
     sqlx::query_scalar!(
         "INSERT INTO sandboxes (id, name, environment, instance_id, instance_type, browser_engine, capacity)
          VALUES ($1, $2, $3::text::sandbox_environment, $4, $5, $6::text::browser_engine, $7)
@@ -222,7 +221,7 @@ pub enum Standing {
 /// # Errors
 /// When the database does not answer.
 pub async fn standing(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     sandbox: SandboxId,
     certificate: &[u8; 32],
 ) -> Result<Standing, StoreError> {
@@ -234,7 +233,7 @@ pub async fn standing(
 /// # Errors
 /// When the database does not answer.
 pub async fn standings(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     agents: &[(SandboxId, [u8; 32])],
 ) -> Result<HashMap<SandboxId, Standing>, StoreError> {
     let rows = sqlx::query!(
@@ -262,7 +261,7 @@ pub async fn standings(
 /// # Errors
 /// When the database does not answer, or there is no such sandbox.
 pub async fn record_certificate(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     sandbox: SandboxId,
     fingerprint: &[u8],
     not_after: DateTime<Utc>,
@@ -302,7 +301,7 @@ pub struct Revoked {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn revoke(db: &mut PgConnection, sandbox: SandboxId, reason: &str) -> Result<Option<Revoked>, StoreError> {
+pub async fn revoke(db: &mut Transaction<'_>, sandbox: SandboxId, reason: &str) -> Result<Option<Revoked>, StoreError> {
     let row = sqlx::query!(
         r#"UPDATE sandboxes SET revoked_at = coalesce(revoked_at, now()), revoke_reason = coalesce(revoke_reason, $2),
                                updated_at = now()
@@ -326,7 +325,7 @@ pub async fn revoke(db: &mut PgConnection, sandbox: SandboxId, reason: &str) -> 
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn to_cut(db: &mut PgConnection, node: NodeId) -> Result<Vec<SandboxId>, StoreError> {
+pub async fn to_cut(db: &mut Transaction<'_>, node: NodeId) -> Result<Vec<SandboxId>, StoreError> {
     let found = sqlx::query_scalar!(
         "SELECT id FROM sandboxes WHERE connected AND revoked_at IS NOT NULL AND node_id = $1",
         node.0
@@ -341,7 +340,7 @@ pub async fn to_cut(db: &mut PgConnection, node: NodeId) -> Result<Vec<SandboxId
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn connected_to(db: &mut PgConnection, node: NodeId) -> Result<Vec<SandboxId>, StoreError> {
+pub async fn connected_to(db: &mut Transaction<'_>, node: NodeId) -> Result<Vec<SandboxId>, StoreError> {
     let found = sqlx::query_scalar!("SELECT id FROM sandboxes WHERE connected AND node_id = $1", node.0)
         .fetch_all(db)
         .await
@@ -353,7 +352,7 @@ pub async fn connected_to(db: &mut PgConnection, node: NodeId) -> Result<Vec<San
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn close_left(db: &mut PgConnection, node: NodeId, sandbox: SandboxId) -> Result<(), StoreError> {
+pub async fn close_left(db: &mut Transaction<'_>, node: NodeId, sandbox: SandboxId) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE sandboxes SET connected = false, health_status = 'unhealthy', updated_at = now()
           WHERE id = $1 AND node_id = $2 AND connected",

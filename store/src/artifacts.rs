@@ -2,10 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use protocol::ids::{ArtifactId, LeaseId, TaskId};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::StoreError;
+use crate::{StoreError, Transaction};
 
 /// Pictures kept under one lease. A task lists the newest two dozen, and drops the rows of those that newer ones replace;
 /// what no report names stays, so an agent must not make as many as it likes.
@@ -28,7 +27,7 @@ pub struct Artifact {
 
 /// # Errors
 /// When the database fails.
-pub async fn get(db: &mut PgConnection, id: ArtifactId) -> Result<Option<Artifact>, StoreError> {
+pub async fn get(db: &mut Transaction<'_>, id: ArtifactId) -> Result<Option<Artifact>, StoreError> {
     sqlx::query_as!(
         Artifact,
         r#"SELECT id AS "id: Uuid", task_id AS "task_id: Uuid", step, content_type, sha256, width, height, storage_key, created_at
@@ -44,7 +43,7 @@ pub async fn get(db: &mut PgConnection, id: ArtifactId) -> Result<Option<Artifac
 ///
 /// # Errors
 /// When the database fails.
-pub async fn of_tasks(db: &mut PgConnection, tasks: &[Uuid], per_task: i64) -> Result<Vec<Artifact>, StoreError> {
+pub async fn of_tasks(db: &mut Transaction<'_>, tasks: &[Uuid], per_task: i64) -> Result<Vec<Artifact>, StoreError> {
     sqlx::query_as!(
         Artifact,
         r#"SELECT a.id AS "id: Uuid", a.task_id AS "task_id: Uuid", a.step, a.content_type, a.sha256, a.width, a.height,
@@ -96,7 +95,7 @@ pub enum Room {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn room(db: &mut PgConnection, new: &NewArtifact) -> Result<Room, StoreError> {
+pub async fn room(db: &mut Transaction<'_>, new: &NewArtifact) -> Result<Room, StoreError> {
     let row = sqlx::query!(
         r#"SELECT count(*) AS "count!", coalesce(sum(size_bytes), 0)::bigint AS "bytes!",
                   (SELECT lease_id = $2 AND sha256 = $4 FROM artifacts WHERE id = $3) AS same
@@ -121,7 +120,7 @@ pub async fn room(db: &mut PgConnection, new: &NewArtifact) -> Result<Room, Stor
 ///
 /// # Errors
 /// When the database does not answer, or the task is gone.
-pub async fn insert(db: &mut PgConnection, new: &NewArtifact) -> Result<(), StoreError> {
+pub async fn insert(db: &mut Transaction<'_>, new: &NewArtifact) -> Result<(), StoreError> {
     sqlx::query!(
         "INSERT INTO artifacts (id, task_id, lease_id, step, content_type, size_bytes, sha256, width, height, storage_key)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING",

@@ -2,9 +2,8 @@
 
 use protocol::ids::{SandboxId, UserId};
 use serde_json::Value as Json;
-use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{StoreError, Transaction};
 
 /// Under whose name refused attempts stand: who made them is not known.
 const STRANGERS: &str = "agents";
@@ -17,7 +16,7 @@ const REFUSED_PER_HOUR: i64 = 100;
 ///
 /// # Errors
 /// When the database fails.
-pub async fn record(db: &mut PgConnection, user: UserId, action: &str, details: &Json) -> Result<(), StoreError> {
+pub async fn record(db: &mut Transaction<'_>, user: UserId, action: &str, details: &Json) -> Result<(), StoreError> {
     insert(db, &user.to_string(), action, details).await
 }
 
@@ -26,7 +25,7 @@ pub async fn record(db: &mut PgConnection, user: UserId, action: &str, details: 
 /// # Errors
 /// When the database fails.
 pub async fn record_agent(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     sandbox: SandboxId,
     action: &str,
     details: &Json,
@@ -38,11 +37,11 @@ pub async fn record_agent(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn record_system(db: &mut PgConnection, action: &str, details: &Json) -> Result<(), StoreError> {
+pub async fn record_system(db: &mut Transaction<'_>, action: &str, details: &Json) -> Result<(), StoreError> {
     insert(db, "system", action, details).await
 }
 
-async fn insert(db: &mut PgConnection, who: &str, action: &str, details: &Json) -> Result<(), StoreError> {
+async fn insert(db: &mut Transaction<'_>, who: &str, action: &str, details: &Json) -> Result<(), StoreError> {
     sqlx::query!("INSERT INTO audit_trail (user_id, action, details) VALUES ($1, $2, $3)", who, action, details)
         .execute(db)
         .await
@@ -55,7 +54,7 @@ async fn insert(db: &mut PgConnection, who: &str, action: &str, details: &Json) 
 ///
 /// # Errors
 /// When the database fails.
-pub async fn record_refused(db: &mut PgConnection, action: &str, details: &Json) -> Result<bool, StoreError> {
+pub async fn record_refused(db: &mut Transaction<'_>, action: &str, details: &Json) -> Result<bool, StoreError> {
     let noted = sqlx::query!(
         "INSERT INTO audit_trail (user_id, action, details)
          SELECT $1::varchar, $2, $3

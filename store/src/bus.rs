@@ -3,6 +3,9 @@
 //! Within one process a broadcast; over several, Redis channels `tasks:<user id>` (where other programs may publish,
 //! too). The bus may lose messages (a slow reader, Redis down); the numbered stream in Postgres does not. Readers that
 //! see a gap, a lag or [`Signal::Resync`] read the tail from there.
+//!
+//! A Redis that hangs keeps its connections: each bus says a word to itself every second, over a channel of its own,
+//! and knows by what comes back whether it hears.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,8 +14,9 @@ use std::time::Duration;
 use protocol::ids::{TaskId, UserId};
 use redis::PushKind;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
 use tracing::{info, warn};
+use uuid::Uuid;
 
 /// Messages a reader may be behind before it is told that it lagged. At 200 bytes each this is 800 KB at worst.
 const BACKLOG: usize = 4_096;
@@ -22,6 +26,13 @@ const FRAMES_BACKLOG: usize = 4;
 const OUTBOX: usize = 4_096;
 const CHANNEL: &str = "tasks:";
 const RECONNECT_MAX: Duration = Duration::from_millis(500);
+/// A channel that only one bus listens to, by its own name: words to itself.
+const ECHO: &str = "echo:";
+/// Between words to itself: a small part of what a person notices as stale.
+const ECHO_EVERY: Duration = Duration::from_secs(1);
+/// How long such a word may take. A Redis at its limits answers within milliseconds; a person who waits longer than
+/// this for a change looks at a screen that stands still.
+const ECHO_PATIENCE: Duration = Duration::from_secs(2);
 
 /// One message for one user.
 #[derive(Debug, Clone)]
@@ -106,9 +117,10 @@ impl Bus {
         let manager = ConnectionManager::new_lazy_with_config(client, config)?;
         let (outbox, waiting) = mpsc::channel(OUTBOX);
         bus.hears.store(false, Ordering::Relaxed);
-        tokio::spawn(subscribe(manager.clone()));
+        let ear = Ear { signals: bus.signals.clone(), hears: Arc::clone(&bus.hears), echo: watch::Sender::new(0) };
+        tokio::spawn(listen(manager.clone(), ear.clone()));
         tokio::spawn(publish_all(manager, waiting));
-        tokio::spawn(hear_all(pushed, bus.signals.clone(), Arc::clone(&bus.hears)));
+        tokio::spawn(hear_all(pushed, ear));
         bus.outbox = Some(outbox);
         Ok(bus)
     }
@@ -149,15 +161,61 @@ impl Bus {
     }
 }
 
-/// Until Redis takes the subscription; from then on the connection restores it by itself.
-async fn subscribe(mut redis: ConnectionManager) {
+/// What came in, and whether anything does.
+#[derive(Debug, Clone)]
+struct Ear {
+    signals: broadcast::Sender<Signal>,
+    hears: Arc<AtomicBool>,
+    /// The last word to itself that came back.
+    echo: watch::Sender<u64>,
+}
+
+impl Ear {
+    /// Whether it heard before.
+    fn hears(&self, now: bool) -> bool {
+        self.hears.swap(now, Ordering::Relaxed)
+    }
+
+    fn tell(&self, signal: Signal) {
+        let _ = self.signals.send(signal);
+    }
+}
+
+/// Subscribes, which the connection restores by itself from then on, and watches that something comes in.
+async fn listen(mut redis: ConnectionManager, ear: Ear) {
+    let channel = format!("{ECHO}{}", Uuid::new_v4());
     let mut said = false;
-    while let Err(error) = redis.psubscribe(format!("{CHANNEL}*")).await {
+    while let Err(error) = subscribe(&mut redis, &channel).await {
         if !std::mem::replace(&mut said, true) {
             warn!(category = ?error.kind(), "Redis does not answer: screens are updated from Postgres");
         }
         tokio::time::sleep(RECONNECT_MAX).await;
     }
+    for word in 1_u64.. {
+        tokio::time::sleep(ECHO_EVERY).await;
+        let mut echo = ear.echo.subscribe();
+        let back = async {
+            // Whether this is answered tells nothing about what comes in.
+            let _: Result<i64, _> = redis::cmd("PUBLISH").arg(&channel).arg(word).query_async(&mut redis).await;
+            echo.wait_for(|last| *last >= word).await.is_ok()
+        };
+        let back = tokio::time::timeout(ECHO_PATIENCE, back).await.unwrap_or(false);
+        if ear.hears(back) == back {
+            continue;
+        }
+        // Whatever was published while it did not hear is lost here.
+        ear.tell(Signal::Resync);
+        if back {
+            info!("Redis is heard again");
+        } else {
+            warn!("nothing comes in from Redis: screens are updated from Postgres");
+        }
+    }
+}
+
+async fn subscribe(redis: &mut ConnectionManager, echo: &str) -> redis::RedisResult<()> {
+    redis.subscribe(echo).await?;
+    redis.psubscribe(format!("{CHANNEL}*")).await
 }
 
 async fn publish_all(mut redis: ConnectionManager, mut waiting: mpsc::Receiver<Message>) {
@@ -182,40 +240,43 @@ async fn publish_all(mut redis: ConnectionManager, mut waiting: mpsc::Receiver<M
     }
 }
 
-async fn hear_all(
-    mut pushed: mpsc::Receiver<redis::PushInfo>,
-    signals: broadcast::Sender<Signal>,
-    hears: Arc<AtomicBool>,
-) {
+async fn hear_all(mut pushed: mpsc::Receiver<redis::PushInfo>, ear: Ear) {
     while let Some(push) = pushed.recv().await {
         match push.kind {
-            PushKind::Disconnection => hears.store(false, Ordering::Relaxed),
-            PushKind::PSubscribe | PushKind::PMessage => hears.store(true, Ordering::Relaxed),
+            PushKind::PMessage => {
+                ear.hears(true);
+                if let Some(message) = message(&push.data) {
+                    ear.tell(Signal::Message(message));
+                }
+            }
+            PushKind::Message => {
+                if let Some(word) = push.data.last().and_then(text).and_then(|word| word.parse().ok()) {
+                    ear.echo.send_replace(word);
+                }
+            }
+            // Whatever was published in between is lost here.
+            PushKind::Disconnection | PushKind::PSubscribe => {
+                ear.hears(push.kind == PushKind::PSubscribe);
+                ear.tell(Signal::Resync);
+            }
             _ => {}
         }
-        let signal = match push.kind {
-            PushKind::PMessage => match message(&push.data) {
-                Some(message) => Signal::Message(message),
-                None => continue,
-            },
-            // Whatever was published in between is lost here.
-            PushKind::Disconnection | PushKind::PSubscribe => Signal::Resync,
-            _ => continue,
-        };
-        let _ = signals.send(signal);
     }
 }
 
 /// Pattern, channel, payload.
 fn message(data: &[redis::Value]) -> Option<Message> {
-    let text = |value: &redis::Value| match value {
-        redis::Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok(),
-        redis::Value::SimpleString(text) => Some(text.clone()),
-        _ => None,
-    };
     let [_, channel, payload] = data else { return None };
     let user = text(channel)?.strip_prefix(CHANNEL)?.parse().ok()?;
     let json = text(payload)?;
     let seq = serde_json::from_str::<serde_json::Value>(&json).ok()?.get("seq").and_then(serde_json::Value::as_i64);
     Some(Message { user, seq, json: json.into() })
+}
+
+fn text(value: &redis::Value) -> Option<String> {
+    match value {
+        redis::Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok(),
+        redis::Value::SimpleString(text) => Some(text.clone()),
+        _ => None,
+    }
 }

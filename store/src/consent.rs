@@ -2,10 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use protocol::ids::UserId;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::StoreError;
+use crate::{StoreError, Transaction};
 
 /// Records shown; each agreement adds one, so this is years of them.
 const LIST_MAX: i64 = 500;
@@ -26,7 +25,7 @@ pub struct Record {
 /// # Errors
 /// When the database fails.
 pub async fn insert(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     user: UserId,
     kind: &str,
     version: &str,
@@ -54,7 +53,7 @@ pub async fn insert(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn list(db: &mut PgConnection, user: UserId) -> Result<Vec<Record>, StoreError> {
+pub async fn list(db: &mut Transaction<'_>, user: UserId) -> Result<Vec<Record>, StoreError> {
     sqlx::query_as!(
         Record,
         r#"SELECT id, user_id AS "user_id: Uuid", type::text AS "kind!", version, ip_address, user_agent, created_at
@@ -72,7 +71,7 @@ pub async fn list(db: &mut PgConnection, user: UserId) -> Result<Vec<Record>, St
 /// # Errors
 /// When the database fails.
 pub async fn given_at(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     user: UserId,
     kind: &str,
     version: &str,

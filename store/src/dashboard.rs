@@ -2,9 +2,8 @@
 
 use chrono::NaiveDate;
 use protocol::ids::UserId;
-use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{StoreError, Transaction};
 
 /// Cancelled tasks count only in `total`.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +31,7 @@ pub struct Share {
 
 /// # Errors
 /// When the database fails.
-pub async fn stats(db: &mut PgConnection, user: UserId) -> Result<Stats, StoreError> {
+pub async fn stats(db: &mut Transaction<'_>, user: UserId) -> Result<Stats, StoreError> {
     sqlx::query_as!(
         Stats,
         r#"SELECT count(*) AS "total!",
@@ -52,7 +51,7 @@ pub async fn stats(db: &mut PgConnection, user: UserId) -> Result<Stats, StoreEr
 ///
 /// # Errors
 /// When the database fails.
-pub async fn trends(db: &mut PgConnection, user: UserId) -> Result<Vec<Day>, StoreError> {
+pub async fn trends(db: &mut Transaction<'_>, user: UserId) -> Result<Vec<Day>, StoreError> {
     sqlx::query_as!(
         Day,
         r#"SELECT day::date AS "date!", count(t.id) AS "count!"
@@ -71,7 +70,7 @@ pub async fn trends(db: &mut PgConnection, user: UserId) -> Result<Vec<Day>, Sto
 ///
 /// # Errors
 /// When the database fails.
-pub async fn breakdown(db: &mut PgConnection, user: UserId) -> Result<Vec<Share>, StoreError> {
+pub async fn breakdown(db: &mut Transaction<'_>, user: UserId) -> Result<Vec<Share>, StoreError> {
     sqlx::query_as!(
         Share,
         r#"SELECT platform::text AS "platform!", count(*) AS "count!" FROM tasks WHERE user_id = $1

@@ -5,9 +5,8 @@
 
 use chrono::{DateTime, Utc};
 use protocol::ids::{SandboxId, TaskId};
-use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{StoreError, Transaction};
 
 /// A drain that is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +43,7 @@ pub struct Blocker {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn read(db: &mut PgConnection, sandbox: SandboxId) -> Result<Option<Drain>, StoreError> {
+pub async fn read(db: &mut Transaction<'_>, sandbox: SandboxId) -> Result<Option<Drain>, StoreError> {
     let row = sqlx::query_scalar!("SELECT drain_reason FROM sandboxes WHERE id = $1 AND draining", sandbox.0)
         .fetch_optional(db)
         .await
@@ -56,7 +55,7 @@ pub async fn read(db: &mut PgConnection, sandbox: SandboxId) -> Result<Option<Dr
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn set(db: &mut PgConnection, sandbox: SandboxId, drain: Option<&Drain>) -> Result<bool, StoreError> {
+pub async fn set(db: &mut Transaction<'_>, sandbox: SandboxId, drain: Option<&Drain>) -> Result<bool, StoreError> {
     let done = sqlx::query!(
         "UPDATE sandboxes SET draining = $2, drain_reason = $3, updated_at = now() WHERE id = $1 AND status <> 'terminated'",
         sandbox.0,
@@ -71,7 +70,7 @@ pub async fn set(db: &mut PgConnection, sandbox: SandboxId, drain: Option<&Drain
 
 /// # Errors
 /// When the database does not answer.
-pub async fn state(db: &mut PgConnection, sandbox: SandboxId) -> Result<Option<State>, StoreError> {
+pub async fn state(db: &mut Transaction<'_>, sandbox: SandboxId) -> Result<Option<State>, StoreError> {
     let row = sqlx::query!(
         "SELECT name, draining, drain_reason, connected, current_load, capacity FROM sandboxes WHERE id = $1",
         sandbox.0
@@ -92,7 +91,7 @@ pub async fn state(db: &mut PgConnection, sandbox: SandboxId) -> Result<Option<S
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn blockers(db: &mut PgConnection, sandbox: SandboxId, limit: i64) -> Result<Vec<Blocker>, StoreError> {
+pub async fn blockers(db: &mut Transaction<'_>, sandbox: SandboxId, limit: i64) -> Result<Vec<Blocker>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT id, status::text AS "status!", phase, pending ->> 'kind' AS pending,
                   coalesce(permit_state IN ('granted', 'unknown'), false) AS "permit_open!", held_until, wake_at

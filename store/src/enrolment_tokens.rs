@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use protocol::ids::{SandboxId, UserId};
-use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{StoreError, Transaction};
 
 /// The longest life of a token: an operator copies it to a host and starts the agent.
 pub const TTL_MAX: Duration = Duration::from_secs(600);
@@ -44,7 +43,7 @@ pub enum Unfit {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn create(db: &mut PgConnection, new: &NewToken<'_>) -> Result<Option<DateTime<Utc>>, StoreError> {
+pub async fn create(db: &mut Transaction<'_>, new: &NewToken<'_>) -> Result<Option<DateTime<Utc>>, StoreError> {
     let storing = StoreError::during("storing an enrolment token");
     sqlx::query!("DELETE FROM enrolment_tokens WHERE expires_at < now() - interval '1 day'")
         .execute(&mut *db)
@@ -74,7 +73,7 @@ pub async fn create(db: &mut PgConnection, new: &NewToken<'_>) -> Result<Option<
 /// # Errors
 /// When the database does not answer.
 pub async fn spend(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     hash: &[u8],
     host_name: &str,
     key: &[u8],

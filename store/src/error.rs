@@ -49,8 +49,9 @@ impl StoreError {
             sqlx::Error::Database(ref error) if error.is_unique_violation() => {
                 Self::Conflict { doing, constraint: error.constraint().unwrap_or("a unique value").to_owned() }
             }
-            // The server says that it goes away: 57P01..57P03 end the session, and with it the transaction.
-            sqlx::Error::Database(ref error) if error.code().is_some_and(|code| code.starts_with("57P")) => {
+            // The server says that it goes away (57P01..57P03 end the session, and with it the transaction), or a pooler
+            // that it lost the server (class 08), which may have done what it was told.
+            sqlx::Error::Database(ref error) if error.code().is_some_and(|code| goes_away(&code)) => {
                 Self::Unanswered { doing, source }
             }
             // Rolled back by the server for reasons that pass: a deadlock, a lack of room or connections, a statement
@@ -89,6 +90,10 @@ impl StoreError {
             _ => false,
         }
     }
+}
+
+fn goes_away(code: &str) -> bool {
+    code.starts_with("57P") || code.starts_with("08")
 }
 
 /// SQLSTATE classes 40 (transaction rollback) and 53 (insufficient resources), and a statement's time limit.

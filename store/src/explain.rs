@@ -4,9 +4,8 @@ use chrono::{DateTime, Utc};
 use protocol::ids::{SandboxId, TaskId, UserId};
 use protocol::task::Status;
 use protocol::waiting::Waiting;
-use sqlx::PgConnection;
 
-use crate::{StoreError, queue};
+use crate::{StoreError, Transaction, queue};
 
 /// One task and what stands in its way.
 #[derive(Debug, Clone)]
@@ -48,7 +47,7 @@ pub struct Host {
 /// # Errors
 /// When the database fails.
 pub async fn facts(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     task: TaskId,
     user: Option<UserId>,
     now: DateTime<Utc>,
@@ -102,7 +101,7 @@ pub async fn facts(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn owners(db: &mut PgConnection) -> Result<Vec<protocol::ids::NodeId>, StoreError> {
+pub async fn owners(db: &mut Transaction<'_>) -> Result<Vec<protocol::ids::NodeId>, StoreError> {
     let rows = sqlx::query_scalar!(r#"SELECT DISTINCT node_id AS "node!" FROM shards WHERE node_id IS NOT NULL"#)
         .fetch_all(db)
         .await

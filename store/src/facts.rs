@@ -2,9 +2,8 @@
 
 use protocol::ids::{QaEntryId, UserId};
 use serde_json::Value as Json;
-use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{StoreError, Transaction};
 
 /// Entries of the bank read for one plan: the contract's limit of a bank.
 const BANK_MAX: i64 = 500;
@@ -29,7 +28,7 @@ pub struct Person {
 
 /// # Errors
 /// When the database does not answer.
-pub async fn person(db: &mut PgConnection, user: UserId) -> Result<Option<Person>, StoreError> {
+pub async fn person(db: &mut Transaction<'_>, user: UserId) -> Result<Option<Person>, StoreError> {
     sqlx::query_as!(
         Person,
         "SELECT name, email, phone, location, linkedin_url, github_url, portfolio_url, work_history, education, skills,
@@ -57,7 +56,7 @@ pub struct BankRow {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn bank(db: &mut PgConnection, user: UserId) -> Result<Vec<BankRow>, StoreError> {
+pub async fn bank(db: &mut Transaction<'_>, user: UserId) -> Result<Vec<BankRow>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT id, category, question, answer, usage_mode::text AS "usage_mode!", source::text AS "source!"
              FROM qa_bank WHERE user_id = $1 ORDER BY updated_at DESC LIMIT $2"#,

@@ -1,14 +1,12 @@
 //! What every process of a fleet may know of it: coordinators write it when they start, gateways read it.
 
-use sqlx::PgConnection;
-
-use crate::StoreError;
+use crate::{StoreError, Transaction};
 
 /// Says which authority signs agents and coordinators, by the SHA-256 of its certificate.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn publish_authority(db: &mut PgConnection, sha256: &[u8; 32]) -> Result<(), StoreError> {
+pub async fn publish_authority(db: &mut Transaction<'_>, sha256: &[u8; 32]) -> Result<(), StoreError> {
     sqlx::query!(
         "INSERT INTO fleet (authority_sha256) VALUES ($1)
          ON CONFLICT (one) DO UPDATE SET authority_sha256 = EXCLUDED.authority_sha256
@@ -25,7 +23,7 @@ pub async fn publish_authority(db: &mut PgConnection, sha256: &[u8; 32]) -> Resu
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn authority(db: &mut PgConnection) -> Result<Option<[u8; 32]>, StoreError> {
+pub async fn authority(db: &mut Transaction<'_>) -> Result<Option<[u8; 32]>, StoreError> {
     let sha256 = sqlx::query_scalar!("SELECT authority_sha256 FROM fleet")
         .fetch_optional(db)
         .await

@@ -1,14 +1,12 @@
 //! Questions whose answers say whether the parts are there.
 
-use sqlx::PgConnection;
-
-use crate::StoreError;
+use crate::{StoreError, Transaction};
 
 /// Whether every person's tasks have a coordinator that lives, by the rows it renews.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn all_owned(db: &mut PgConnection) -> Result<bool, StoreError> {
+pub async fn all_owned(db: &mut Transaction<'_>) -> Result<bool, StoreError> {
     sqlx::query_scalar!(
         r#"SELECT NOT EXISTS (
                SELECT 1 FROM shards s LEFT JOIN nodes n
@@ -25,7 +23,7 @@ pub async fn all_owned(db: &mut PgConnection) -> Result<bool, StoreError> {
 ///
 /// # Errors
 /// When the database fails, which is an answer of its own.
-pub async fn agents_connected(db: &mut PgConnection) -> Result<i64, StoreError> {
+pub async fn agents_connected(db: &mut Transaction<'_>) -> Result<i64, StoreError> {
     sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM sandboxes WHERE connected AND revoked_at IS NULL"#)
         .fetch_one(db)
         .await

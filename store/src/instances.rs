@@ -3,10 +3,9 @@
 
 use chrono::{DateTime, Utc};
 use protocol::ids::SandboxId;
-use sqlx::PgConnection;
 
-use crate::StoreError;
 use crate::agents::{self, NewSandbox};
+use crate::{StoreError, Transaction};
 
 /// Until the first hello, which says how much it can take.
 const CAPACITY: i32 = 1;
@@ -36,7 +35,7 @@ pub enum Unfit {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn now(db: &mut PgConnection) -> Result<DateTime<Utc>, StoreError> {
+pub async fn now(db: &mut Transaction<'_>) -> Result<DateTime<Utc>, StoreError> {
     sqlx::query_scalar!(r#"SELECT now() AS "now!""#)
         .fetch_one(db)
         .await
@@ -48,7 +47,7 @@ pub async fn now(db: &mut PgConnection) -> Result<DateTime<Utc>, StoreError> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn enrol(db: &mut PgConnection, starting: &Starting<'_>) -> Result<Result<SandboxId, Unfit>, StoreError> {
+pub async fn enrol(db: &mut Transaction<'_>, starting: &Starting<'_>) -> Result<Result<SandboxId, Unfit>, StoreError> {
     let new = NewSandbox {
         name: starting.instance_id,
         environment: "prod",
@@ -97,7 +96,7 @@ pub async fn enrol(db: &mut PgConnection, starting: &Starting<'_>) -> Result<Res
 ///
 /// # Errors
 /// When the database does not answer.
-pub(crate) async fn supersede(db: &mut PgConnection, sandbox: SandboxId) -> Result<(), StoreError> {
+pub(crate) async fn supersede(db: &mut Transaction<'_>, sandbox: SandboxId) -> Result<(), StoreError> {
     sqlx::query!("UPDATE instance_enrolments SET key_sha256 = NULL WHERE sandbox_id = $1", sandbox.0)
         .execute(db)
         .await

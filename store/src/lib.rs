@@ -1,7 +1,7 @@
 //! Everything that is kept: SQL, files and the bus that tells of changes.
 //!
 //! - [`db`]: connections and transactions; every statement runs inside one. [`error`]: driver errors as ours.
-//! - One module per table family; functions take a connection, so that the caller owns the transaction. No SQL and
+//! - One module per table family; functions take a transaction, which the caller owns. No SQL and
 //!   no column name outside this crate.
 //! - [`journal`]: the commit path of the actors. [`bus`]: messages to open screens, in process or over Redis.
 //! - [`files`]: object storage for resumes and screenshots.
@@ -36,11 +36,13 @@ pub mod shards;
 pub mod task_intake;
 pub mod task_reads;
 pub mod tasks;
+mod transaction;
 pub mod user_events;
 pub mod users;
 
-pub use db::{Store, Tx};
+pub use db::Store;
 pub use error::StoreError;
+pub use transaction::{Transaction, Tx};
 
 /// Every migration of the product, applied in order by `valet migrate` and by `valet up`.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use protocol::ids::NodeId;
-use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{StoreError, Transaction};
 
 /// A node whose row is older than this is gone, for the others.
 pub(crate) const TTL_SECONDS: f64 = 3.0;
@@ -32,7 +31,7 @@ pub struct Node {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn renew(db: &mut PgConnection, node: &Node) -> Result<DateTime<Utc>, StoreError> {
+pub async fn renew(db: &mut Transaction<'_>, node: &Node) -> Result<DateTime<Utc>, StoreError> {
     sqlx::query_scalar!(
         "INSERT INTO nodes (id, address, leaving, renewed_at) VALUES ($1, $2, $3, clock_timestamp())
          ON CONFLICT (id) DO UPDATE
@@ -51,7 +50,7 @@ pub async fn renew(db: &mut PgConnection, node: &Node) -> Result<DateTime<Utc>, 
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn live(db: &mut PgConnection) -> Result<Vec<Node>, StoreError> {
+pub async fn live(db: &mut Transaction<'_>) -> Result<Vec<Node>, StoreError> {
     let rows = sqlx::query!(
         "SELECT id, address, leaving FROM nodes
           WHERE renewed_at > clock_timestamp() - make_interval(secs => $1) ORDER BY id",
@@ -68,7 +67,7 @@ pub async fn live(db: &mut PgConnection) -> Result<Vec<Node>, StoreError> {
 ///
 /// # Errors
 /// When the database does not answer, or does not tell.
-pub async fn timeline(db: &mut PgConnection) -> Result<String, StoreError> {
+pub async fn timeline(db: &mut Transaction<'_>) -> Result<String, StoreError> {
     sqlx::query_scalar!(r#"SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8) AS "timeline!""#)
         .fetch_one(db)
         .await
@@ -79,7 +78,7 @@ pub async fn timeline(db: &mut PgConnection) -> Result<String, StoreError> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn remove(db: &mut PgConnection, node: NodeId) -> Result<(), StoreError> {
+pub async fn remove(db: &mut Transaction<'_>, node: NodeId) -> Result<(), StoreError> {
     sqlx::query!("DELETE FROM nodes WHERE id = $1 OR renewed_at < clock_timestamp() - interval '1 day'", node.0)
         .execute(db)
         .await
@@ -91,7 +90,7 @@ pub async fn remove(db: &mut PgConnection, node: NodeId) -> Result<(), StoreErro
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn role(db: &mut PgConnection, role: &str) -> Result<Option<NodeId>, StoreError> {
+pub async fn role(db: &mut Transaction<'_>, role: &str) -> Result<Option<NodeId>, StoreError> {
     let owner = sqlx::query_scalar!("SELECT node_id FROM roles WHERE name = $1", role)
         .fetch_optional(db)
         .await
@@ -103,7 +102,7 @@ pub async fn role(db: &mut PgConnection, role: &str) -> Result<Option<NodeId>, S
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn take_role(db: &mut PgConnection, role: &str, node: NodeId) -> Result<Option<NodeId>, StoreError> {
+pub async fn take_role(db: &mut Transaction<'_>, role: &str, node: NodeId) -> Result<Option<NodeId>, StoreError> {
     let taken = sqlx::query_scalar!(
         r#"WITH free AS (
              SELECT r.name FROM roles r
@@ -128,7 +127,7 @@ pub async fn take_role(db: &mut PgConnection, role: &str, node: NodeId) -> Resul
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn give_roles(db: &mut PgConnection, node: NodeId) -> Result<(), StoreError> {
+pub async fn give_roles(db: &mut Transaction<'_>, node: NodeId) -> Result<(), StoreError> {
     sqlx::query!("UPDATE roles SET node_id = NULL WHERE node_id = $1", node.0)
         .execute(db)
         .await

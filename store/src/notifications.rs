@@ -3,10 +3,9 @@
 use chrono::{DateTime, Utc};
 use protocol::ids::UserId;
 use serde_json::Value as Json;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::StoreError;
+use crate::{StoreError, Transaction};
 
 #[derive(Debug, Clone)]
 pub struct Notification {
@@ -33,7 +32,7 @@ pub struct Counts {
 /// # Errors
 /// When the database fails.
 pub async fn list(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     user: UserId,
     unread_only: bool,
     limit: i64,
@@ -56,7 +55,7 @@ pub async fn list(
 
 /// # Errors
 /// When the database fails.
-pub async fn counts(db: &mut PgConnection, user: UserId, unread_only: bool) -> Result<Counts, StoreError> {
+pub async fn counts(db: &mut Transaction<'_>, user: UserId, unread_only: bool) -> Result<Counts, StoreError> {
     sqlx::query_as!(
         Counts,
         r#"SELECT count(*) FILTER (WHERE NOT $2 OR NOT read) AS "total!", count(*) FILTER (WHERE NOT read) AS "unread!"
@@ -73,7 +72,7 @@ pub async fn counts(db: &mut PgConnection, user: UserId, unread_only: bool) -> R
 ///
 /// # Errors
 /// When the database fails.
-pub async fn mark_read(db: &mut PgConnection, user: UserId, id: Uuid) -> Result<bool, StoreError> {
+pub async fn mark_read(db: &mut Transaction<'_>, user: UserId, id: Uuid) -> Result<bool, StoreError> {
     let known = sqlx::query!("UPDATE notifications SET read = true WHERE user_id = $1 AND id = $2", user.0, id)
         .execute(db)
         .await
@@ -83,7 +82,7 @@ pub async fn mark_read(db: &mut PgConnection, user: UserId, id: Uuid) -> Result<
 
 /// # Errors
 /// When the database fails.
-pub async fn mark_all_read(db: &mut PgConnection, user: UserId) -> Result<(), StoreError> {
+pub async fn mark_all_read(db: &mut Transaction<'_>, user: UserId) -> Result<(), StoreError> {
     sqlx::query!("UPDATE notifications SET read = true WHERE user_id = $1 AND NOT read", user.0)
         .execute(db)
         .await

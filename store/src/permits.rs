@@ -4,10 +4,9 @@
 //! Every other word about permits is written by [`crate::journal`].
 
 use protocol::ids::{PermitId, SandboxId, TaskId};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::StoreError;
+use crate::{StoreError, Transaction};
 
 /// A permit that was or may have been used, of which nothing is known here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +25,7 @@ pub struct Unrecorded {
 /// # Errors
 /// When the database does not answer.
 pub async fn keep_unrecorded(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     sandbox: SandboxId,
     used: &[(PermitId, TaskId)],
 ) -> Result<Vec<Unrecorded>, StoreError> {

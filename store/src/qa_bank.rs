@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use protocol::ids::{QaEntryId, UserId};
-use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{StoreError, Transaction};
 
 /// Entries a person may keep. Real banks hold tens; this bounds every read of one.
 pub const ENTRIES_MAX: i64 = 1_000;
@@ -38,7 +37,7 @@ pub struct NewEntry<'a> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn list(db: &mut PgConnection, user: UserId, category: Option<&str>) -> Result<Vec<Entry>, StoreError> {
+pub async fn list(db: &mut Transaction<'_>, user: UserId, category: Option<&str>) -> Result<Vec<Entry>, StoreError> {
     sqlx::query_as!(
         Entry,
         r#"SELECT id AS "id: uuid::Uuid", user_id AS "user_id: uuid::Uuid", category, question, answer,
@@ -58,7 +57,7 @@ pub async fn list(db: &mut PgConnection, user: UserId, category: Option<&str>) -
 ///
 /// # Errors
 /// When the database fails.
-pub async fn room(db: &mut PgConnection, user: UserId) -> Result<i64, StoreError> {
+pub async fn room(db: &mut Transaction<'_>, user: UserId) -> Result<i64, StoreError> {
     crate::users::lock(db, "qa_bank", user).await?;
     let kept = sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM qa_bank WHERE user_id = $1"#, user.0)
         .fetch_one(db)
@@ -69,7 +68,7 @@ pub async fn room(db: &mut PgConnection, user: UserId) -> Result<i64, StoreError
 
 /// # Errors
 /// When the database fails.
-pub async fn insert(db: &mut PgConnection, user: UserId, new: NewEntry<'_>) -> Result<Entry, StoreError> {
+pub async fn insert(db: &mut Transaction<'_>, user: UserId, new: NewEntry<'_>) -> Result<Entry, StoreError> {
     sqlx::query_as!(
         Entry,
         r#"INSERT INTO qa_bank (id, user_id, category, question, answer, usage_mode, source)
@@ -93,7 +92,7 @@ pub async fn insert(db: &mut PgConnection, user: UserId, new: NewEntry<'_>) -> R
 ///
 /// # Errors
 /// When the database fails.
-pub async fn by_question(db: &mut PgConnection, user: UserId, question: &str) -> Result<Option<Entry>, StoreError> {
+pub async fn by_question(db: &mut Transaction<'_>, user: UserId, question: &str) -> Result<Option<Entry>, StoreError> {
     sqlx::query_as!(
         Entry,
         r#"SELECT id AS "id: uuid::Uuid", user_id AS "user_id: uuid::Uuid", category, question, answer,
@@ -112,7 +111,7 @@ pub async fn by_question(db: &mut PgConnection, user: UserId, question: &str) ->
 /// # Errors
 /// When the database fails.
 pub async fn update(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     user: UserId,
     id: QaEntryId,
     answer: Option<&str>,
@@ -139,7 +138,7 @@ pub async fn update(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn delete(db: &mut PgConnection, user: UserId, id: QaEntryId) -> Result<bool, StoreError> {
+pub async fn delete(db: &mut Transaction<'_>, user: UserId, id: QaEntryId) -> Result<bool, StoreError> {
     let gone = sqlx::query!("DELETE FROM qa_bank WHERE user_id = $1 AND id = $2", user.0, id.0)
         .execute(db)
         .await

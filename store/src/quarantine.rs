@@ -8,11 +8,10 @@ use protocol::event::Event;
 use protocol::ids::{LeaseId, SandboxId, TaskId, UserId};
 use protocol::task::{ErrorCode, InteractionKind, Outcome, Status};
 use serde_json::json;
-use sqlx::PgConnection;
 
 use crate::bus::Message;
 use crate::shards::Held;
-use crate::{StoreError, user_events};
+use crate::{StoreError, Transaction, user_events};
 
 /// Crashes, each within an hour of the one before, after which a task is ended: a bug that a restart passes by shows
 /// once or twice, one in the task's own data each time.
@@ -24,7 +23,7 @@ pub const SHELVED_AT: i32 = CRASHES_MAX + 3;
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn count_crash(db: &mut PgConnection, task: TaskId) -> Result<i32, StoreError> {
+pub async fn count_crash(db: &mut Transaction<'_>, task: TaskId) -> Result<i32, StoreError> {
     let crashes = sqlx::query_scalar!(
         "UPDATE tasks SET crashed_at = now(),
                           crashes = CASE WHEN crashed_at > now() - interval '1 hour' THEN crashes + 1 ELSE 1 END
@@ -51,7 +50,7 @@ pub struct Shelved {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn shelve(db: &mut PgConnection, held: &[Held], task: TaskId) -> Result<Option<Shelved>, StoreError> {
+pub async fn shelve(db: &mut Transaction<'_>, held: &[Held], task: TaskId) -> Result<Option<Shelved>, StoreError> {
     let doing = "shelving a task";
     let shard = sqlx::query!(
         "SELECT s.id, s.epoch FROM shards s JOIN tasks t ON t.shard = s.id WHERE t.id = $1 FOR SHARE OF s",

@@ -11,11 +11,10 @@ use protocol::site::{self, Limit};
 use protocol::task::Status;
 use protocol::waiting::{AtSite, Hosts, Waiting};
 use serde_json::Value as Json;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::StoreError;
 use crate::journal::USER_CAP;
+use crate::{StoreError, Transaction};
 
 /// Tags read of one row; more are left out. A host has a handful.
 const TAGS_MAX: usize = 32;
@@ -45,7 +44,7 @@ pub struct Marks {
 
 /// # Errors
 /// When the database does not answer.
-pub async fn marks(db: &mut PgConnection) -> Result<Marks, StoreError> {
+pub async fn marks(db: &mut Transaction<'_>) -> Result<Marks, StoreError> {
     sqlx::query_as!(
         Marks,
         r#"SELECT pg_snapshot_xmin(s)::text::bigint AS "oldest!", pg_snapshot_xmax(s)::text::bigint AS "next!"
@@ -68,7 +67,7 @@ pub struct Change {
 /// # Errors
 /// When the database does not answer.
 pub async fn changed(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     from: i64,
     below: i64,
     after: Option<Change>,
@@ -93,7 +92,7 @@ pub async fn changed(
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn page(db: &mut PgConnection, after: TaskId, limit: i64) -> Result<Vec<TaskId>, StoreError> {
+pub async fn page(db: &mut Transaction<'_>, after: TaskId, limit: i64) -> Result<Vec<TaskId>, StoreError> {
     let rows = sqlx::query_scalar!(
         "SELECT id FROM tasks WHERE (status = 'queued' OR lease_id IS NOT NULL) AND id > $1 ORDER BY id LIMIT $2",
         after.0,
@@ -141,7 +140,7 @@ pub enum Stand {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn facts(db: &mut PgConnection, tasks: &[TaskId]) -> Result<Vec<TaskFact>, StoreError> {
+pub async fn facts(db: &mut Transaction<'_>, tasks: &[TaskId]) -> Result<Vec<TaskFact>, StoreError> {
     let ids: Vec<Uuid> = tasks.iter().map(|task| task.0).collect();
     let rows = sqlx::query_file!("sql/queue/facts.sql", &ids)
         .fetch_all(db)
@@ -206,7 +205,7 @@ pub struct SandboxFact {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn sandboxes(db: &mut PgConnection, from: i64) -> Result<Vec<SandboxFact>, StoreError> {
+pub async fn sandboxes(db: &mut Transaction<'_>, from: i64) -> Result<Vec<SandboxFact>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT id, connection_epoch, capacity, current_load, browser_engine::text AS "engine!", tags,
                   connected AND NOT draining AND revoked_at IS NULL AND status = 'active' AND health_status = 'healthy'
@@ -241,7 +240,7 @@ pub struct SiteFact {
 
 /// # Errors
 /// When the database does not answer.
-pub async fn sites(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<SiteFact>, StoreError> {
+pub async fn sites(db: &mut Transaction<'_>, now: DateTime<Utc>) -> Result<Vec<SiteFact>, StoreError> {
     let rows = sqlx::query!(
         "SELECT site, running_max, starts_per_minute, paused_until FROM site_limits
           WHERE running_max IS NOT NULL OR starts_per_minute IS NOT NULL OR paused_until > $1 ORDER BY site LIMIT $2",
@@ -272,7 +271,7 @@ fn limit(site: &str, running: Option<i32>, starts: Option<i32>) -> Limit {
 /// # Errors
 /// When the database does not answer, or a limit is 0.
 pub async fn set_limit(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     site: &str,
     running_max: Option<i32>,
     starts_per_minute: Option<i32>,
@@ -296,7 +295,7 @@ pub async fn set_limit(
 /// # Errors
 /// When the database does not answer.
 pub async fn recent_starts(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     since: DateTime<Utc>,
 ) -> Result<Vec<(String, DateTime<Utc>)>, StoreError> {
     let rows = sqlx::query!(
@@ -316,7 +315,11 @@ pub async fn recent_starts(
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn waiting(db: &mut PgConnection, task: TaskId, now: DateTime<Utc>) -> Result<Option<Waiting>, StoreError> {
+pub async fn waiting(
+    db: &mut Transaction<'_>,
+    task: TaskId,
+    now: DateTime<Utc>,
+) -> Result<Option<Waiting>, StoreError> {
     let tiers = WEIGHTS.map(|(tier, _)| tier.to_owned());
     let weights = WEIGHTS.map(|(_, weight)| weight.cast_signed());
     let usual = WEIGHT.cast_signed();

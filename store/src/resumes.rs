@@ -3,9 +3,8 @@
 use chrono::{DateTime, Utc};
 use protocol::ids::{ResumeId, UserId};
 use serde_json::Value as Json;
-use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{StoreError, Transaction};
 
 /// Resumes a person may keep, by the contract.
 pub const RESUMES_MAX: i64 = 5;
@@ -78,7 +77,7 @@ pub enum Reparse {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn has_room(db: &mut PgConnection, user: UserId) -> Result<bool, StoreError> {
+pub async fn has_room(db: &mut Transaction<'_>, user: UserId) -> Result<bool, StoreError> {
     crate::users::lock(db, "resumes", user).await?;
     let kept = sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM resumes WHERE user_id = $1"#, user.0)
         .fetch_one(db)
@@ -92,7 +91,7 @@ pub async fn has_room(db: &mut PgConnection, user: UserId) -> Result<bool, Store
 ///
 /// # Errors
 /// When the database fails.
-pub async fn insert(db: &mut PgConnection, new: NewResume<'_>) -> Result<(), StoreError> {
+pub async fn insert(db: &mut Transaction<'_>, new: NewResume<'_>) -> Result<(), StoreError> {
     let doing = "adding a resume";
     sqlx::query!(
         "UPDATE resumes SET is_default = false WHERE user_id = $1 AND is_default AND status = 'parse_failed'",
@@ -122,7 +121,7 @@ pub async fn insert(db: &mut PgConnection, new: NewResume<'_>) -> Result<(), Sto
 ///
 /// # Errors
 /// When the database fails.
-pub async fn list(db: &mut PgConnection, user: UserId) -> Result<Vec<Resume>, StoreError> {
+pub async fn list(db: &mut Transaction<'_>, user: UserId) -> Result<Vec<Resume>, StoreError> {
     sqlx::query_as!(
         Resume,
         r#"SELECT id AS "id: uuid::Uuid", user_id AS "user_id: uuid::Uuid", filename, mime_type, file_size_bytes,
@@ -138,7 +137,7 @@ pub async fn list(db: &mut PgConnection, user: UserId) -> Result<Vec<Resume>, St
 
 /// # Errors
 /// When the database fails.
-pub async fn get(db: &mut PgConnection, user: UserId, id: ResumeId) -> Result<Option<Resume>, StoreError> {
+pub async fn get(db: &mut Transaction<'_>, user: UserId, id: ResumeId) -> Result<Option<Resume>, StoreError> {
     sqlx::query_as!(
         Resume,
         r#"SELECT id AS "id: uuid::Uuid", user_id AS "user_id: uuid::Uuid", filename, mime_type, file_size_bytes,
@@ -157,7 +156,7 @@ pub async fn get(db: &mut PgConnection, user: UserId, id: ResumeId) -> Result<Op
 ///
 /// # Errors
 /// When the database fails.
-pub async fn set_default(db: &mut PgConnection, user: UserId, id: ResumeId) -> Result<bool, StoreError> {
+pub async fn set_default(db: &mut Transaction<'_>, user: UserId, id: ResumeId) -> Result<bool, StoreError> {
     let known = sqlx::query!(
         "UPDATE resumes SET is_default = (id = $2)
           WHERE user_id = $1 AND EXISTS (SELECT 1 FROM resumes WHERE user_id = $1 AND id = $2)",
@@ -174,7 +173,7 @@ pub async fn set_default(db: &mut PgConnection, user: UserId, id: ResumeId) -> R
 ///
 /// # Errors
 /// When the database fails.
-pub async fn reparse(db: &mut PgConnection, user: UserId, id: ResumeId) -> Result<Reparse, StoreError> {
+pub async fn reparse(db: &mut Transaction<'_>, user: UserId, id: ResumeId) -> Result<Reparse, StoreError> {
     let asked = sqlx::query!(
         "UPDATE resumes SET status = 'parsing', parsed_data = NULL, parsing_confidence = NULL, raw_text = NULL,
                             parsed_at = NULL, parse_error_code = NULL, parse_error = NULL
@@ -196,7 +195,7 @@ pub async fn reparse(db: &mut PgConnection, user: UserId, id: ResumeId) -> Resul
 ///
 /// # Errors
 /// When the database fails.
-pub async fn delete(db: &mut PgConnection, user: UserId, id: ResumeId) -> Result<Option<String>, StoreError> {
+pub async fn delete(db: &mut Transaction<'_>, user: UserId, id: ResumeId) -> Result<Option<String>, StoreError> {
     let doing = "deleting a resume";
     let gone =
         sqlx::query!("DELETE FROM resumes WHERE user_id = $1 AND id = $2 RETURNING file_key, is_default", user.0, id.0)
@@ -222,7 +221,7 @@ pub async fn delete(db: &mut PgConnection, user: UserId, id: ResumeId) -> Result
 ///
 /// # Errors
 /// When the database fails.
-pub async fn stored(db: &mut PgConnection, id: ResumeId) -> Result<Option<StoredResume>, StoreError> {
+pub async fn stored(db: &mut Transaction<'_>, id: ResumeId) -> Result<Option<StoredResume>, StoreError> {
     sqlx::query_as!(
         StoredResume,
         r#"SELECT id AS "id: uuid::Uuid", user_id AS "user: uuid::Uuid", filename, file_key, mime_type,
@@ -239,7 +238,7 @@ pub async fn stored(db: &mut PgConnection, id: ResumeId) -> Result<Option<Stored
 ///
 /// # Errors
 /// When the database fails.
-pub async fn waiting(db: &mut PgConnection, limit: i64) -> Result<Vec<(ResumeId, UserId)>, StoreError> {
+pub async fn waiting(db: &mut Transaction<'_>, limit: i64) -> Result<Vec<(ResumeId, UserId)>, StoreError> {
     let rows = sqlx::query!(
         "SELECT id, user_id FROM resumes WHERE status = 'parsing' ORDER BY created_at, id LIMIT $1",
         limit
@@ -255,7 +254,7 @@ pub async fn waiting(db: &mut PgConnection, limit: i64) -> Result<Vec<(ResumeId,
 /// # Errors
 /// When the database fails.
 pub async fn keep_parsed(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     id: ResumeId,
     parsed: Result<&Parsed, ParseError<'_>>,
     at: DateTime<Utc>,

@@ -4,10 +4,9 @@ use chrono::{DateTime, Utc};
 use protocol::form::FormModel;
 use protocol::ids::{ArtifactId, TaskId, UserId};
 use protocol::plan::{FillPlan, FillResult};
-use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use crate::StoreError;
+use crate::{StoreError, Transaction};
 
 #[derive(Debug)]
 pub struct Review {
@@ -31,7 +30,7 @@ pub struct Earlier {
 
 /// # Errors
 /// When the database fails or a stored part is not understood.
-pub async fn of_task(db: &mut PgConnection, task: TaskId) -> Result<Option<Review>, StoreError> {
+pub async fn of_task(db: &mut Transaction<'_>, task: TaskId) -> Result<Option<Review>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT revision, status::text AS "status!", form AS "form: Json<FormModel>", plan AS "plan: Json<FillPlan>",
                   results AS "results: Json<Vec<FillResult>>", form_digest, values_digest, screenshot_id, updated_at
@@ -62,7 +61,7 @@ pub async fn of_task(db: &mut PgConnection, task: TaskId) -> Result<Option<Revie
 /// # Errors
 /// When the database fails.
 pub async fn sent_before(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     user: UserId,
     canonical_job: &str,
     except: TaskId,

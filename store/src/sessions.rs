@@ -2,10 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use protocol::ids::UserId;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::StoreError;
+use crate::{StoreError, Transaction};
 
 /// What became of a token shown for refreshing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +22,7 @@ pub enum Spend {
 /// # Errors
 /// When the database fails.
 pub async fn open(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     id: Uuid,
     user: UserId,
     family: Uuid,
@@ -51,7 +50,7 @@ pub async fn open(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn spend(db: &mut PgConnection, id: Uuid) -> Result<Spend, StoreError> {
+pub async fn spend(db: &mut Transaction<'_>, id: Uuid) -> Result<Spend, StoreError> {
     let good = sqlx::query!(
         "UPDATE refresh_tokens SET spent_at = now()
           WHERE id = $1 AND spent_at IS NULL AND revoked_at IS NULL AND expires_at > now()
@@ -80,7 +79,7 @@ pub async fn spend(db: &mut PgConnection, id: Uuid) -> Result<Spend, StoreError>
 ///
 /// # Errors
 /// When the database fails.
-pub async fn end_family(db: &mut PgConnection, user: UserId, id: Uuid) -> Result<(), StoreError> {
+pub async fn end_family(db: &mut Transaction<'_>, user: UserId, id: Uuid) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE refresh_tokens SET revoked_at = now()
           WHERE revoked_at IS NULL
@@ -98,7 +97,7 @@ pub async fn end_family(db: &mut PgConnection, user: UserId, id: Uuid) -> Result
 ///
 /// # Errors
 /// When the database fails.
-pub async fn end_all(db: &mut PgConnection, user: UserId) -> Result<(), StoreError> {
+pub async fn end_all(db: &mut Transaction<'_>, user: UserId) -> Result<(), StoreError> {
     sqlx::query!("UPDATE refresh_tokens SET revoked_at = now() WHERE user_id = $1 AND revoked_at IS NULL", user.0)
         .execute(db)
         .await

@@ -3,10 +3,9 @@
 
 use protocol::ids::{NodeId, UserId};
 use sha2::{Digest as _, Sha256};
-use sqlx::PgConnection;
 
-use crate::StoreError;
 use crate::nodes::TTL_SECONDS;
+use crate::{StoreError, Transaction};
 
 /// Number of shards, as the migration made them. Enough to spread over a hundred coordinators evenly.
 pub const SHARDS: u16 = 256;
@@ -44,7 +43,7 @@ pub struct Shard {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn all(db: &mut PgConnection) -> Result<Vec<Shard>, StoreError> {
+pub async fn all(db: &mut Transaction<'_>) -> Result<Vec<Shard>, StoreError> {
     let rows = sqlx::query!("SELECT id, node_id, epoch FROM shards ORDER BY id")
         .fetch_all(db)
         .await
@@ -57,7 +56,7 @@ pub async fn all(db: &mut PgConnection) -> Result<Vec<Shard>, StoreError> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn retake(db: &mut PgConnection, node: NodeId) -> Result<(), StoreError> {
+pub async fn retake(db: &mut Transaction<'_>, node: NodeId) -> Result<(), StoreError> {
     let doing = "taking the node's shards again";
     // Locked in id order, as the journal locks them: else the two could wait for each other in a circle.
     sqlx::query!("SELECT id FROM shards WHERE node_id = $1 ORDER BY id FOR UPDATE", node.0)
@@ -76,7 +75,7 @@ pub async fn retake(db: &mut PgConnection, node: NodeId) -> Result<(), StoreErro
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn take(db: &mut PgConnection, node: NodeId, wanted: &[i16]) -> Result<Vec<Held>, StoreError> {
+pub async fn take(db: &mut Transaction<'_>, node: NodeId, wanted: &[i16]) -> Result<Vec<Held>, StoreError> {
     let rows = sqlx::query!(
         "WITH free AS (
              SELECT s.id FROM shards s
@@ -102,7 +101,7 @@ pub async fn take(db: &mut PgConnection, node: NodeId, wanted: &[i16]) -> Result
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn give(db: &mut PgConnection, node: NodeId, shards: &[i16]) -> Result<(), StoreError> {
+pub async fn give(db: &mut Transaction<'_>, node: NodeId, shards: &[i16]) -> Result<(), StoreError> {
     let doing = "giving shards away";
     sqlx::query!("SELECT id FROM shards WHERE id = ANY($2) AND node_id = $1 ORDER BY id FOR UPDATE", node.0, shards)
         .fetch_all(&mut *db)

@@ -3,10 +3,9 @@
 
 use protocol::ids::{ResumeId, TaskId, UserId};
 use protocol::task::{Ats, Mode};
-use sqlx::PgConnection;
 
-use crate::StoreError;
 use crate::shards::shard_of;
+use crate::{StoreError, Transaction};
 
 #[derive(Debug, Clone)]
 pub struct NewTask<'a> {
@@ -43,7 +42,7 @@ pub struct Made {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn lock(db: &mut PgConnection, user: UserId) -> Result<(), StoreError> {
+pub async fn lock(db: &mut Transaction<'_>, user: UserId) -> Result<(), StoreError> {
     crate::users::lock(db, "tasks", user).await
 }
 
@@ -52,7 +51,7 @@ pub async fn lock(db: &mut PgConnection, user: UserId) -> Result<(), StoreError>
 ///
 /// # Errors
 /// When the database fails.
-pub async fn outlast_a_command(db: &mut PgConnection) -> Result<(), StoreError> {
+pub async fn outlast_a_command(db: &mut Transaction<'_>) -> Result<(), StoreError> {
     sqlx::query!("SET LOCAL idle_in_transaction_session_timeout = '15s'")
         .execute(db)
         .await
@@ -62,7 +61,7 @@ pub async fn outlast_a_command(db: &mut PgConnection) -> Result<(), StoreError> 
 
 /// # Errors
 /// When the database fails.
-pub async fn by_idempotency_key(db: &mut PgConnection, user: UserId, key: &str) -> Result<Option<Made>, StoreError> {
+pub async fn by_idempotency_key(db: &mut Transaction<'_>, user: UserId, key: &str) -> Result<Option<Made>, StoreError> {
     let row = sqlx::query!(
         "SELECT id, job_url, resume_id FROM tasks WHERE user_id = $1 AND idempotency_key = $2",
         user.0,
@@ -79,7 +78,7 @@ pub async fn by_idempotency_key(db: &mut PgConnection, user: UserId, key: &str) 
 /// # Errors
 /// When the database fails.
 pub async fn rival(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     user: UserId,
     canonical_job: &str,
     except: Option<TaskId>,
@@ -103,7 +102,7 @@ pub async fn rival(
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when the idempotency key was used meanwhile.
-pub async fn insert(db: &mut PgConnection, new: NewTask<'_>) -> Result<TaskId, StoreError> {
+pub async fn insert(db: &mut Transaction<'_>, new: NewTask<'_>) -> Result<TaskId, StoreError> {
     let id = TaskId::new();
     sqlx::query!(
         "INSERT INTO tasks (id, user_id, job_url, canonical_job, platform, ats, mode, resume_id, notes, idempotency_key,
@@ -143,7 +142,7 @@ pub async fn insert(db: &mut PgConnection, new: NewTask<'_>) -> Result<TaskId, S
 /// # Errors
 /// When the database fails.
 pub async fn set_external_status(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     user: UserId,
     task: TaskId,
     status: Option<&str>,

@@ -4,10 +4,9 @@ use chrono::{DateTime, Utc};
 use protocol::ids::{TaskId, UserId};
 use protocol::task::{Platform, Status};
 use serde_json::Value as Json;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::StoreError;
+use crate::{StoreError, Transaction};
 
 /// A task's row, less what only its actor needs.
 #[derive(Debug, Clone)]
@@ -99,7 +98,7 @@ pub struct Filter {
 
 /// # Errors
 /// When the database fails.
-pub async fn get(db: &mut PgConnection, user: UserId, task: TaskId) -> Result<Option<Task>, StoreError> {
+pub async fn get(db: &mut Transaction<'_>, user: UserId, task: TaskId) -> Result<Option<Task>, StoreError> {
     tasks_where!("WHERE user_id = $1 AND id = $2", user.0, task.0)
         .fetch_optional(db)
         .await
@@ -110,7 +109,7 @@ pub async fn get(db: &mut PgConnection, user: UserId, task: TaskId) -> Result<Op
 ///
 /// # Errors
 /// When the database fails.
-pub async fn is_of(db: &mut PgConnection, user: UserId, task: TaskId) -> Result<bool, StoreError> {
+pub async fn is_of(db: &mut Transaction<'_>, user: UserId, task: TaskId) -> Result<bool, StoreError> {
     sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM tasks WHERE id = $2 AND user_id = $1) AS "is!""#, user.0, task.0)
         .fetch_one(db)
         .await
@@ -121,7 +120,7 @@ pub async fn is_of(db: &mut PgConnection, user: UserId, task: TaskId) -> Result<
 ///
 /// # Errors
 /// When the database fails.
-pub async fn list(db: &mut PgConnection, user: UserId, filter: &Filter) -> Result<Vec<Task>, StoreError> {
+pub async fn list(db: &mut Transaction<'_>, user: UserId, filter: &Filter) -> Result<Vec<Task>, StoreError> {
     tasks_where!(
         "WHERE user_id = $1 AND ($2::text IS NULL OR status = $2::text::task_status)
            AND ($3::text IS NULL OR platform = $3::text::platform)
@@ -153,7 +152,7 @@ pub async fn list(db: &mut PgConnection, user: UserId, filter: &Filter) -> Resul
 ///
 /// # Errors
 /// When the database fails.
-pub async fn count(db: &mut PgConnection, user: UserId, filter: &Filter) -> Result<i64, StoreError> {
+pub async fn count(db: &mut Transaction<'_>, user: UserId, filter: &Filter) -> Result<i64, StoreError> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM tasks
             WHERE user_id = $1 AND ($2::text IS NULL OR status = $2::text::task_status)
@@ -174,7 +173,7 @@ pub async fn count(db: &mut PgConnection, user: UserId, filter: &Filter) -> Resu
 /// # Errors
 /// When the database fails.
 pub async fn history(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     user: UserId,
     after: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
@@ -210,7 +209,7 @@ pub struct TaskEvent {
 /// # Errors
 /// When the database fails.
 pub async fn events(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     task: TaskId,
     event_type: Option<&str>,
     limit: i64,
@@ -233,7 +232,7 @@ pub async fn events(
 
 /// # Errors
 /// When the database fails.
-pub async fn count_events(db: &mut PgConnection, task: TaskId, event_type: Option<&str>) -> Result<i64, StoreError> {
+pub async fn count_events(db: &mut Transaction<'_>, task: TaskId, event_type: Option<&str>) -> Result<i64, StoreError> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM task_events WHERE task_id = $1 AND ($2::text IS NULL OR event_type = $2)"#,
         task.0,
@@ -248,7 +247,7 @@ pub async fn count_events(db: &mut PgConnection, task: TaskId, event_type: Optio
 ///
 /// # Errors
 /// When the database fails.
-pub async fn lease(db: &mut PgConnection, user: UserId, task: TaskId) -> Result<Option<Uuid>, StoreError> {
+pub async fn lease(db: &mut Transaction<'_>, user: UserId, task: TaskId) -> Result<Option<Uuid>, StoreError> {
     let lease = sqlx::query_scalar!("SELECT lease_id FROM tasks WHERE user_id = $1 AND id = $2", user.0, task.0)
         .fetch_optional(db)
         .await

@@ -10,11 +10,10 @@ use protocol::plan::{FillPlan, FillResult};
 use protocol::task::{Ats, ErrorCode, Mode, Outcome, Phase, Platform, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::StoreError;
 use crate::shards::Held;
+use crate::{StoreError, Transaction};
 
 protocol::named_enum! {
     /// What became of a permit.
@@ -239,7 +238,7 @@ pub enum Adopted {
 ///
 /// # Errors
 /// When the database does not answer or a stored value is not understood.
-pub async fn adopt(db: &mut PgConnection, held: &[Held], id: TaskId) -> Result<Adopted, StoreError> {
+pub async fn adopt(db: &mut Transaction<'_>, held: &[Held], id: TaskId) -> Result<Adopted, StoreError> {
     let doing = "taking over a task";
     let shard = sqlx::query!(
         "SELECT s.id, s.epoch FROM shards s JOIN tasks t ON t.shard = s.id WHERE t.id = $1 FOR SHARE OF s",
@@ -267,7 +266,7 @@ pub async fn adopt(db: &mut PgConnection, held: &[Held], id: TaskId) -> Result<A
 
 /// # Errors
 /// When the database does not answer or a stored value is not understood.
-pub async fn review(db: &mut PgConnection, id: TaskId) -> Result<Option<Review>, StoreError> {
+pub async fn review(db: &mut Transaction<'_>, id: TaskId) -> Result<Option<Review>, StoreError> {
     let doing = "reading a review";
     let row = sqlx::query!(
         r#"SELECT revision, status::text AS "status!", form, plan, results, screenshot_id, approved FROM task_reviews WHERE task_id = $1"#,
@@ -299,7 +298,7 @@ pub struct TaskAt {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn place(db: &mut PgConnection, id: TaskId) -> Result<Option<TaskAt>, StoreError> {
+pub async fn place(db: &mut Transaction<'_>, id: TaskId) -> Result<Option<TaskAt>, StoreError> {
     let shard = sqlx::query_scalar!("SELECT shard FROM tasks WHERE id = $1", id.0)
         .fetch_optional(db)
         .await
@@ -311,7 +310,7 @@ pub async fn place(db: &mut PgConnection, id: TaskId) -> Result<Option<TaskAt>, 
 ///
 /// # Errors
 /// When the database does not answer or a stored value is not understood.
-pub async fn read(db: &mut PgConnection, id: TaskId) -> Result<Option<Task>, StoreError> {
+pub async fn read(db: &mut Transaction<'_>, id: TaskId) -> Result<Option<Task>, StoreError> {
     let doing = "reading a task";
     let row = sqlx::query_scalar!(r#"SELECT to_jsonb(tasks.*) AS "task!" FROM tasks WHERE id = $1"#, id.0)
         .fetch_optional(db)
@@ -325,7 +324,7 @@ pub async fn read(db: &mut PgConnection, id: TaskId) -> Result<Option<Task>, Sto
 /// # Errors
 /// When the database does not answer.
 pub async fn due(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     shards: &[i16],
     now: DateTime<Utc>,
     limit: i64,
@@ -366,7 +365,7 @@ pub enum Asked {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn leased(db: &mut PgConnection, sandbox: SandboxId) -> Result<Vec<Leased>, StoreError> {
+pub async fn leased(db: &mut Transaction<'_>, sandbox: SandboxId) -> Result<Vec<Leased>, StoreError> {
     Ok(leased_on(db, &[sandbox]).await?.remove(&sandbox).unwrap_or_default())
 }
 
@@ -375,7 +374,7 @@ pub async fn leased(db: &mut PgConnection, sandbox: SandboxId) -> Result<Vec<Lea
 /// # Errors
 /// When the database does not answer.
 pub async fn leased_on(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     sandboxes: &[SandboxId],
 ) -> Result<HashMap<SandboxId, Vec<Leased>>, StoreError> {
     let ids: Vec<Uuid> = sandboxes.iter().map(|sandbox| sandbox.0).collect();
@@ -427,7 +426,7 @@ pub enum IdleState {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn idle(db: &mut PgConnection) -> Result<Vec<Idle>, StoreError> {
+pub async fn idle(db: &mut Transaction<'_>) -> Result<Vec<Idle>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT t.id, s.id AS sandbox, s.capacity, t.held_until,
                   coalesce(t.pending ->> 'kind' = 'end', false) AS "closing!",
@@ -460,7 +459,7 @@ pub async fn idle(db: &mut PgConnection) -> Result<Vec<Idle>, StoreError> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn sandboxes_left_alone(db: &mut PgConnection) -> Result<Vec<SandboxId>, StoreError> {
+pub async fn sandboxes_left_alone(db: &mut Transaction<'_>) -> Result<Vec<SandboxId>, StoreError> {
     let rows = sqlx::query_scalar!(
         r#"SELECT DISTINCT s.id FROM tasks t JOIN sandboxes s ON s.id = t.sandbox_id
             WHERE t.lease_id IS NOT NULL

@@ -9,11 +9,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use protocol::ids::UserId;
 use protocol::planted::{Bug, planted};
 use serde_json::Value as Json;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::StoreError;
 use crate::bus::Message;
+use crate::{StoreError, Transaction};
 
 /// Where a person's stream stands, with what decides whether their sockets may stay.
 #[derive(Debug, Clone)]
@@ -30,7 +29,7 @@ pub struct Tail {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn append(db: &mut PgConnection, user: UserId, events: &[Json]) -> Result<Vec<Message>, StoreError> {
+pub async fn append(db: &mut Transaction<'_>, user: UserId, events: &[Json]) -> Result<Vec<Message>, StoreError> {
     let events = events.iter().map(|event| (user, event.clone())).collect();
     append_all(db, events, &[]).await
 }
@@ -41,7 +40,7 @@ pub async fn append(db: &mut PgConnection, user: UserId, events: &[Json]) -> Res
 /// # Errors
 /// When the database fails.
 pub(crate) async fn append_all(
-    db: &mut PgConnection,
+    db: &mut Transaction<'_>,
     events: Vec<(UserId, Json)>,
     locked: &[UserId],
 ) -> Result<Vec<Message>, StoreError> {
@@ -83,7 +82,7 @@ pub(crate) async fn append_all(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn last_seq(db: &mut PgConnection, user: UserId) -> Result<i64, StoreError> {
+pub async fn last_seq(db: &mut Transaction<'_>, user: UserId) -> Result<i64, StoreError> {
     let last = sqlx::query_scalar!("SELECT last_seq FROM user_streams WHERE user_id = $1", user.0)
         .fetch_optional(db)
         .await
@@ -96,7 +95,7 @@ pub async fn last_seq(db: &mut PgConnection, user: UserId) -> Result<i64, StoreE
 ///
 /// # Errors
 /// When the database fails.
-pub async fn after(db: &mut PgConnection, user: UserId, since: i64, limit: i64) -> Result<Vec<Message>, StoreError> {
+pub async fn after(db: &mut Transaction<'_>, user: UserId, since: i64, limit: i64) -> Result<Vec<Message>, StoreError> {
     let rows = sqlx::query!(
         "SELECT seq, payload, created_at FROM user_events WHERE user_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
         user.0,
@@ -113,7 +112,7 @@ pub async fn after(db: &mut PgConnection, user: UserId, since: i64, limit: i64) 
 ///
 /// # Errors
 /// When the database fails.
-pub async fn tails(db: &mut PgConnection, users: &[Uuid]) -> Result<Vec<Tail>, StoreError> {
+pub async fn tails(db: &mut Transaction<'_>, users: &[Uuid]) -> Result<Vec<Tail>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT u.id, coalesce(s.last_seq, 0) AS "last_seq!", u.is_active, u.token_version,
                   u.role::text IN ('admin', 'superadmin') AS "is_admin!"

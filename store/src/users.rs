@@ -3,9 +3,8 @@
 use chrono::{DateTime, Utc};
 use protocol::ids::UserId;
 use serde_json::Value as Json;
-use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{StoreError, Transaction};
 
 /// E-mail of the account that `valet up` makes for whoever starts it. Neither it nor the name beside it is a fact about
 /// that person: forms are never filled with them.
@@ -77,7 +76,7 @@ pub struct NewUser<'a> {
 
 /// # Errors
 /// [`StoreError::Conflict`] when the address is taken, in any spelling.
-pub async fn create(db: &mut PgConnection, new: NewUser<'_>) -> Result<UserId, StoreError> {
+pub async fn create(db: &mut Transaction<'_>, new: NewUser<'_>) -> Result<UserId, StoreError> {
     let id = UserId::new();
     sqlx::query!(
         "INSERT INTO users (id, email, name, password_hash, email_verified, role)
@@ -99,7 +98,7 @@ pub async fn create(db: &mut PgConnection, new: NewUser<'_>) -> Result<UserId, S
 ///
 /// # Errors
 /// When the database fails.
-pub async fn by_email(db: &mut PgConnection, email: &str) -> Result<Option<User>, StoreError> {
+pub async fn by_email(db: &mut Transaction<'_>, email: &str) -> Result<Option<User>, StoreError> {
     sqlx::query_as!(
         User,
         r#"SELECT id AS "id: uuid::Uuid", email, name, avatar_url, role::text AS "role!", subscription_tier, password_hash,
@@ -114,7 +113,7 @@ pub async fn by_email(db: &mut PgConnection, email: &str) -> Result<Option<User>
 
 /// # Errors
 /// When the database fails.
-pub async fn by_id(db: &mut PgConnection, id: UserId) -> Result<Option<User>, StoreError> {
+pub async fn by_id(db: &mut Transaction<'_>, id: UserId) -> Result<Option<User>, StoreError> {
     sqlx::query_as!(
         User,
         r#"SELECT id AS "id: uuid::Uuid", email, name, avatar_url, role::text AS "role!", subscription_tier, password_hash,
@@ -129,7 +128,7 @@ pub async fn by_id(db: &mut PgConnection, id: UserId) -> Result<Option<User>, St
 
 /// # Errors
 /// When the database fails.
-pub async fn standing(db: &mut PgConnection, id: UserId) -> Result<Option<Standing>, StoreError> {
+pub async fn standing(db: &mut Transaction<'_>, id: UserId) -> Result<Option<Standing>, StoreError> {
     sqlx::query_as!(
         Standing,
         r#"SELECT email, role::text AS "role!", is_active, token_version FROM users WHERE id = $1"#,
@@ -144,7 +143,7 @@ pub async fn standing(db: &mut PgConnection, id: UserId) -> Result<Option<Standi
 ///
 /// # Errors
 /// When the database fails.
-pub async fn rehash(db: &mut PgConnection, id: UserId, was: &str, hash: &str) -> Result<(), StoreError> {
+pub async fn rehash(db: &mut Transaction<'_>, id: UserId, was: &str, hash: &str) -> Result<(), StoreError> {
     sqlx::query!("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2", id.0, was, hash)
         .execute(db)
         .await
@@ -156,7 +155,7 @@ pub async fn rehash(db: &mut PgConnection, id: UserId, was: &str, hash: &str) ->
 ///
 /// # Errors
 /// When the database fails.
-pub async fn bump_token_version(db: &mut PgConnection, id: UserId) -> Result<(), StoreError> {
+pub async fn bump_token_version(db: &mut Transaction<'_>, id: UserId) -> Result<(), StoreError> {
     sqlx::query!("UPDATE users SET token_version = token_version + 1, updated_at = now() WHERE id = $1", id.0)
         .execute(db)
         .await
@@ -166,7 +165,7 @@ pub async fn bump_token_version(db: &mut PgConnection, id: UserId) -> Result<(),
 
 /// # Errors
 /// When the database fails.
-pub async fn profile(db: &mut PgConnection, id: UserId) -> Result<Option<Profile>, StoreError> {
+pub async fn profile(db: &mut Transaction<'_>, id: UserId) -> Result<Option<Profile>, StoreError> {
     sqlx::query_as!(
         Profile,
         "SELECT phone, location, linkedin_url, github_url, portfolio_url, work_history, education, skills, preferences
@@ -180,7 +179,7 @@ pub async fn profile(db: &mut PgConnection, id: UserId) -> Result<Option<Profile
 
 /// # Errors
 /// When the database fails.
-pub async fn update_profile(db: &mut PgConnection, id: UserId, change: ProfileChange) -> Result<(), StoreError> {
+pub async fn update_profile(db: &mut Transaction<'_>, id: UserId, change: ProfileChange) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE users SET
              phone = CASE WHEN $2 THEN $3 ELSE phone END,
@@ -219,7 +218,11 @@ pub async fn update_profile(db: &mut PgConnection, id: UserId, change: ProfileCh
 ///
 /// # Errors
 /// When the database fails.
-pub async fn merge_preferences(db: &mut PgConnection, id: UserId, change: &Json) -> Result<Option<Json>, StoreError> {
+pub async fn merge_preferences(
+    db: &mut Transaction<'_>,
+    id: UserId,
+    change: &Json,
+) -> Result<Option<Json>, StoreError> {
     sqlx::query_scalar!(
         "UPDATE users SET preferences = preferences || $2, updated_at = now() WHERE id = $1 RETURNING preferences",
         id.0,
@@ -232,7 +235,7 @@ pub async fn merge_preferences(db: &mut PgConnection, id: UserId, change: &Json)
 
 /// Makes one person's transactions with the same purpose wait for each other, until this one ends. An advisory lock,
 /// because a lock on the person's row would take part in the actors' lock order.
-pub(crate) async fn lock(db: &mut PgConnection, purpose: &str, id: UserId) -> Result<(), StoreError> {
+pub(crate) async fn lock(db: &mut Transaction<'_>, purpose: &str, id: UserId) -> Result<(), StoreError> {
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", format!("{purpose} {id}"))
         .execute(db)
         .await

@@ -193,6 +193,7 @@ async fn launch(dir: &Path, options: &Options, again: Option<&Ready>) -> (Child,
         .arg("--ready-file")
         .arg(&ready_file)
         .env_remove("DATABASE_URL")
+        .env_remove("DIRECT_DATABASE_URL")
         .env_remove("REDIS_URL")
         .env("RATE_LIMIT_PER_MINUTE", "100000")
         .env("TASKS_PER_HOUR", "100000")

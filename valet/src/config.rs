@@ -19,6 +19,7 @@ const SECRET_MIN: usize = 32;
 /// Variables that settings may come from. Others in the environment are none of ours.
 const VARIABLES: &[&str] = &[
     "DATABASE_URL",
+    "DIRECT_DATABASE_URL",
     "REDIS_URL",
     "FILES_DIR",
     "JWT_SECRET",
@@ -41,6 +42,7 @@ const VARIABLES: &[&str] = &[
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub database_url: Secret,
+    pub direct_database_url: Secret,
     pub redis_url: Secret,
     pub files_dir: PathBuf,
     pub jwt_secret: Secret,
@@ -97,6 +99,9 @@ impl Config {
             if secret.get().is_some_and(|text| text.len() < SECRET_MIN) {
                 bail!("{name} is shorter than {SECRET_MIN} characters");
             }
+        }
+        if self.direct_database_url.get().is_some() && self.database_url.get().is_none() {
+            bail!("DIRECT_DATABASE_URL is the way past the pooler that DATABASE_URL names, which is not set");
         }
         self.trusted_proxies()?;
         for (name, number) in [
@@ -200,9 +205,20 @@ mod tests {
 
     #[test]
     fn secrets_do_not_print() {
-        let toml = "jwt_secret = \"0123456789012345678901234567890123\"";
+        let toml = "jwt_secret = \"0123456789012345678901234567890123\"
+                    direct_database_url = \"postgres://valet:0123456789@db\"";
         let config: Config = Figment::from(Toml::string(DEFAULT)).merge(Toml::string(toml)).extract().unwrap();
         assert!(!format!("{config:?}").contains("0123456789"));
+    }
+
+    #[test]
+    fn a_way_past_the_pooler_needs_the_pooler() {
+        let config = |toml: &str| -> Config {
+            Figment::from(Toml::string(DEFAULT)).merge(Toml::string(toml)).extract().unwrap()
+        };
+        let direct = "direct_database_url = \"postgres://db\"";
+        assert!(config(direct).check().unwrap_err().to_string().contains("DIRECT_DATABASE_URL"));
+        config(&format!("{direct}\ndatabase_url = \"postgres://pooler\"")).check().unwrap();
     }
 
     #[test]

@@ -44,7 +44,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 async fn main() -> anyhow::Result<()> {
     let url = std::env::var("DATABASE_URL").context("DATABASE_URL names an empty database")?;
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let store = Store::connect(&url, CONNECTIONS)?;
+    let store = Store::connect(&url, None, CONNECTIONS)?;
     store.migrate().await?;
     let folder = tempfile::tempdir()?;
     let node = NodeId::new();

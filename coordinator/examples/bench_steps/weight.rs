@@ -62,7 +62,7 @@ async fn rows(store: &Store, sandbox: SandboxId) -> anyhow::Result<Vec<TaskAt>> 
         "INSERT INTO users (id, email, name) SELECT u, u || '@example.com', 'Ada' FROM unnest($1::uuid[]) AS n (u)",
     )
     .bind(&people)
-    .execute(&mut *tx)
+    .execute(&mut tx)
     .await?;
     sqlx::query(
         "INSERT INTO tasks (id, user_id, job_url, mode, shard, status, phase, lease_id, sandbox_id, pending, wake_at)
@@ -75,7 +75,7 @@ async fn rows(store: &Store, sandbox: SandboxId) -> anyhow::Result<Vec<TaskAt>> 
     .bind(&leases)
     .bind(sandbox.0)
     .bind(pending)
-    .execute(&mut *tx)
+    .execute(&mut tx)
     .await?;
     sqlx::query(
         "INSERT INTO task_reviews (task_id, revision, status, form, plan, results, form_digest, values_digest)
@@ -85,7 +85,7 @@ async fn rows(store: &Store, sandbox: SandboxId) -> anyhow::Result<Vec<TaskAt>> 
     .bind(json!(form))
     .bind(json!(plan))
     .bind(vec![0_u8; 32])
-    .execute(&mut *tx)
+    .execute(&mut tx)
     .await?;
     store::db::commit(tx, "writing tasks").await?;
     Ok(ids.into_iter().zip(shards).map(|(id, shard)| TaskAt { id, shard }).collect())

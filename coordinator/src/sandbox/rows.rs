@@ -214,7 +214,7 @@ async fn record(store: Store, beats: Vec<Beat>) -> Result<HashMap<SandboxId, Rec
     let mut leased = match &working[..] {
         [] => HashMap::new(),
         // By itself: whoever takes a slot waits for the rows above.
-        working => tasks::leased_on(&mut *store.begin().await?, working).await?,
+        working => tasks::leased_on(&mut store.begin().await?, working).await?,
     };
     let recorded = beats.into_iter().filter_map(|Beat { sandbox, epoch, named, .. }| {
         let drain = beaten.remove(&sandbox)?.drain;

@@ -17,13 +17,12 @@ use protocol::form::Digest;
 use protocol::ids::{ArtifactId, LeaseId, PermitId, QaEntryId, SandboxId, UserId};
 use protocol::planted::{Bug, planted};
 use serde_json::Value as Json;
-use sqlx::{Connection as _, PgConnection};
 
 use crate::bus::Message;
 use crate::db::{self, Connection};
 use crate::shards::Held;
 use crate::tasks::{PermitState, Review, Task};
-use crate::{Store, StoreError, user_events};
+use crate::{Store, StoreError, Transaction, user_events};
 use row::TaskStep;
 
 /// Tasks of one person that may hold a place at the same time, as in the original system.
@@ -168,7 +167,7 @@ impl Writer {
             Some(connection) => connection,
             None => self.store.connection().await.map_err(CommitError::Failed)?,
         };
-        let written = db::in_time("committing a batch", batch(connection.conversation(), held, steps)).await;
+        let written = db::in_time("committing a batch", batch(&mut connection, held, steps)).await;
         let broken = match &written {
             Err(CommitError::Failed(error)) => error.is_outage(),
             Err(CommitError::InDoubt(_)) => true,
@@ -181,8 +180,8 @@ impl Writer {
     }
 }
 
-async fn batch(db: &mut PgConnection, held: &[Held], steps: &[Step]) -> Result<Vec<Message>, CommitError> {
-    let mut tx = db.begin().await.map_err(failed("beginning a batch"))?;
+async fn batch(connection: &mut Connection, held: &[Held], steps: &[Step]) -> Result<Vec<Message>, CommitError> {
+    let mut tx = connection.begin().await.map_err(failed("beginning a batch"))?;
     let told = match write(&mut tx, held, steps).await {
         Ok(told) => told,
         Err(error) => {
@@ -199,7 +198,7 @@ async fn batch(db: &mut PgConnection, held: &[Held], steps: &[Step]) -> Result<V
     Ok(told)
 }
 
-async fn write(db: &mut PgConnection, held: &[Held], steps: &[Step]) -> Result<Vec<Message>, CommitError> {
+async fn write(db: &mut Transaction<'_>, held: &[Held], steps: &[Step]) -> Result<Vec<Message>, CommitError> {
     lock_shards(db, held, steps).await?;
     write_tasks(db, steps).await?;
     writes::all(db, steps).await?;
@@ -209,7 +208,7 @@ async fn write(db: &mut PgConnection, held: &[Held], steps: &[Step]) -> Result<V
     Ok(told)
 }
 
-async fn lock_shards(db: &mut PgConnection, held: &[Held], steps: &[Step]) -> Result<(), CommitError> {
+async fn lock_shards(db: &mut Transaction<'_>, held: &[Held], steps: &[Step]) -> Result<(), CommitError> {
     let epochs: HashMap<i16, i64> = held.iter().map(|held| (held.shard, held.epoch)).collect();
     let mut wanted: Vec<i16> = steps.iter().map(|step| step.task.shard).collect();
     wanted.sort_unstable();
@@ -222,7 +221,7 @@ async fn lock_shards(db: &mut PgConnection, held: &[Held], steps: &[Step]) -> Re
     if ours == wanted.len() || planted(Bug::Unfenced) { Ok(()) } else { Err(CommitError::Fenced) }
 }
 
-async fn write_tasks(db: &mut PgConnection, steps: &[Step]) -> Result<(), CommitError> {
+async fn write_tasks(db: &mut Transaction<'_>, steps: &[Step]) -> Result<(), CommitError> {
     let rows: Vec<TaskStep<'_>> = steps.iter().map(|step| TaskStep::from(&*step.task)).collect();
     let written = sqlx::query_file_scalar!("sql/journal/tasks.sql", &rows as _)
         .fetch_all(db)
@@ -232,7 +231,7 @@ async fn write_tasks(db: &mut PgConnection, steps: &[Step]) -> Result<(), Commit
 }
 
 /// An `UPDATE … FROM` applies only one of two rows that hit the same target, so changes are summed per sandbox first.
-async fn write_slots(db: &mut PgConnection, steps: &[Step]) -> Result<(), CommitError> {
+async fn write_slots(db: &mut Transaction<'_>, steps: &[Step]) -> Result<(), CommitError> {
     let mut changes: BTreeMap<SandboxId, (i32, i32, i64)> = BTreeMap::new();
     for step in steps {
         match step.slot {
@@ -273,7 +272,7 @@ async fn write_slots(db: &mut PgConnection, steps: &[Step]) -> Result<(), Commit
     Ok(())
 }
 
-async fn write_told(db: &mut PgConnection, steps: &[Step]) -> Result<Vec<Message>, CommitError> {
+async fn write_told(db: &mut Transaction<'_>, steps: &[Step]) -> Result<Vec<Message>, CommitError> {
     let told: Vec<(UserId, Json)> =
         steps.iter().flat_map(|step| step.told.iter().map(|told| (step.task.user_id, told.to_json()))).collect();
     // A claim locks its user's row too, so that two claims of one user are checked one after the other.
@@ -282,7 +281,7 @@ async fn write_told(db: &mut PgConnection, steps: &[Step]) -> Result<Vec<Message
     user_events::append_all(db, told, &claiming).await.map_err(CommitError::Failed)
 }
 
-async fn check_caps(db: &mut PgConnection, steps: &[Step]) -> Result<(), CommitError> {
+async fn check_caps(db: &mut Transaction<'_>, steps: &[Step]) -> Result<(), CommitError> {
     let claiming: HashSet<uuid::Uuid> =
         steps.iter().filter(|step| matches!(step.slot, Slot::Take { .. })).map(|step| step.task.user_id.0).collect();
     if claiming.is_empty() {

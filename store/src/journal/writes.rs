@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use protocol::ids::{ArtifactId, QaEntryId};
 use serde_json::{Value as Json, json};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{CommitError, ResultRow, Step, TaskEvent, Write, corrupt, failed};
+use crate::Transaction;
 use crate::tasks::{Review, Task};
 
-pub(super) async fn all(db: &mut PgConnection, steps: &[Step]) -> Result<(), CommitError> {
+pub(super) async fn all(db: &mut Transaction<'_>, steps: &[Step]) -> Result<(), CommitError> {
     write_events(db, steps).await?;
     for step in steps {
         for write in &step.writes {
@@ -21,7 +21,7 @@ pub(super) async fn all(db: &mut PgConnection, steps: &[Step]) -> Result<(), Com
     pause_sites(db, steps).await
 }
 
-async fn write_events(db: &mut PgConnection, steps: &[Step]) -> Result<(), CommitError> {
+async fn write_events(db: &mut Transaction<'_>, steps: &[Step]) -> Result<(), CommitError> {
     let events: Vec<(Uuid, &TaskEvent)> =
         steps.iter().flat_map(|step| step.events.iter().map(|event| (step.task.id.0, event))).collect();
     if events.is_empty() {
@@ -53,7 +53,7 @@ async fn write_events(db: &mut PgConnection, steps: &[Step]) -> Result<(), Commi
 }
 
 /// In the order of their names, as every batch locks them.
-async fn pause_sites(db: &mut PgConnection, steps: &[Step]) -> Result<(), CommitError> {
+async fn pause_sites(db: &mut Transaction<'_>, steps: &[Step]) -> Result<(), CommitError> {
     let mut pauses: BTreeMap<&str, DateTime<Utc>> = BTreeMap::new();
     for step in steps {
         let Some(site) = step.task.site.as_deref() else { continue };
@@ -83,7 +83,7 @@ async fn pause_sites(db: &mut PgConnection, steps: &[Step]) -> Result<(), Commit
     Ok(())
 }
 
-async fn write_one(db: &mut PgConnection, task: &Task, write: &Write) -> Result<(), CommitError> {
+async fn write_one(db: &mut Transaction<'_>, task: &Task, write: &Write) -> Result<(), CommitError> {
     match write {
         Write::Review(review) => write_review(db, task, review).await,
         Write::PermitGranted { id, lease, grant, form, values } => {
@@ -182,7 +182,7 @@ async fn write_one(db: &mut PgConnection, task: &Task, write: &Write) -> Result<
     }
 }
 
-async fn write_review(db: &mut PgConnection, task: &Task, review: &Review) -> Result<(), CommitError> {
+async fn write_review(db: &mut Transaction<'_>, task: &Task, review: &Review) -> Result<(), CommitError> {
     let encode = |value: Result<Json, serde_json::Error>| value.map_err(|_| corrupt("encoding a review"));
     sqlx::query!(
         "INSERT INTO task_reviews (task_id, revision, status, form, plan, results, form_digest, values_digest, screenshot_id,
@@ -209,7 +209,7 @@ async fn write_review(db: &mut PgConnection, task: &Task, review: &Review) -> Re
     Ok(())
 }
 
-async fn write_results(db: &mut PgConnection, task: &Task, rows: &[ResultRow]) -> Result<(), CommitError> {
+async fn write_results(db: &mut Transaction<'_>, task: &Task, rows: &[ResultRow]) -> Result<(), CommitError> {
     for table in ["results", "fields"] {
         let cleared = if table == "results" {
             sqlx::query!("DELETE FROM application_results WHERE task_id = $1", task.id.0).execute(&mut *db).await

@@ -4,6 +4,7 @@
 mod commit;
 mod events;
 mod owners;
+mod pooler;
 mod queue;
 mod redis;
 mod resumes;

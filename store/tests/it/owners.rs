@@ -52,7 +52,7 @@ async fn an_adoption_waits_for_the_commit_that_is_under_way(pool: PgPool) {
     let mut lost = world.tx().await;
     sqlx::query("UPDATE tasks SET progress = 42, generation = generation + 1 WHERE id = $1")
         .bind(task.id.0)
-        .execute(&mut *lost)
+        .execute(&mut lost)
         .await
         .unwrap();
     let adopting = world.adopt(task.id);

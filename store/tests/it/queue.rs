@@ -44,7 +44,7 @@ async fn mark_of(world: &World, sandbox: SandboxId) -> i64 {
 }
 
 async fn stand(world: &World, task: TaskId) -> Stand {
-    queue::facts(&mut *world.tx().await, &[task]).await.unwrap()[0].stand
+    queue::facts(&mut world.tx().await, &[task]).await.unwrap()[0].stand
 }
 
 #[sqlx::test(migrator = "store::MIGRATIONS")]
@@ -76,7 +76,7 @@ async fn the_host_of_a_failed_attempt_is_named_until_the_attempts_are_over(pool:
     let world = World::new(pool).await;
     let (sandbox, epoch) = world.sandbox(1).await;
     let mut task = world.task(world.user().await, 1).await;
-    let failed_on = async |task| queue::facts(&mut *world.tx().await, &[task]).await.unwrap()[0].failed_host;
+    let failed_on = async |task| queue::facts(&mut world.tx().await, &[task]).await.unwrap()[0].failed_host;
     assert_eq!(failed_on(task.id).await, None);
     task.attempt = 1;
     world.claim(&mut task, sandbox, epoch).await.unwrap();
@@ -101,7 +101,7 @@ async fn a_commit_that_becomes_visible_late_is_not_missed(pool: PgPool) {
     reader.read(&world).await;
     let touch = "UPDATE tasks SET queued_at = now() WHERE id = $1";
     let mut slow = world.tx().await;
-    sqlx::query(touch).bind(early.id.0).execute(&mut *slow).await.unwrap();
+    sqlx::query(touch).bind(early.id.0).execute(&mut slow).await.unwrap();
     sqlx::query(touch).bind(late.id.0).execute(&world.pool).await.unwrap();
     assert_eq!(reader.read(&world).await, [late.id], "the earlier one is not committed");
     store::db::commit(slow, "being late").await.unwrap();
@@ -114,9 +114,9 @@ async fn a_sandboxs_changes_are_read_whoever_made_them(pool: PgPool) {
     let world = World::new(pool).await;
     let (sandbox, epoch) = world.sandbox(2).await;
     let (other, _) = world.sandbox(1).await;
-    let from = async || queue::marks(&mut *world.tx().await).await.unwrap().oldest;
+    let from = async || queue::marks(&mut world.tx().await).await.unwrap().oldest;
     let mut mark = from().await;
-    let read = async |mark| queue::sandboxes(&mut *world.tx().await, mark).await.unwrap();
+    let read = async |mark| queue::sandboxes(&mut world.tx().await, mark).await.unwrap();
     assert_eq!(read(0).await.len(), 2);
     let (before, others) = (mark_of(&world, sandbox).await, mark_of(&world, other).await);
     let mut tx = world.tx().await;
@@ -185,7 +185,7 @@ async fn what_a_task_asks_of_its_host_and_where_its_profile_lies_is_read(pool: P
     .await
     .unwrap();
     sqlx::query("UPDATE users SET subscription_tier = 'pro'").execute(&world.pool).await.unwrap();
-    let facts = queue::facts(&mut *world.tx().await, &[task.id, TaskId::new()]).await.unwrap();
+    let facts = queue::facts(&mut world.tx().await, &[task.id, TaskId::new()]).await.unwrap();
     assert_eq!(facts.len(), 1);
     let fact = &facts[0];
     assert_eq!((fact.engine.as_deref(), fact.site.as_deref()), (Some("adspower"), Some("linkedin")));
@@ -207,14 +207,14 @@ async fn a_sites_own_limits_and_pauses_are_read(pool: PgPool) {
     let mut paused = claim(&task, sandbox, epoch);
     paused.writes = vec![Write::SitePaused { until }, Write::SitePaused { until: now }];
     world.commit(&[paused]).await.unwrap();
-    let sites = queue::sites(&mut *world.tx().await, now).await.unwrap();
+    let sites = queue::sites(&mut world.tx().await, now).await.unwrap();
     assert_eq!(
         (sites[0].site.as_str(), sites[0].limit.running, sites[0].limit.starts),
         ("crumb.example", 1, site::OWN.starts)
     );
     assert_eq!((sites[1].site.as_str(), sites[1].limit), ("linkedin", site::LINKEDIN));
     assert!((sites[1].paused_until.unwrap() - until).abs() < TimeDelta::milliseconds(1), "the longest");
-    assert_eq!(queue::sites(&mut *world.tx().await, until + TimeDelta::seconds(1)).await.unwrap().len(), 1);
+    assert_eq!(queue::sites(&mut world.tx().await, until + TimeDelta::seconds(1)).await.unwrap().len(), 1);
 }
 
 #[sqlx::test(migrator = "store::MIGRATIONS")]
@@ -226,7 +226,7 @@ async fn a_queued_task_says_why_it_waits_and_where_it_stands(pool: PgPool) {
         tasks.push(world.task(busy, age).await);
     }
     let mine = world.task(late, 5).await;
-    let waiting = async |task: TaskId| queue::waiting(&mut *world.tx().await, task, Utc::now()).await.unwrap();
+    let waiting = async |task: TaskId| queue::waiting(&mut world.tx().await, task, Utc::now()).await.unwrap();
     let stands = async |task: TaskId| {
         let waiting = waiting(task).await.unwrap();
         (waiting.why(Utc::now()), waiting.position())
@@ -277,7 +277,7 @@ async fn only_those_who_could_take_its_place_are_before_a_task(pool: PgPool) {
         before.push(world.task(world.user().await, age).await.id.0);
     }
     let mine = world.task(world.user().await, 1).await;
-    let ahead = async || queue::waiting(&mut *world.tx().await, mine.id, Utc::now()).await.unwrap().unwrap().ahead;
+    let ahead = async || queue::waiting(&mut world.tx().await, mine.id, Utc::now()).await.unwrap().unwrap().ahead;
     assert_eq!(ahead().await, 3);
     let set = async |change: &'static str, task: usize| {
         sqlx::query(change).bind(before[task]).execute(&world.pool).await.unwrap();

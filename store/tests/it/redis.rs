@@ -1,4 +1,4 @@
-//! The bus over a real Redis, killed and started again.
+//! The bus over a real Redis: killed and started again, stopped and continued.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -38,6 +38,12 @@ impl Redis {
     async fn start_again(&mut self) {
         self.child = serve(self.dir.path());
         self.answers().await;
+    }
+
+    /// `STOP` freezes it as it is, with every connection open, until `CONT`.
+    fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
     async fn answers(&self) {
@@ -173,4 +179,22 @@ async fn a_redis_that_is_not_there_yet_is_heard_once_it_comes() {
     assert_eq!(hear(&mut reader).await.0.seq, Some(1));
     redis.kill();
     live(&bus, false).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_hangs_is_noticed_and_heard_again_once_it_goes_on() {
+    let redis = Redis::start().await;
+    let bus = connect(&redis).await;
+    let (mut reader, user) = (bus.subscribe(), UserId::new());
+    bus.publish(note(user, 1));
+    assert_eq!(hear(&mut reader).await.0.seq, Some(1));
+    redis.signal("STOP");
+    live(&bus, false).await;
+    let told = tokio::time::timeout(PATIENCE, reader.recv()).await.expect("a signal comes").unwrap();
+    assert!(matches!(told, Signal::Resync), "{told:?}");
+    redis.signal("CONT");
+    live(&bus, true).await;
+    bus.publish(note(user, 2));
+    let (message, resync) = hear(&mut reader).await;
+    assert_eq!((message.seq, resync), (Some(2), true), "what was lost meanwhile is read before");
 }

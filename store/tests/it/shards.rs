@@ -87,7 +87,7 @@ async fn a_shard_that_a_commit_holds_is_left_for_the_next_time(pool: PgPool) {
     silence(&world, &owner).await;
     // The last commit of the dead owner is still under way: it has locked its shard.
     let mut last = world.tx().await;
-    sqlx::query("SELECT id FROM shards WHERE id = 5 FOR SHARE").fetch_all(&mut *last).await.unwrap();
+    sqlx::query("SELECT id FROM shards WHERE id = 5 FOR SHARE").fetch_all(&mut last).await.unwrap();
     let taken = take(&world, &other).await;
     assert_eq!(taken.len(), 255);
     assert!(taken.iter().all(|held| held.shard != 5));

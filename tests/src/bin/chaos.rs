@@ -36,6 +36,9 @@ struct Arguments {
     coordinators: usize,
     #[arg(long, env = "GATEWAYS", default_value_t = 2)]
     gateways: usize,
+    /// Gateways reach Postgres through PgBouncer.
+    #[arg(long)]
+    pooler: bool,
     /// Seconds after the last strike until everything must rest.
     #[arg(long, env = "REST", default_value_t = 240)]
     rest: u64,
@@ -64,6 +67,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         chromium: asked.chromium,
         coordinators: asked.coordinators,
         gateways: asked.gateways,
+        pooler: asked.pooler,
         rest: Duration::from_secs(asked.rest),
         keep: asked.keep,
     };

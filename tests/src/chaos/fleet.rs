@@ -1,7 +1,7 @@
 //! The programs of the fleet, each kept running, with fault proxies between them.
 //!
 //! ```text
-//! people ── TCP proxy ──> gateway ── TCP proxies ──> Postgres, Redis
+//! people ── TCP proxy ──> gateway (── PgBouncer, if wanted) ── TCP proxies ──> Postgres, Redis
 //! agents ── UDP proxies (one per agent and coordinator) ──> coordinator ── the same TCP proxies
 //! gateways, coordinators ── UDP proxy (one per coordinator) ──> coordinator
 //! browsers ──> practice employer (never struck: it is what the truth is read from)
@@ -21,6 +21,7 @@ use serde_json::{Value as Json, json};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::process::Command;
 
+pub use self::servers::pooler;
 use self::settings::Settings;
 use super::clocks::Clock;
 use super::keeper::{Keeper, Pid};
@@ -44,6 +45,7 @@ pub enum Part {
     Gateway(usize),
     Postgres,
     Redis,
+    Pooler,
     Agent(usize),
     /// The browser of an agent.
     Browser(usize),
@@ -59,6 +61,7 @@ impl Part {
             Self::Gateway(_) => "gateway",
             Self::Postgres => "postgres",
             Self::Redis => "redis",
+            Self::Pooler => "pooler",
             Self::Agent(_) => "agent",
             Self::Browser(_) => "browser",
         }
@@ -114,12 +117,20 @@ impl Fleet {
         for (part, port) in [(Part::Postgres, postgres), (Part::Redis, redis)] {
             tcp.insert(part, TcpProxy::start(options.seed ^ u64::from(port), Upstream::Tcp(local(port))).await?);
         }
-        let settings = Settings {
+        let url = |address: SocketAddr| format!("postgres://postgres@{address}/postgres?sslmode=disable");
+        let postgres = tcp[&Part::Postgres].address();
+        let mut settings = Settings {
             root: root.clone(),
             practice: practice.address.clone(),
-            database: format!("postgres://postgres@{}/postgres?sslmode=disable", tcp[&Part::Postgres].address()),
+            database: url(postgres),
+            direct: None,
             redis: format!("redis://{}", tcp[&Part::Redis].address()),
         };
+        if options.pooler {
+            let pooler = free_port();
+            keepers.insert(Part::Pooler, servers::pgbouncer(&root, pooler, postgres)?);
+            settings.direct = Some(std::mem::replace(&mut settings.database, url(local(pooler))));
+        }
         let mut fleet = Self {
             dir,
             practice,
@@ -305,7 +316,7 @@ impl Fleet {
             Part::Gateway(index) => self.folder().join(format!("gateway-{index}.json")).exists(),
             Part::Valet => self.folder().join("ready.json").exists(),
             Part::Agent(index) => self.session(index).await.is_some_and(|(now, connected)| connected && now > epoch),
-            Part::Postgres | Part::Redis | Part::Browser(_) => self.pid(part).is_some(),
+            Part::Postgres | Part::Redis | Part::Pooler | Part::Browser(_) => self.pid(part).is_some(),
         }
     }
 
@@ -348,9 +359,10 @@ impl Fleet {
         let order = |part: &Part| match part {
             Part::Agent(_) | Part::Browser(_) => 0,
             Part::Valet | Part::Coordinator(_) | Part::Gateway(_) => 1,
-            Part::Postgres | Part::Redis => 2,
+            Part::Pooler => 2,
+            Part::Postgres | Part::Redis => 3,
         };
-        for stage in 0..3 {
+        for stage in 0..4 {
             let now: Vec<Part> = self.keepers.keys().copied().filter(|part| order(part) == stage).collect();
             let stopping = now.iter().filter_map(|part| self.keepers.remove(part).map(Keeper::stop));
             futures::future::join_all(stopping).await;

@@ -58,6 +58,8 @@ pub struct Options {
     /// Coordinators and gateways of their own; none means `valet up`, which is both.
     pub coordinators: usize,
     pub gateways: usize,
+    /// Gateways reach Postgres through PgBouncer, in transaction mode. Needs [`fleet::pooler`].
+    pub pooler: bool,
     /// How long after the last strike everything may take to come to rest.
     pub rest: Duration,
     /// Keep the folder with the logs.
@@ -76,6 +78,7 @@ impl Default for Options {
             chromium: 1,
             coordinators: 2,
             gateways: 2,
+            pooler: false,
             rest: Duration::from_secs(240),
             keep: false,
         }

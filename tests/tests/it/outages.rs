@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value as Json, json};
 use system_tests::chaos::client::Client;
-use system_tests::chaos::fleet::{Fleet, Part};
+use system_tests::chaos::fleet::{Fleet, Part, pooler};
 use system_tests::chaos::{Options, Trial, run};
 use system_tests::faults::{Catch, Cut};
 use tokio::time::{Instant, sleep, timeout};
@@ -19,8 +19,9 @@ const LONG_OUTAGE: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(90);
 const LOOK: Duration = Duration::from_millis(50);
 
-async fn without_postgres(lasts: Duration, how: Cut) {
+async fn without_postgres(lasts: Duration, how: Cut, pooler: bool) {
     let options = Options {
+        pooler,
         trial: Trial::Outage { lasts, how },
         tasks: 20,
         users: 5,
@@ -38,24 +39,33 @@ async fn without_postgres(lasts: Duration, how: Cut) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn coordinators_that_lose_postgres_lose_no_task_and_go_on_when_it_is_back() {
-    without_postgres(SHORT_OUTAGE, Cut::Refused).await;
+    without_postgres(SHORT_OUTAGE, Cut::Refused, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_postgres_that_falls_silent_costs_no_task_either() {
-    without_postgres(SHORT_OUTAGE, Cut::Silent).await;
+    without_postgres(SHORT_OUTAGE, Cut::Silent, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes: make test-full"]
 async fn coordinators_that_lose_postgres_for_a_minute_lose_no_task() {
-    without_postgres(LONG_OUTAGE, Cut::Refused).await;
+    without_postgres(LONG_OUTAGE, Cut::Refused, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes: make test-full"]
 async fn a_postgres_that_is_silent_for_a_minute_costs_no_task_either() {
-    without_postgres(LONG_OUTAGE, Cut::Silent).await;
+    without_postgres(LONG_OUTAGE, Cut::Silent, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn through_a_pooler_people_are_served_and_told_of_an_outage_as_without_one() {
+    if pooler().is_none() {
+        eprintln!("skipped: PgBouncer is not installed");
+        return;
+    }
+    without_postgres(SHORT_OUTAGE, Cut::Refused, true).await;
 }
 
 /// A small fleet with one person who has a resume.

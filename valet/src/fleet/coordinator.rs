@@ -84,7 +84,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let mut coordinator = ::coordinator::start(::coordinator::Config {
         node,
         address,
-        store: store.clone(),
+        store: store.direct(),
         files,
         bus,
         settings: ::coordinator::Settings {

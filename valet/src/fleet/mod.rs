@@ -24,7 +24,7 @@ const CONNECTIONS_MAX: u32 = 24;
 async fn store(config: &Config) -> anyhow::Result<Store> {
     let url =
         config.database_url.get().context("DATABASE_URL is not set; only `valet up` has a database of its own")?;
-    let store = Store::connect(url, CONNECTIONS_MAX)?;
+    let store = Store::connect(url, config.direct_database_url.get(), CONNECTIONS_MAX)?;
     let behind = store.migrations_behind().await.context("the database cannot be used")?;
     if behind > 0 {
         anyhow::bail!("the database lacks {behind} migrations; run `valet migrate` first");

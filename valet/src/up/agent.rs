@@ -115,7 +115,7 @@ impl Launch {
             command.env("VALET_ENROL_TOKEN", token);
         }
         // The database's address and our secrets are none of the agent's business.
-        for name in ["DATABASE_URL", "REDIS_URL", "JWT_SECRET", "JWT_REFRESH_SECRET"] {
+        for name in ["DATABASE_URL", "DIRECT_DATABASE_URL", "REDIS_URL", "JWT_SECRET", "JWT_REFRESH_SECRET"] {
             command.env_remove(name);
         }
         // SAFETY: prctl is async-signal-safe and touches no memory of the parent.

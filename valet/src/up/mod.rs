@@ -85,7 +85,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             (Some(database), url)
         }
     };
-    let store = Store::connect(&database_url, CONNECTIONS_MAX)?;
+    let store = Store::connect(&database_url, config.direct_database_url.get(), CONNECTIONS_MAX)?;
     let result = serve(
         &args,
         &data,
@@ -135,7 +135,7 @@ async fn serve(
         node: data.node()?,
         // Nobody links with it: the gateway is in this process.
         address: String::new(),
-        store: store.clone(),
+        store: store.direct(),
         files: files.clone(),
         bus: bus.clone(),
         settings: coordinator::Settings {

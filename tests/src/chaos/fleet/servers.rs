@@ -1,5 +1,6 @@
-//! Postgres and Redis of the fleet, each kept running.
+//! Postgres, Redis and, if there is one, the pooler of the fleet, each kept running.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -54,6 +55,37 @@ pub(super) async fn postgres(root: &Path, port: u16) -> anyhow::Result<Keeper> {
         postgres.arg("-D").arg(&cluster).arg("-k").arg(&home).args(["-p", &port.to_string()]);
         postgres.args(["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=100", "-c", "fsync=on"]);
         postgres
+    }))
+}
+
+/// PgBouncer, where it is installed.
+#[must_use]
+pub fn pooler() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    folders.map(|folder| folder.join("pgbouncer")).find(|program| program.exists())
+}
+
+/// PgBouncer in front of `database`, with its defaults but for what makes it lend sessions by the transaction, and so few
+/// of them that everybody shares.
+pub(super) fn pgbouncer(root: &Path, port: u16, database: SocketAddr) -> anyhow::Result<Keeper> {
+    let program = pooler().context("no PgBouncer: 'make setup' installs it")?;
+    let file = root.join("pgbouncer.ini");
+    let settings = format!(
+        "[databases]\n* = host={} port={} user=postgres\n[pgbouncer]\npool_mode = transaction\ndefault_pool_size = 3\n\
+         auth_type = any\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n",
+        database.ip(),
+        database.port(),
+    );
+    std::fs::write(&file, settings)?;
+    let owner = database_owner();
+    Ok(Keeper::start(root.join("pgbouncer.log"), libc::SIGTERM, move || {
+        let mut pgbouncer = Command::new(&program);
+        if let Some((user, group)) = owner {
+            pgbouncer.uid(user).gid(group);
+        }
+        pgbouncer.arg(&file);
+        pgbouncer
     }))
 }
 

@@ -14,6 +14,8 @@ pub(super) struct Settings {
     pub root: PathBuf,
     pub practice: String,
     pub database: String,
+    /// Past the pooler, when there is one.
+    pub direct: Option<String>,
     pub redis: String,
 }
 
@@ -21,6 +23,9 @@ impl Settings {
     fn valet(&self) -> Command {
         let mut valet = command("valet");
         valet.env("DATABASE_URL", &self.database).env("REDIS_URL", &self.redis);
+        if let Some(direct) = &self.direct {
+            valet.env("DIRECT_DATABASE_URL", direct);
+        }
         valet.env("ALLOWED_PRIVATE_HOSTS", &self.practice).env("FILES_DIR", self.root.join("files"));
         valet
             .env("JWT_SECRET", "a secret of the chaos test, 32 letters")
