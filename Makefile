@@ -5,10 +5,10 @@ DATA ?= .valet
 # Lets tests plant the bugs of protocol/src/planted.rs; off unless VALET_PLANT names one. One build for all of `make test`.
 PLANTED := --features protocol/planted
 
-.PHONY: up setup ui release test test-full check bench bench-forms bench-resumes chaos storm sqlx
+.PHONY: up setup ui product release test test-full check bench bench-forms bench-resumes chaos storm sqlx
 
 ## Installs what is missing, builds everything and starts it. Ctrl-C stops it.
-up: setup ui release
+up: setup ui product
 	@exec $(TARGET_DIR)/release/valet up --data-dir $(DATA)
 
 setup:
@@ -16,6 +16,10 @@ setup:
 
 ui:
 	@scripts/build-ui
+
+# What `make up` runs: not the programs that measure, which take as long to link.
+product:
+	cargo build --release --locked --workspace --bin valet --bin valet-agent
 
 # The whole workspace, so that features are the same for everything that is built in release: nothing is built twice.
 release:
