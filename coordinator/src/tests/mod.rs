@@ -11,6 +11,7 @@ mod instances;
 mod pictures;
 mod quarantine;
 mod restarts;
+mod retention;
 mod rules;
 mod sessions;
 mod support;
