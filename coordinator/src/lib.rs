@@ -18,6 +18,7 @@ pub mod pki;
 mod planning;
 mod resume_work;
 pub mod resumes;
+mod retention;
 mod revocations;
 mod router;
 mod sandbox;

@@ -21,6 +21,7 @@ use crate::inspect::watchdog::Watchdog;
 use crate::listener::{self, Listener};
 use crate::pki::{Authority, EndpointSecrets};
 use crate::resume_work::{ResumeWork, Resumes, ResumesArgs};
+use crate::retention::Retention;
 use crate::revocations::Revocations;
 use crate::router::{Router, RouterArgs};
 use crate::sandbox::supervisor::SandboxSupervisor;
@@ -170,6 +171,14 @@ fn children(core: &Arc<Core>, address: String) -> Vec<ChildSpec> {
         start: Box::new(move |root| {
             let core = Arc::clone(&at);
             Box::pin(async move { Ok(Revocations::spawn_linked(None, Revocations, core, root).await?.0.get_cell()) })
+        }),
+    });
+    let at = Arc::clone(core);
+    children.push(ChildSpec {
+        name: "retention",
+        start: Box::new(move |root| {
+            let core = Arc::clone(&at);
+            Box::pin(async move { Ok(Retention::spawn_linked(None, Retention, core, root).await?.0.get_cell()) })
         }),
     });
     let at = Arc::clone(core);

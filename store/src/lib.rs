@@ -30,6 +30,7 @@ pub mod qa_bank;
 pub mod quarantine;
 pub mod queue;
 pub mod resumes;
+pub mod retention;
 pub mod reviews;
 pub mod sessions;
 pub mod shards;

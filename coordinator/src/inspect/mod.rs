@@ -74,6 +74,8 @@ pub fn patience(kind: &str) -> (Duration, Option<Duration>) {
         "watchdog" => (seconds(10), Some(seconds(10))),
         // A look each second, which waits for the database.
         "revocations" => (seconds(30), Some(seconds(30))),
+        // A batch each hour, more often while there is more, which waits for the database.
+        "retention" => (seconds(30), Some(seconds(2 * 3_600))),
         // A start of an agent's session may wait for the database; a command is delivered three times, 8 s each.
         LISTENER | ROUTER => (seconds(30), None),
         // Supervisors and the journal: work in memory, or a commit with the journal's own patience.

@@ -12,6 +12,7 @@ mod pictures;
 mod quarantine;
 mod recovery;
 mod restarts;
+mod retention;
 mod rules;
 mod sessions;
 mod support;

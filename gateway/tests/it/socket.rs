@@ -140,12 +140,25 @@ async fn resuming_misses_nothing_and_repeats_nothing_while_messages_keep_coming(
     site.stop().await;
 }
 
+/// Messages up to this number pass their time, and are deleted.
+async fn grow_old(site: &Site, seq: i64) {
+    sqlx::query("UPDATE user_events SET created_at = created_at - make_interval(days => $2) WHERE seq <= $1")
+        .bind(seq)
+        .bind(store::retention::EVENTS_DAYS)
+        .execute(&site.pool)
+        .await
+        .unwrap();
+    let mut tx = site.app.store.begin().await.unwrap();
+    store::retention::forget(&mut tx).await.unwrap();
+    store::db::commit(tx, "forgetting").await.unwrap();
+}
+
 #[tokio::test]
 async fn a_stream_that_is_no_longer_kept_is_reset() {
     let site = fast().await;
     let ada = site.person("ada@example.com").await;
     happen(&site, ada.id, 10, false).await;
-    sqlx::query("DELETE FROM user_events WHERE seq <= 5").execute(&site.pool).await.unwrap();
+    grow_old(&site, 5).await;
     for since in [2, 99] {
         let mut socket = ada.socket(Some(since)).await;
         assert_eq!(next(&mut socket).await["type"], "hello");
@@ -155,6 +168,12 @@ async fn a_stream_that_is_no_longer_kept_is_reset() {
     let mut socket = ada.socket(Some(5)).await;
     next(&mut socket).await;
     assert_eq!(next(&mut socket).await["seq"], 6);
+    // Nothing at all is kept of what was missed.
+    grow_old(&site, 10).await;
+    let mut socket = ada.socket(Some(9)).await;
+    assert_eq!(next(&mut socket).await["type"], "hello");
+    let reset = next(&mut socket).await;
+    assert_eq!((&reset["type"], &reset["seq"]), (&json!("reset"), &json!(10)));
     site.stop().await;
 }
 

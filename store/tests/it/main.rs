@@ -8,6 +8,7 @@ mod pooler;
 mod queue;
 mod redis;
 mod resumes;
+mod retention;
 mod schema;
 mod shards;
 mod support;
