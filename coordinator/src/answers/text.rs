@@ -203,13 +203,23 @@ impl Pattern {
     /// How many words the pattern explains; `None` when it does not match.
     #[must_use]
     pub fn find(&self, words: &[String]) -> Option<usize> {
+        if !self.occurs(words) {
+            return None;
+        }
         let mut used = vec![false; words.len()];
         self.mark(words, &mut used).then(|| used.iter().filter(|used| **used).count())
     }
 
+    /// Whether its phrases are there, and those it excludes are not. Most patterns fail here, and cost nothing more.
+    #[must_use]
+    pub fn occurs(&self, words: &[String]) -> bool {
+        let there = |phrase| position(words, phrase).is_some();
+        self.all.iter().all(there) && !self.none.iter().any(there)
+    }
+
     /// Marks the words the pattern explains, and says whether it matches at all.
     pub fn mark(&self, words: &[String], used: &mut [bool]) -> bool {
-        if self.none.iter().any(|phrase| position(words, phrase).is_some()) {
+        if !self.occurs(words) {
             return false;
         }
         let mut own = vec![false; words.len()];
