@@ -113,7 +113,7 @@ pub fn new_task(id: TaskId, user_id: UserId, shard: i16, mode: Mode, now: DateTi
         grants: 0,
         review_revision: 0,
         pending: None,
-        recent_commands: Vec::new(),
+        recent_commands: Arc::default(),
         held_until: None,
         wake_at: Some(now),
         queued_at: None,

@@ -235,7 +235,9 @@ async fn the_record_of_each_field_is_read_as_it_was_written(pool: PgPool) {
         confidence: 0.75,
         qa_bank_entry_id: Some(entry),
         user_overridden: true,
-        metadata: serde_json::json!({ "fieldId": "f1", "sent": true }),
+        field: "f1".into(),
+        section: String::new(),
+        sent: true,
     };
     let blank = ResultRow { value: None, qa_bank_entry_id: None, user_overridden: false, ..row("Blank") };
     let before = chrono::Utc::now();
