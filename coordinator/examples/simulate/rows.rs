@@ -12,6 +12,8 @@ use store::tasks::{PermitState, Pictures, Task};
 
 pub struct Row {
     pub life: u32,
+    /// Whose it is, by number.
+    pub user: usize,
     pub live: Arc<Live>,
     /// As the permits table has it.
     pub open: Option<PermitId>,
@@ -64,6 +66,11 @@ impl Row {
         {
             assert_eq!(self.open, Some(permit.id), "a submit without a committed permit");
         }
+    }
+
+    /// Whether it counts against its user's cap.
+    pub fn runs(task: &Task) -> bool {
+        task.lease_id.is_some() && task.status == Status::InProgress
     }
 
     /// At the end of a life.

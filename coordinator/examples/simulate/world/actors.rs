@@ -1,16 +1,14 @@
 //! The coordinators: who owns a task, what its actor decides, what is committed and then done.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use coordinator::dispatch::plan::Claimed;
-use coordinator::task::machine::{At, Effect, Input, Live, Refused, decide, owed};
+use coordinator::task::machine::{At, Decision, Effect, Input, Live, Refused, decide, owed};
 use protocol::cluster::Action;
 use protocol::ids::{CommandId, PermitId};
-use protocol::task::Status;
 use store::journal::{Slot as Place, Step, USER_CAP};
 
-use super::{Lost, Message, Timer, World};
+use super::{Lost, Message, World};
 use crate::dice::mix;
 use crate::hosts::{self, Slot};
 use crate::nodes::Actor;
@@ -88,8 +86,9 @@ impl World {
                 Refused::Rejected(_) | Refused::Unfitting { .. } => {}
             },
             Ok(decision) => {
-                if let Some(step) = &decision.step {
-                    match self.commit(node, to, &decision.live, step, &decision.effects, retry) {
+                let Decision { live: next, step, effects } = decision;
+                if let Some(step) = step {
+                    match self.commit(node, to, next, &step, &effects, retry) {
                         Ok(()) if fate == 1 => {
                             // Committed, and nobody acts or answers.
                             self.counts.crashes += 1;
@@ -101,7 +100,7 @@ impl World {
                             let live = Arc::clone(&self.rows[to.row].live);
                             let shard = live.task.shard as usize;
                             self.nodes[node].actors[to.row] = Some(Actor { live, shard });
-                            decision.effects.into_iter().for_each(|effect| self.perform(to, effect));
+                            effects.into_iter().for_each(|effect| self.perform(to, effect));
                         }
                         Err(Lost::NoPlace) => self.counts.refused_claims += 1,
                         Err(Lost::Fenced) => {
@@ -132,7 +131,7 @@ impl World {
         &mut self,
         node: usize,
         to: Slot,
-        next: &Live,
+        next: Live,
         step: &Step,
         effects: &[Effect],
         retry: bool,
@@ -146,14 +145,9 @@ impl World {
             Place::Keep => {}
             Place::Take { sandbox, epoch } => {
                 let index = self.host_of[&sandbox];
-                let running = |row: &&Row| {
-                    let task = &row.live.task;
-                    task.user_id == step.task.user_id && task.lease_id.is_some() && task.status == Status::InProgress
-                };
-                let running = self.rows.iter().filter(running).count();
                 let host = &mut self.hosts[index];
                 let room = host.cut.is_none() && host.epoch == epoch && host.load < host.capacity;
-                if !room || running >= USER_CAP as usize {
+                if !room || self.running[self.rows[to.row].user] >= USER_CAP as usize {
                     return Err(Lost::NoPlace);
                 }
                 host.load += 1;
@@ -166,18 +160,20 @@ impl World {
             }
         }
         let row = &mut self.rows[to.row];
-        row.apply(next, step, effects, retry);
+        row.apply(&next, step, effects, retry);
         let (was, task) = (&row.live.task, &next.task);
         if was.status != task.status || was.lease_id != task.lease_id {
             self.changed.push(to.row);
             self.counts.unknown += u64::from(task.interaction_type.as_deref() == Some("outcome_unknown"));
         }
-        if let Some(due) = task.wake_at.filter(|_| task.wake_at != was.wake_at) {
-            self.timers.push(Reverse((due, Timer::Wake(to))));
+        if task.wake_at != was.wake_at {
+            self.wakes.set(to.row, task.wake_at);
         }
+        let running = &mut self.running[row.user];
+        *running = *running + usize::from(Row::runs(task)) - usize::from(Row::runs(was));
         let what = (task.generation as u64) << 8 | task.status as u64;
         self.trace = mix(self.trace ^ mix(what ^ (to.row as u64) << 40 ^ self.now.timestamp_micros() as u64));
-        row.live = Arc::new(next.clone());
+        row.live = Arc::new(next);
         Ok(())
     }
 

@@ -27,6 +27,7 @@ use crate::dice::Dice;
 use crate::hosts::{Host, Slot};
 use crate::nodes::{Node, SHARDS};
 use crate::rows::{Row, new_task};
+use crate::wakes::Wakes;
 
 /// Tasks under way at a time.
 const ROWS: usize = 96;
@@ -67,7 +68,6 @@ enum Message {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
-    Wake(Slot),
     Answer(Slot),
     Click {
         host: usize,
@@ -119,14 +119,19 @@ pub struct World {
     hosts: Vec<Host>,
     nodes: Vec<Node>,
     shards: Vec<Shard>,
+    /// Nothing happened to the nodes since a look at the shards that changed nothing: another would not, either.
+    shared: bool,
     planner: Planner,
     /// Changed since the dispatcher's last reading.
     changed: Vec<usize>,
     changed_hosts: Vec<usize>,
     answered: Vec<(TaskId, Claimed)>,
     on_way: Vec<Message>,
+    wakes: Wakes,
     timers: BinaryHeap<Reverse<(DateTime<Utc>, Timer)>>,
     users: Vec<UserId>,
+    /// Tasks being worked on, by user.
+    running: [usize; USERS],
     host_of: BTreeMap<SandboxId, usize>,
     left: u64,
     pub counts: Counts,
@@ -161,13 +166,16 @@ impl World {
             hosts,
             nodes,
             shards,
+            shared: false,
             planner: Planner::default(),
             changed: Vec::new(),
             changed_hosts: (0..HOSTS).collect(),
             answered: Vec::new(),
             on_way: Vec::new(),
+            wakes: Wakes::new(ROWS),
             timers: BinaryHeap::new(),
             users,
+            running: [0; USERS],
             host_of,
             left: lives,
             counts: Counts::default(),
@@ -192,6 +200,7 @@ impl World {
         let task = new_task(id, self.users[user], (user % SHARDS) as i16, mode, self.now);
         let new = Row {
             life,
+            user,
             live: Arc::new(Live { task: Arc::new(task), review: None }),
             open: None,
             submissions: 0,
@@ -207,7 +216,7 @@ impl World {
             node.actors[row] = None;
         }
         let slot = Slot { row, life };
-        self.timers.push(Reverse((self.now, Timer::Wake(slot))));
+        self.wakes.set(row, Some(self.now));
         if !self.dice.one_in(16) {
             self.command(slot, Action::TaskCreated { task: id });
         }
@@ -231,10 +240,14 @@ impl World {
             self.trouble();
             self.renew();
         }
-        if self.on_way.is_empty()
-            && let Some(Reverse((due, _))) = self.timers.peek()
-        {
-            self.now = self.now.max(*due);
+        if self.on_way.is_empty() {
+            let timer = self.timers.peek().map(|Reverse((due, _))| *due);
+            let first = self.wakes.first().into_iter().chain(timer).min();
+            self.now = first.map_or(self.now, |due| self.now.max(due));
+        }
+        while let Some(row) = self.wakes.take(self.now) {
+            let to = Slot { row, life: self.rows[row].life };
+            self.on_way.push(Message::Input { to, input: Input::Wake });
         }
         while let Some(Reverse((_, timer))) = self.timers.peek().filter(|timer| timer.0.0 <= self.now) {
             let timer = *timer;
@@ -255,12 +268,6 @@ impl World {
 
     fn fire(&mut self, timer: Timer) {
         match timer {
-            Timer::Wake(to) => {
-                let row = &self.rows[to.row];
-                if row.life == to.life && row.live.task.wake_at.is_some_and(|due| due <= self.now) {
-                    self.on_way.push(Message::Input { to, input: Input::Wake });
-                }
-            }
             Timer::Answer(to) => self.on_way.push(Message::Answer(to)),
             Timer::Click { host, lease, permit, ttl_ms } => self.click(host, lease, permit, ttl_ms),
             Timer::Silent { host, since } if self.hosts[host].cut == Some(since) => {
@@ -270,7 +277,10 @@ impl World {
             }
             Timer::Silent { .. } => {}
             Timer::Back { host } => self.back(host),
-            Timer::NodeBack { node } => self.nodes[node].lives = true,
+            Timer::NodeBack { node } => {
+                self.nodes[node].lives = true;
+                self.shared = false;
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use coordinator::dispatch::plan::Planner;
 use coordinator::task::machine::Input;
 
-use super::{HOSTS, Message, NODES, SILENCE, Timer, World};
+use super::{HOSTS, Message, NODES, SILENCE, Timer, USERS, World};
 use crate::hosts::Slot;
 use crate::nodes::{Node, check_owners};
 use crate::rows::Row;
@@ -34,6 +34,7 @@ impl World {
                 let node = self.dice.below(NODES);
                 if self.nodes[node].lives && self.nodes.iter().filter(|node| node.lives).count() > 1 {
                     self.nodes[node].lives = false;
+                    self.shared = false;
                     if self.dice.one_in(2) {
                         self.nodes[node].forget();
                     }
@@ -58,23 +59,33 @@ impl World {
     }
 
     pub(super) fn renew(&mut self) {
-        let living = |node: &&Node| node.lives;
-        let row = |node: &Node| store::nodes::Node { id: node.id, address: String::new(), leaving: false };
-        let rows: Vec<_> = self.nodes.iter().filter(living).map(row).collect();
-        for node in self.nodes.iter_mut().filter(|node| node.lives) {
-            node.renew(&rows, &mut self.shards);
+        if !self.shared {
+            let living = |node: &&Node| node.lives;
+            let row = |node: &Node| store::nodes::Node { id: node.id, address: String::new(), leaving: false };
+            let rows: Vec<_> = self.nodes.iter().filter(living).map(row).collect();
+            self.shared = true;
+            for node in self.nodes.iter_mut().filter(|node| node.lives) {
+                self.shared &= !node.renew(&rows, &mut self.shards);
+            }
         }
         check_owners(&self.nodes, &self.shards);
         self.check_slots();
     }
 
     pub(super) fn check_slots(&self) {
-        for host in &self.hosts {
-            let on_it = |row: &&Row| row.live.task.lease_id.is_some() && row.live.task.sandbox_id == Some(host.id);
-            let held = self.rows.iter().filter(on_it).count();
-            assert_eq!(host.load as usize, held, "slots are conserved");
+        let (mut held, mut running) = ([0; HOSTS], [0; USERS]);
+        for row in &self.rows {
+            let task = &row.live.task;
+            if let (Some(_), Some(sandbox)) = (task.lease_id, task.sandbox_id) {
+                held[self.host_of[&sandbox]] += 1;
+            }
+            running[row.user] += usize::from(Row::runs(task));
+        }
+        for (host, held) in self.hosts.iter().zip(held) {
+            assert_eq!(host.load, held, "slots are conserved");
             assert!(host.load <= host.capacity);
         }
+        assert_eq!(self.running, running, "users' tasks are counted");
     }
 
     pub(super) fn check_end(&mut self) {
