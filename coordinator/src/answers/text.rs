@@ -160,6 +160,9 @@ fn stem(word: &str) -> &str {
 /// leading `^` means that the pattern is all the label says, apart from filler words.
 #[derive(Debug)]
 pub struct Pattern {
+    /// With which letters its first word may begin: tells of most patterns, without a look at them, that they do not
+    /// occur.
+    initials: u64,
     whole: bool,
     all: Vec<Phrase>,
     none: Vec<Phrase>,
@@ -189,13 +192,16 @@ impl Pattern {
     #[must_use]
     pub fn parse(text: &'static str) -> Self {
         let (whole, text) = text.strip_prefix('^').map_or((false, text), |rest| (true, rest));
-        let mut pattern = Self { whole, all: Vec::new(), none: Vec::new() };
+        let mut pattern = Self { initials: u64::MAX, whole, all: Vec::new(), none: Vec::new() };
         for part in text.split('&').map(str::trim) {
             let (list, part) = match part.strip_prefix('!') {
                 Some(rest) => (&mut pattern.none, rest),
                 None => (&mut pattern.all, part),
             };
             list.push(part.split(' ').map(|slot| slot.split('|').map(Stem::parse).collect()).collect());
+        }
+        if let Some(first) = pattern.all.first().and_then(|phrase: &Phrase| phrase.first()) {
+            pattern.initials = initials(first.iter().map(|stem| stem.text));
         }
         pattern
     }
@@ -214,7 +220,9 @@ impl Pattern {
     #[must_use]
     pub fn occurs(&self, words: &[String]) -> bool {
         let there = |phrase| position(words, phrase).is_some();
-        self.all.iter().all(there) && !self.none.iter().any(there)
+        self.initials & initials(words.iter().map(String::as_str)) != 0
+            && self.all.iter().all(there)
+            && !self.none.iter().any(there)
     }
 
     /// Marks the words the pattern explains, and says whether it matches at all.
@@ -233,6 +241,11 @@ impl Pattern {
         used.iter_mut().zip(own).for_each(|(used, own)| *used |= own);
         true
     }
+}
+
+/// A set of the letters with which these begin; what is empty begins like any.
+fn initials<'a>(words: impl Iterator<Item = &'a str>) -> u64 {
+    words.map(|word| word.bytes().next().map_or(u64::MAX, |byte| 1 << (byte % 64))).fold(0, |all, one| all | one)
 }
 
 fn position(words: &[String], phrase: &Phrase) -> Option<usize> {

@@ -140,10 +140,10 @@ fn prepare(draft: &mut Draft<'_>) {
 }
 
 /// The form with the plan's values in it: what is to be sent.
-pub(super) fn with_plan(form: &FormModel, plan: &FillPlan) -> FormModel {
-    let mut wanted = form.clone();
+pub(super) fn with_plan<'a>(form: &'a FormModel, plan: &FillPlan) -> Cow<'a, FormModel> {
+    let mut wanted = Cow::Borrowed(form);
     for item in items::fill_items(form, plan) {
-        if let Some(field) = wanted.fields.iter_mut().find(|field| field.id == item.field) {
+        if let Some(field) = wanted.to_mut().fields.iter_mut().find(|field| field.id == item.field) {
             field.value = item.value;
         }
     }
