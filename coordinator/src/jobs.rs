@@ -22,7 +22,7 @@ pub async fn open(core: &Core, at: TaskAt, sandbox: SandboxId, lease: LeaseId) -
     let start = JobStart {
         lease,
         task: task.id,
-        url: task.job_url.clone(),
+        url: task.job_url.to_string(),
         mode: task.mode,
         files: files.iter().map(|(file, _)| file.clone()).collect(),
     };

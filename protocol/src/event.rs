@@ -3,6 +3,8 @@
 //! A client refetches on a message, so a message is published only after the row it speaks of is committed.
 //! Messages carry states, names and counts, never answers.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -17,7 +19,7 @@ pub enum Event {
         task_id: TaskId,
         status: Status,
         progress: i32,
-        current_step: String,
+        current_step: Cow<'static, str>,
         phase: Option<Phase>,
     },
     /// A person is needed; the contract's blocker card.

@@ -256,6 +256,14 @@ impl FormModel {
         hash.finish()
     }
 
+    /// Whether both digests are the same as the other's: it asks the same, and holds the same.
+    #[must_use]
+    pub fn digests_as(&self, other: &Self) -> bool {
+        // Mostly equal to the last member, which is told without hashing.
+        self.fields == other.fields
+            || (self.form_digest() == other.form_digest() && self.values_digest() == other.values_digest())
+    }
+
     /// What the form holds: the values as read, by field, in order.
     #[must_use]
     pub fn values_digest(&self) -> Digest {

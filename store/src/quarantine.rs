@@ -132,7 +132,7 @@ pub async fn shelve(db: &mut Transaction<'_>, held: &[Held], task: TaskId) -> Re
         task_id: task,
         status: next,
         progress: 0,
-        current_step: if was.open { InteractionKind::OutcomeUnknown.sentence() } else { code.sentence() }.to_owned(),
+        current_step: if was.open { InteractionKind::OutcomeUnknown.sentence() } else { code.sentence() }.into(),
         phase: None,
     };
     let told = user_events::append(db, user, &[update.to_json()]).await?;

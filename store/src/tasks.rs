@@ -1,5 +1,6 @@
 //! Tasks as their actors own them: the columns that only [`crate::journal`] writes once a task is taken up.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -106,7 +107,8 @@ pub struct Pictures {
     pub other: serde_json::Map<String, Json>,
 }
 
-/// The columns of `tasks` that actors read and write; names are the columns'.
+/// The columns of `tasks` that actors read and write; names are the columns'. Each step is decided on a copy, so what
+/// is long and seldom changes is shared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     pub id: TaskId,
@@ -114,18 +116,18 @@ pub struct Task {
     pub shard: i16,
     /// Of the row this value was read from or committed as.
     pub generation: i64,
-    pub job_url: String,
+    pub job_url: Arc<str>,
     pub mode: Mode,
     pub resume_id: Option<ResumeId>,
     pub platform: Platform,
     pub ats: Ats,
-    pub job_title: Option<String>,
-    pub company_name: Option<String>,
-    pub job_location: Option<String>,
+    pub job_title: Option<Arc<str>>,
+    pub company_name: Option<Arc<str>>,
+    pub job_location: Option<Arc<str>>,
     pub status: Status,
     pub phase: Option<Phase>,
     pub progress: i32,
-    pub current_step: Option<String>,
+    pub current_step: Option<Cow<'static, str>>,
     pub confidence_score: Option<f32>,
     pub fields_filled: i32,
     pub duration_seconds: Option<i32>,
@@ -137,7 +139,7 @@ pub struct Task {
     pub interaction_type: Option<String>,
     pub interaction_data: Option<Json>,
     pub outcome: Outcome,
-    pub confirmation: Option<Json>,
+    pub confirmation: Option<Arc<Json>>,
     pub submitted_at: Option<DateTime<Utc>>,
     pub lease_id: Option<LeaseId>,
     pub last_report: i64,
@@ -147,7 +149,7 @@ pub struct Task {
     pub grants: i32,
     pub review_revision: i64,
     pub pending: Option<Pending>,
-    pub recent_commands: Vec<CommandId>,
+    pub recent_commands: Arc<Vec<CommandId>>,
     pub held_until: Option<DateTime<Utc>>,
     pub wake_at: Option<DateTime<Utc>>,
     pub queued_at: Option<DateTime<Utc>>,

@@ -66,8 +66,10 @@ impl Host {
     }
 
     pub fn write_down(&mut self, permit: PermitId, used: bool) {
-        self.ledger.retain(|entry| entry.0 != permit);
-        self.ledger.push_back((permit, used));
+        match self.ledger.iter_mut().rev().find(|entry| entry.0 == permit) {
+            Some(entry) => entry.1 = used,
+            None => self.ledger.push_back((permit, used)),
+        }
         if self.ledger.len() > LEDGER {
             self.ledger.pop_front();
         }

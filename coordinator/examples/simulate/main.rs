@@ -12,6 +12,7 @@ mod dice;
 mod hosts;
 mod nodes;
 mod rows;
+mod wakes;
 mod world;
 
 #[cfg(not(test))]

@@ -37,9 +37,12 @@ impl Node {
     }
 
     /// The pass of its owner actor: gives what is another's by right, takes what is its own and free, and believes what
-    /// the rows say. The statement that takes looks whether the owner lives, as [`store::shards::take`] does.
-    pub fn renew(&mut self, living: &[store::nodes::Node], shards: &mut [Shard]) {
+    /// the rows say. The statement that takes looks whether the owner lives, as [`store::shards::take`] does. True when
+    /// that changed anything.
+    pub fn renew(&mut self, living: &[store::nodes::Node], shards: &mut [Shard]) -> bool {
+        let before = self.held;
         let todo = share::share(self.id, living, shards);
+        let moves = !todo.give.is_empty() || !todo.take.is_empty();
         for id in todo.give {
             shards[id as usize].node = None;
         }
@@ -58,6 +61,7 @@ impl Node {
             }
             *held = now;
         }
+        moves || self.held != before
     }
 }
 

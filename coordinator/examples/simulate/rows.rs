@@ -12,6 +12,8 @@ use store::tasks::{PermitState, Pictures, Task};
 
 pub struct Row {
     pub life: u32,
+    /// Whose it is, by number.
+    pub user: usize,
     pub live: Arc<Live>,
     /// As the permits table has it.
     pub open: Option<PermitId>,
@@ -66,6 +68,11 @@ impl Row {
         }
     }
 
+    /// Whether it counts against its user's cap.
+    pub fn runs(task: &Task) -> bool {
+        task.lease_id.is_some() && task.status == Status::InProgress
+    }
+
     /// At the end of a life.
     pub fn check_end(&self) {
         let task = &self.live.task;
@@ -113,7 +120,7 @@ pub fn new_task(id: TaskId, user_id: UserId, shard: i16, mode: Mode, now: DateTi
         grants: 0,
         review_revision: 0,
         pending: None,
-        recent_commands: Vec::new(),
+        recent_commands: Arc::default(),
         held_until: None,
         wake_at: Some(now),
         queued_at: None,

@@ -293,6 +293,9 @@ fn asks_yes_or_no(words: &[String]) -> bool {
 
 /// How much of a label the patterns of one kind explain together.
 fn name_score(patterns: &[super::text::Pattern], words: &[String]) -> Option<(f32, usize)> {
+    if !patterns.iter().any(|pattern| pattern.occurs(words)) {
+        return None;
+    }
     let mut used = vec![false; words.len()];
     let mut any = false;
     for pattern in patterns {

@@ -160,6 +160,9 @@ fn stem(word: &str) -> &str {
 /// leading `^` means that the pattern is all the label says, apart from filler words.
 #[derive(Debug)]
 pub struct Pattern {
+    /// With which letters its first word may begin: tells of most patterns, without a look at them, that they do not
+    /// occur.
+    initials: u64,
     whole: bool,
     all: Vec<Phrase>,
     none: Vec<Phrase>,
@@ -189,7 +192,7 @@ impl Pattern {
     #[must_use]
     pub fn parse(text: &'static str) -> Self {
         let (whole, text) = text.strip_prefix('^').map_or((false, text), |rest| (true, rest));
-        let mut pattern = Self { whole, all: Vec::new(), none: Vec::new() };
+        let mut pattern = Self { initials: u64::MAX, whole, all: Vec::new(), none: Vec::new() };
         for part in text.split('&').map(str::trim) {
             let (list, part) = match part.strip_prefix('!') {
                 Some(rest) => (&mut pattern.none, rest),
@@ -197,19 +200,34 @@ impl Pattern {
             };
             list.push(part.split(' ').map(|slot| slot.split('|').map(Stem::parse).collect()).collect());
         }
+        if let Some(first) = pattern.all.first().and_then(|phrase: &Phrase| phrase.first()) {
+            pattern.initials = initials(first.iter().map(|stem| stem.text));
+        }
         pattern
     }
 
     /// How many words the pattern explains; `None` when it does not match.
     #[must_use]
     pub fn find(&self, words: &[String]) -> Option<usize> {
+        if !self.occurs(words) {
+            return None;
+        }
         let mut used = vec![false; words.len()];
         self.mark(words, &mut used).then(|| used.iter().filter(|used| **used).count())
     }
 
+    /// Whether its phrases are there, and those it excludes are not. Most patterns fail here, and cost nothing more.
+    #[must_use]
+    pub fn occurs(&self, words: &[String]) -> bool {
+        let there = |phrase| position(words, phrase).is_some();
+        self.initials & initials(words.iter().map(String::as_str)) != 0
+            && self.all.iter().all(there)
+            && !self.none.iter().any(there)
+    }
+
     /// Marks the words the pattern explains, and says whether it matches at all.
     pub fn mark(&self, words: &[String], used: &mut [bool]) -> bool {
-        if self.none.iter().any(|phrase| position(words, phrase).is_some()) {
+        if !self.occurs(words) {
             return false;
         }
         let mut own = vec![false; words.len()];
@@ -223,6 +241,11 @@ impl Pattern {
         used.iter_mut().zip(own).for_each(|(used, own)| *used |= own);
         true
     }
+}
+
+/// A set of the letters with which these begin; what is empty begins like any.
+fn initials<'a>(words: impl Iterator<Item = &'a str>) -> u64 {
+    words.map(|word| word.bytes().next().map_or(u64::MAX, |byte| 1 << (byte % 64))).fold(0, |all, one| all | one)
 }
 
 fn position(words: &[String], phrase: &Phrase) -> Option<usize> {

@@ -24,7 +24,7 @@ async fn one_poisoned_step_fails_alone(pool: PgPool) {
     let mut steps = Vec::new();
     for n in 0..40 {
         let mut task = node.row(created(&pool, user(&pool).await).await).await;
-        task.current_step = Some(if n == 23 { "a NUL \0 in it".to_owned() } else { format!("step {n}") });
+        task.current_step = Some(if n == 23 { "a NUL \0 in it".into() } else { format!("step {n}").into() });
         task.generation += 1;
         let task = Arc::new(task);
         steps.push(Step { task, slot: Slot::Keep, events: Vec::new(), told: Vec::new(), writes: Vec::new() });

@@ -5,6 +5,7 @@
 //! What is decided here is only whether the facts a step was decided from still hold: its generation, its shard's
 //! epoch, the slot it takes, its user's cap.
 
+mod object;
 mod row;
 mod writes;
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use protocol::event::Event;
 use protocol::form::Digest;
-use protocol::ids::{ArtifactId, LeaseId, PermitId, QaEntryId, SandboxId, UserId};
+use protocol::ids::{ArtifactId, FieldId, LeaseId, PermitId, QaEntryId, SandboxId, UserId};
 use protocol::planted::{Bug, planted};
 use serde_json::Value as Json;
 
@@ -23,6 +24,7 @@ use crate::db::{self, Connection};
 use crate::shards::Held;
 use crate::tasks::{PermitState, Review, Task};
 use crate::{Store, StoreError, Transaction, user_events};
+pub use object::Object;
 use row::TaskStep;
 
 /// Tasks of one person that may hold a place at the same time, as in the original system.
@@ -56,7 +58,7 @@ pub struct TaskEvent {
     pub event_type: &'static str,
     pub from_status: Option<&'static str>,
     pub to_status: Option<&'static str>,
-    pub data: Json,
+    pub data: Object,
 }
 
 /// Rows beside the task's own.
@@ -96,7 +98,7 @@ pub enum Write {
     Notification {
         kind: &'static str,
         title: String,
-        body: String,
+        body: &'static str,
         metadata: Json,
     },
 }
@@ -111,7 +113,10 @@ pub struct ResultRow {
     pub confidence: f32,
     pub qa_bank_entry_id: Option<QaEntryId>,
     pub user_overridden: bool,
-    pub metadata: Json,
+    pub field: FieldId,
+    pub section: String,
+    /// It is what the employer got, not only what was entered.
+    pub sent: bool,
 }
 
 /// Why a step did not become true.

@@ -91,7 +91,7 @@ impl<'a> From<&'a Task> for TaskStep<'a> {
             interaction_type: task.interaction_type.as_deref(),
             interaction_data: task.interaction_data.as_ref(),
             outcome: task.outcome.as_str(),
-            confirmation: task.confirmation.as_ref(),
+            confirmation: task.confirmation.as_deref(),
             submitted_at: task.submitted_at,
             lease_id: task.lease_id.map(|id| id.0),
             last_report: task.last_report,

@@ -32,7 +32,11 @@ async fn write_events(db: &mut Transaction<'_>, steps: &[Step]) -> Result<(), Co
     let types: Vec<&str> = events.iter().map(|(_, event)| event.event_type).collect();
     let from: Vec<Option<&str>> = events.iter().map(|(_, event)| event.from_status).collect();
     let to: Vec<Option<&str>> = events.iter().map(|(_, event)| event.to_status).collect();
-    let data: Vec<&Json> = events.iter().map(|(_, event)| &event.data).collect();
+    let data: Vec<_> = events
+        .iter()
+        .map(|(_, event)| event.data.raw().map(sqlx::types::Json))
+        .collect::<Result<_, _>>()
+        .map_err(|_| corrupt("writing task events"))?;
     // Apart, so that a task's events stay in their order.
     let times: Vec<DateTime<Utc>> = events.iter().map(|_| Utc::now()).collect();
     sqlx::query!(
@@ -226,7 +230,7 @@ async fn write_results(db: &mut Transaction<'_>, task: &Task, rows: &[ResultRow]
                 "id": uuid::Uuid::now_v7(), "task_id": task.id, "field_name": row.field_name, "field_type": row.field_type,
                 "value": row.value, "source": row.source, "confidence": row.confidence,
                 "qa_bank_entry_id": row.qa_bank_entry_id, "user_overridden": row.user_overridden,
-                "metadata": row.metadata, "filled_at": now,
+                "metadata": { "fieldId": row.field, "section": row.section, "sent": row.sent }, "filled_at": now,
             })
         })
         .collect();

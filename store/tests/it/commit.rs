@@ -35,7 +35,7 @@ async fn a_row_is_read_as_it_was_written(pool: PgPool) {
     task.confidence_score = Some(0.7);
     task.interaction_data = Some(serde_json::json!({ "page_url": "https://x" }));
     task.pending = Some(store::tasks::Pending::Plan { round: 2 });
-    task.recent_commands = vec![protocol::ids::CommandId::new()];
+    task.recent_commands = vec![protocol::ids::CommandId::new()].into();
     world.claim(&mut task, sandbox, epoch).await.unwrap();
     let read = world.adopt(task.id).await;
     assert_eq!(read, Task { generation: task.generation + 1, ..task });
@@ -235,7 +235,9 @@ async fn the_record_of_each_field_is_read_as_it_was_written(pool: PgPool) {
         confidence: 0.75,
         qa_bank_entry_id: Some(entry),
         user_overridden: true,
-        metadata: serde_json::json!({ "fieldId": "f1", "sent": true }),
+        field: "f1".into(),
+        section: String::new(),
+        sent: true,
     };
     let blank = ResultRow { value: None, qa_bank_entry_id: None, user_overridden: false, ..row("Blank") };
     let before = chrono::Utc::now();
@@ -263,7 +265,10 @@ async fn the_record_of_each_field_is_read_as_it_was_written(pool: PgPool) {
         let entry = written.qa_bank_entry_id.map(|entry| entry.0);
         assert_eq!(read.get::<Option<uuid::Uuid>, _>("qa_bank_entry_id"), entry);
         assert_eq!(read.get::<bool, _>("user_overridden"), written.user_overridden);
-        assert_eq!(read.get::<serde_json::Value, _>("metadata"), written.metadata);
+        assert_eq!(
+            read.get::<serde_json::Value, _>("metadata"),
+            serde_json::json!({ "fieldId": written.field, "section": written.section, "sent": written.sent })
+        );
         let filled_at = read.get::<chrono::DateTime<chrono::Utc>, _>("filled_at");
         assert!(filled_at >= before - chrono::Duration::seconds(1) && filled_at <= chrono::Utc::now());
     }

@@ -1,5 +1,6 @@
 //! A step being decided: the next state and everything that goes with it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
@@ -8,7 +9,8 @@ use protocol::ids::{ArtifactId, CommandId, SandboxId};
 use protocol::task::{ErrorCode, Failure, FailureClass, InteractionKind, Outcome, Phase, Status};
 use protocol::wire::message::Screenshot;
 use serde_json::json;
-use store::journal::{Slot, Step, TaskEvent, Write};
+use store::journal::{Object, Slot, Step, TaskEvent, Write};
+use store::object;
 use store::tasks::{Parked, Pending, PermitState, Picture, Review, ReviewStatus, Task};
 
 use super::{
@@ -73,9 +75,10 @@ impl<'a> Draft<'a> {
     }
 
     pub fn remember(&mut self, id: CommandId) {
-        self.task.recent_commands.push(id);
-        let extra = self.task.recent_commands.len().saturating_sub(COMMANDS_KEPT);
-        self.task.recent_commands.drain(..extra);
+        let commands = Arc::make_mut(&mut self.task.recent_commands);
+        commands.push(id);
+        let extra = commands.len().saturating_sub(COMMANDS_KEPT);
+        commands.drain(..extra);
     }
 
     pub fn write(&mut self, write: Write) {
@@ -86,7 +89,7 @@ impl<'a> Draft<'a> {
         self.effects.push(effect);
     }
 
-    pub fn event(&mut self, event_type: &'static str, data: serde_json::Value) {
+    pub fn event(&mut self, event_type: &'static str, data: Object) {
         self.events.push(TaskEvent { event_type, from_status: None, to_status: None, data });
     }
 
@@ -105,7 +108,7 @@ impl<'a> Draft<'a> {
             event_type: "state_change",
             from_status: Some(from.as_str()),
             to_status: Some(to.as_str()),
-            data: json!({ "phase": self.task.phase }),
+            data: object!({ "phase": self.task.phase }),
         });
         if to == Status::InProgress && self.task.started_at.is_none() {
             self.task.started_at = Some(self.at.now);
@@ -131,16 +134,21 @@ impl<'a> Draft<'a> {
     pub fn phase(&mut self, phase: Phase) {
         self.task.phase = Some(phase);
         self.task.progress = phase.progress();
-        self.task.current_step = Some(phase.words().to_owned());
-        self.event("checkpoint", json!({ "step": phase, "message": phase.words() }));
+        self.task.current_step = Some(phase.words().into());
+        self.event("checkpoint", object!({ "step": phase, "message": phase.words() }));
     }
 
     /// Says what is going on. Of more than there is room for, the first sentence (or what stands before its colon).
-    pub fn step_words(&mut self, words: &str) {
-        let fits = |words: &str| words.chars().count() <= STEP_MAX;
-        let first = |end: &str| words.split_once(end).map(|(first, _)| first).filter(|first| fits(first));
-        let shown = if fits(words) { words } else { first(". ").or_else(|| first(": ")).unwrap_or(words) };
-        self.task.current_step = Some(shown.chars().take(STEP_MAX).collect());
+    pub fn step_words(&mut self, words: impl Into<Cow<'static, str>>) {
+        let words = words.into();
+        let shown = shown(&words).len();
+        self.task.current_step = Some(match words {
+            Cow::Borrowed(words) => words[..shown].into(),
+            Cow::Owned(mut words) => {
+                words.truncate(shown);
+                words.into()
+            }
+        });
     }
 
     /// Tells the person's screens where the task stands now.
@@ -168,7 +176,7 @@ impl<'a> Draft<'a> {
         let extra = items.len().saturating_sub(PICTURES_MAX);
         let dropped = items.drain(..extra).map(|picture| picture.id).collect();
         self.drop_pictures(dropped);
-        self.event("screenshot_taken", json!({ "step": step, "artifactId": screenshot.artifact }));
+        self.event("screenshot_taken", object!({ "step": step, "artifactId": screenshot.artifact }));
     }
 
     /// The filled form's picture replaces the earlier ones of it: each edit of a review makes one, and only the last
@@ -201,7 +209,7 @@ impl<'a> Draft<'a> {
     /// Notes that the browser held for the person is gone.
     pub fn parked(&mut self, why: Parked) {
         let message = "The browser was closed; answers are kept";
-        self.event("checkpoint", json!({ "step": "parked", "reason": why, "message": message }));
+        self.event("checkpoint", object!({ "step": "parked", "reason": why, "message": message }));
     }
 
     /// Takes a slot together with the lease.
@@ -258,7 +266,7 @@ impl<'a> Draft<'a> {
         self.task.error_message = Some(sentence.to_owned());
         self.step_words(sentence);
         self.status(Status::Failed);
-        self.event("error", json!({ "code": failure.code, "class": failure.class, "message": failure.message }));
+        self.event("error", object!({ "code": failure.code, "class": failure.class, "message": failure.message }));
         let recoverable = failure.class != FailureClass::Refused;
         self.tell(Event::Error {
             task_id: self.task.id,
@@ -270,7 +278,7 @@ impl<'a> Draft<'a> {
         self.write(Write::Notification {
             kind: "task_failed",
             title: format!("Not sent: {}", self.title()),
-            body: sentence.to_owned(),
+            body: sentence,
             metadata: json!({ "taskId": self.task.id, "code": failure.code }),
         });
         if self.task.lease_id.is_some() {
@@ -313,7 +321,7 @@ impl<'a> Draft<'a> {
     pub fn title(&self) -> String {
         match (&self.task.job_title, &self.task.company_name) {
             (Some(title), Some(company)) => format!("{title} at {company}"),
-            (Some(title), None) => title.clone(),
+            (Some(title), None) => title.to_string(),
             (None, Some(company)) => format!("your application to {company}"),
             (None, None) => "your application".to_owned(),
         }
@@ -359,6 +367,22 @@ impl<'a> Draft<'a> {
             Status::Completed | Status::Failed | Status::Cancelled => task.lease_id.and_then(|_| closing()),
         }
     }
+}
+
+/// At most the first `max` characters.
+pub(super) fn first(text: &str, max: usize) -> &str {
+    // A character is a byte or more.
+    if text.len() <= max {
+        return text;
+    }
+    text.char_indices().nth(max).map_or(text, |(end, _)| &text[..end])
+}
+
+/// What of a step's words there is room for.
+fn shown(words: &str) -> &str {
+    let fits = |words: &str| first(words, STEP_MAX).len() == words.len();
+    let part = |end: &str| words.split_once(end).map(|(part, _)| part).filter(|part| fits(part));
+    if fits(words) { words } else { first(part(". ").or_else(|| part(": ")).unwrap_or(words), STEP_MAX) }
 }
 
 /// To the next half minute: reports come every few seconds, and a deadline that stays the same costs no index.

@@ -4,6 +4,7 @@
 use protocol::ids::PermitId;
 use protocol::task::{Confirmation, Outcome};
 use serde_json::json;
+use store::object;
 use store::tasks::PermitState;
 
 use super::draft::Draft;
@@ -24,7 +25,7 @@ pub(super) fn permit(
     if ended && confirmation.is_none() {
         return Err(draft.unfitting("a permit that was not recorded"));
     }
-    draft.event("error", json!({ "message": "a click was made that the database knew nothing of" }));
+    draft.event("error", object!({ "message": "a click was made that the database knew nothing of" }));
     draft.drop_lease();
     draft.task.queued_at = None;
     if ended {

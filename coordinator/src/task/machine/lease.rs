@@ -5,6 +5,7 @@ use protocol::ids::{LeaseId, SandboxId};
 use protocol::planted::{Bug, planted};
 use protocol::task::{ErrorCode, Failure, FailureClass, Outcome, Phase, Status};
 use serde_json::json;
+use store::object;
 use store::tasks::{Parked, Pending, PermitState};
 
 use super::draft::Draft;
@@ -85,7 +86,7 @@ pub(super) fn woken(draft: &mut Draft<'_>) -> Result<(), Refused> {
             Ok(())
         }
         Status::InProgress if draft.task.wake_at.is_some_and(|due| due <= draft.at.now) => {
-            draft.event("error", json!({ "message": "no report in time" }));
+            draft.event("error", object!({ "message": "no report in time" }));
             lost(draft, None);
             Ok(())
         }

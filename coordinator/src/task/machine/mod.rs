@@ -180,19 +180,21 @@ pub fn is_poison(task: &Task) -> bool {
 /// # Errors
 /// When the input is refused; nothing changes then.
 pub fn decide(live: &Live, input: Input, at: At) -> Result<Decision, Refused> {
+    // A report out of its turn costs no copy.
+    if let Input::Report { lease, number, .. } = &input {
+        if live.task.lease_id != Some(*lease) && !planted(Bug::OldLease) {
+            return Err(Refused::StaleLease);
+        }
+        if *number > live.task.last_report.unsigned_abs() + 1 {
+            return Err(Refused::Gap);
+        }
+    }
     let mut draft = Draft::new(live, at);
     match input {
         Input::Claimed { sandbox, epoch, lease } => lease::claimed(&mut draft, sandbox, epoch, lease)?,
-        Input::Report { lease, number, report } => {
-            if draft.task.lease_id != Some(lease) && !planted(Bug::OldLease) {
-                return Err(Refused::StaleLease);
-            }
-            let last = draft.task.last_report.unsigned_abs();
-            if number <= last {
+        Input::Report { number, report, .. } => {
+            if number <= draft.task.last_report.unsigned_abs() {
                 return Ok(draft.unchanged());
-            }
-            if number > last + 1 {
-                return Err(Refused::Gap);
             }
             draft.task.last_report += 1;
             reports::take(&mut draft, *report);

@@ -11,6 +11,7 @@ use protocol::task::{ErrorCode, Failure, FailureClass, InteractionKind, Outcome,
 use protocol::wire::message::JobDown;
 use serde_json::json;
 use store::journal::Write;
+use store::object;
 use store::tasks::{Pending, PermitState};
 
 use super::draft::Draft;
@@ -237,7 +238,7 @@ fn resolve(draft: &mut Draft<'_>, by: &str, note: Option<&str>) -> Result<(), Re
         let message = "The page is being closed. Say then whether the application arrived.";
         return Err(reject(RejectCode::NotResolvable, message));
     }
-    let resolved = json!({ "step": "blocker_resolved", "interaction": kind, "resolvedBy": by, "note": said(note) });
+    let resolved = object!({ "step": "blocker_resolved", "interaction": kind, "resolvedBy": by, "note": said(note) });
     draft.event("human_takeover", resolved);
     if clicked {
         // The click was made; the same page is looked at again, and nothing is entered.
@@ -286,15 +287,15 @@ fn answer_outcome(
         };
         return Err(reject(RejectCode::StaleOutcome, message));
     }
-    draft.event("human_takeover", json!({ "step": "outcome_answered", "sent": sent, "note": said(note) }));
+    draft.event("human_takeover", object!({ "step": "outcome_answered", "sent": sent, "note": said(note) }));
     if sent {
         draft.close_permit(PermitState::Sent);
         draft.task.outcome = Outcome::Sent;
         draft.task.submitted_at = Some(draft.at.now);
-        draft.task.confirmation = Some(json!({
+        draft.task.confirmation = Some(Arc::new(json!({
             "text": "You confirmed that the application arrived.", "number": null, "url": draft.task.job_url,
             "at": draft.at.now, "by": "person",
-        }));
+        })));
         reports::complete(draft, "You said that the application arrived.");
         draft.tell(Event::Completed { task_id: draft.task.id, success: true, confirmation_id: None });
     } else {

@@ -11,9 +11,10 @@ use protocol::task::{Confirmation, ErrorCode, Failure, FailureClass, Interaction
 use protocol::wire::message::{Report, ReturnReason, Screenshot, SubmitOutcome};
 use serde_json::json;
 use store::journal::Write;
+use store::object;
 use store::tasks::{Pending, PermitState, Review, ReviewStatus};
 
-use super::draft::Draft;
+use super::draft::{Draft, first};
 use super::{Effect, PERMIT_TRIES_MAX, ROUNDS_MAX, lease, retry, review};
 
 pub(super) fn take(draft: &mut Draft<'_>, report: Report) {
@@ -47,7 +48,7 @@ pub(super) fn take(draft: &mut Draft<'_>, report: Report) {
         Report::Ended => ended(draft),
         // The work goes on without the picture; the history says why it is missing.
         Report::Unstored { step, failure } => {
-            draft.event("error", json!({ "step": step, "code": failure.code, "message": failure.message }));
+            draft.event("error", object!({ "step": step, "code": failure.code, "message": failure.message }));
         }
         Report::Pictured { screenshot } => {
             draft.filled_picture(Some(screenshot));
@@ -76,8 +77,8 @@ fn observed(draft: &mut Draft<'_>, form: FormModel, screenshot: Option<Screensho
         return seen_after_click(draft, &form);
     }
     let page = &form.page;
-    let known = |seen: &Option<String>, max: usize| -> Option<String> {
-        seen.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(|text| text.chars().take(max).collect())
+    let known = |seen: &Option<String>, max: usize| -> Option<Arc<str>> {
+        seen.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(|text| first(text, max).into())
     };
     draft.task.job_title = known(&page.job_title, 500).or(draft.task.job_title.take());
     draft.task.company_name = known(&page.company, 255).or(draft.task.company_name.take());
@@ -161,10 +162,8 @@ fn filled(
         });
     }
     let grew = form.fields.iter().any(|field| current.plan.get(&field.id).is_none());
-    let wanted = review::with_plan(&current.form, &current.plan);
     let as_planned = results.iter().all(|result| result.status == FillStatus::Verified)
-        && wanted.form_digest() == form.form_digest()
-        && wanted.values_digest() == form.values_digest();
+        && review::with_plan(&current.form, &current.plan).digests_as(&form);
     note_results(&mut current.plan, &form, &results);
     merge_results(Arc::make_mut(&mut current.results), results);
     current.form = Arc::new(form);
@@ -172,7 +171,7 @@ fn filled(
     draft.task.fields_filled = count_filled(&current.form);
     draft.task.confidence_score = current.plan.confidence();
     draft.review = Some(current);
-    draft.event("field_filled", json!({ "filled": draft.task.fields_filled }));
+    draft.event("field_filled", object!({ "filled": draft.task.fields_filled }));
     if blocked(draft) {
         return;
     }
@@ -261,14 +260,14 @@ fn ready(draft: &mut Draft<'_>, command: CommandId, results: &[FillResult], form
     if !planted(Bug::PermitUncommitted) {
         draft.write(Write::PermitGranted { id: permit, lease, grant: draft.task.grants, form, values });
     }
-    draft.event("checkpoint", json!({ "step": "permit", "message": "Permission to submit once" }));
+    draft.event("checkpoint", object!({ "step": "permit", "message": "Permission to submit once" }));
     let command = draft.at.command;
     draft.ask(Pending::Submit { command, tries });
 }
 
 fn permit_returned(draft: &mut Draft<'_>, reason: ReturnReason) {
     draft.close_permit(PermitState::Returned);
-    draft.event("checkpoint", json!({ "step": "permit_returned", "reason": reason }));
+    draft.event("checkpoint", object!({ "step": "permit_returned", "reason": reason }));
     let tries = match draft.task.pending {
         Some(Pending::Submit { tries, .. }) => tries + 1,
         _ => PERMIT_TRIES_MAX,
@@ -332,7 +331,7 @@ fn submitted(draft: &mut Draft<'_>, outcome: SubmitOutcome, screenshot: Option<S
 /// The agent's word for a confirmation comes after its lease was over.
 pub(super) fn confirmed_late(draft: &mut Draft<'_>, confirmation: &Confirmation) {
     let message = "The browser host had kept the employer's confirmation";
-    draft.event("checkpoint", json!({ "step": "confirmed_late", "message": message }));
+    draft.event("checkpoint", object!({ "step": "confirmed_late", "message": message }));
     confirmed(draft, confirmation);
 }
 
@@ -354,14 +353,14 @@ fn sent(draft: &mut Draft<'_>, confirmation: &Confirmation) {
     draft.close_permit(PermitState::Sent);
     draft.task.outcome = Outcome::Sent;
     draft.task.submitted_at = Some(draft.at.now);
-    draft.task.confirmation = Some(json!({
+    draft.task.confirmation = Some(Arc::new(json!({
         "text": confirmation.text, "number": confirmation.number, "url": confirmation.url, "at": draft.at.now,
         "by": "site",
-    }));
+    })));
 }
 
 /// Completed: the record of what was sent is written with it. `words` say to the person who confirmed it.
-pub(super) fn complete(draft: &mut Draft<'_>, words: &str) {
+pub(super) fn complete(draft: &mut Draft<'_>, words: &'static str) {
     review::record(draft, true);
     draft.phase(Phase::Cleanup);
     draft.task.progress = 100;
@@ -374,7 +373,7 @@ pub(super) fn complete(draft: &mut Draft<'_>, words: &str) {
     draft.write(Write::Notification {
         kind: "task_completed",
         title,
-        body: words.to_owned(),
+        body: words,
         metadata: json!({ "taskId": draft.task.id }),
     });
     draft.end_job();

@@ -7,6 +7,7 @@ use protocol::ids::TaskId;
 use protocol::task::{ErrorCode, Failure, FailureClass, InteractionKind, Status};
 use serde_json::json;
 use store::journal::Write;
+use store::object;
 
 use super::draft::Draft;
 use super::review;
@@ -67,7 +68,7 @@ fn again(draft: &mut Draft<'_>, failure: &Failure) -> bool {
     let Some(pause) = pause else { return false };
     draft.event(
         "error",
-        json!({
+        object!({
             "code": failure.code, "class": failure.class, "message": failure.message, "attempt": draft.task.attempt,
             "retryInSeconds": pause.num_seconds(),
         }),

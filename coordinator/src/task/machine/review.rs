@@ -1,5 +1,6 @@
 //! From an observed form to a review, and from an approval to what may be sent.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use protocol::event::{Event, Interaction};
@@ -11,9 +12,10 @@ use protocol::task::{InteractionKind, Mode, Phase, Status};
 use protocol::wire::message::Screenshot;
 use serde_json::json;
 use store::journal::{ResultRow, Write};
+use store::object;
 use store::tasks::{Approved, Parked, Pending, ReviewStatus};
 
-use super::draft::Draft;
+use super::draft::{Draft, first};
 use super::{Effect, HOLD, ROUNDS_MAX, Refused, items, reports};
 use crate::answers;
 
@@ -83,7 +85,7 @@ pub(super) fn after_fill(draft: &mut Draft<'_>, round: u8, grew: bool, as_planne
                 if let Some(more) = reasons.len().checked_sub(REASONS_MAX).filter(|more| *more > 0) {
                     words.push(format!("and {more} more"));
                 }
-                return open(draft, &format!("Autopilot stopped for you: {}", words.join("; ")));
+                return open(draft, format!("Autopilot stopped for you: {}", words.join("; ")));
             }
         }
     }
@@ -91,7 +93,8 @@ pub(super) fn after_fill(draft: &mut Draft<'_>, round: u8, grew: bool, as_planne
 }
 
 /// Shows the review; the browser is held for the person.
-pub(super) fn open(draft: &mut Draft<'_>, words: &str) {
+pub(super) fn open(draft: &mut Draft<'_>, words: impl Into<Cow<'static, str>>) {
+    let words = words.into();
     if let Some(current) = &mut draft.review {
         current.status = ReviewStatus::Open;
         current.approved = None;
@@ -100,14 +103,14 @@ pub(super) fn open(draft: &mut Draft<'_>, words: &str) {
     draft.task.pending = None;
     draft.task.held_until = draft.task.lease_id.map(|_| draft.at.now + HOLD);
     draft.phase(Phase::Reviewing);
-    draft.step_words(words);
+    draft.step_words(words.clone());
     draft.status(Status::WaitingHuman);
     draft.task.interaction_type = None;
     // Why it is shown, when there is something to say about it; no kind of interaction, so it is a review for everybody.
     draft.task.interaction_data = (words != READY).then(|| json!({ "message": words }));
     let needs_you = draft.review.as_ref().map_or(0, |review| needs_you(&review.form, &review.plan).len());
-    draft.event("human_takeover", json!({ "step": "review", "needsYou": needs_you, "message": words }));
-    draft.tell(Event::ReviewPending { task_id: draft.task.id, message: words.to_owned() });
+    draft.event("human_takeover", object!({ "step": "review", "needsYou": needs_you, "message": words }));
+    draft.tell(Event::ReviewPending { task_id: draft.task.id, message: words.into_owned() });
     draft.tell_update();
 }
 
@@ -119,7 +122,7 @@ pub(super) fn approve(draft: &mut Draft<'_>) {
         let wanted = with_plan(&current.form, &current.plan);
         current.approved = Some(Approved { form: wanted.form_digest(), values: wanted.values_digest() });
     }
-    draft.event("checkpoint", json!({ "step": "approved", "grant": draft.task.grants }));
+    draft.event("checkpoint", object!({ "step": "approved", "grant": draft.task.grants }));
     if draft.has_page() {
         prepare(draft);
     } else {
@@ -137,10 +140,10 @@ fn prepare(draft: &mut Draft<'_>) {
 }
 
 /// The form with the plan's values in it: what is to be sent.
-pub(super) fn with_plan(form: &FormModel, plan: &FillPlan) -> FormModel {
-    let mut wanted = form.clone();
+pub(super) fn with_plan<'a>(form: &'a FormModel, plan: &FillPlan) -> Cow<'a, FormModel> {
+    let mut wanted = Cow::Borrowed(form);
     for item in items::fill_items(form, plan) {
-        if let Some(field) = wanted.fields.iter_mut().find(|field| field.id == item.field) {
+        if let Some(field) = wanted.to_mut().fields.iter_mut().find(|field| field.id == item.field) {
             field.value = item.value;
         }
     }
@@ -228,7 +231,7 @@ pub(super) fn ask_person(
     let page_url = data.get("page_url").and_then(|url| url.as_str()).map(str::to_owned);
     draft.task.interaction_data = Some(data);
     let event = if kind == InteractionKind::Captcha { "captcha_detected" } else { "human_takeover" };
-    draft.event(event, json!({ "interaction": kind, "message": seen.unwrap_or(message) }));
+    draft.event(event, object!({ "interaction": kind, "message": seen.unwrap_or(message) }));
     draft.tell(Event::TaskNeedsHuman {
         task_id: draft.task.id,
         status: Status::WaitingHuman,
@@ -271,14 +274,16 @@ pub(super) fn record(draft: &mut Draft<'_>, sent: bool) {
             let value = field.value.display()?;
             let source = planned.and_then(|planned| planned.source).unwrap_or(Source::Page);
             Some(ResultRow {
-                field_name: field.label.chars().take(255).collect(),
+                field_name: first(&field.label, 255).to_owned(),
                 field_type: field.kind.as_str(),
                 value: Some(value),
                 source: source.as_str(),
                 confidence: planned.map_or(1.0, |planned| planned.confidence),
                 qa_bank_entry_id: planned.and_then(|planned| planned.qa_entry),
                 user_overridden: source == Source::User,
-                metadata: json!({ "fieldId": field.id, "section": field.section, "sent": sent }),
+                field: field.id.clone(),
+                section: field.section.clone(),
+                sent,
             })
         })
         .collect();

@@ -69,7 +69,7 @@ pub(super) fn new_task(mode: Mode) -> Task {
         grants: 0,
         review_revision: 0,
         pending: None,
-        recent_commands: Vec::new(),
+        recent_commands: Arc::default(),
         held_until: None,
         wake_at: Some(start_of_time()),
         queued_at: None,
@@ -347,15 +347,15 @@ impl World {
     /// What the last step wrote into the task's history under this step's name.
     pub fn noted(&self, step: &str) -> serde_json::Value {
         let events = &self.last.as_ref().expect("a step").events;
-        let found = events.iter().find(|event| event.data["step"] == step);
-        found.unwrap_or_else(|| panic!("no {step} among {events:?}")).data.clone()
+        let found = events.iter().find(|event| event.data.read().unwrap()["step"] == step);
+        found.unwrap_or_else(|| panic!("no {step} among {events:?}")).data.read().unwrap()
     }
 
     /// What the last step tells the person in a notification.
     pub fn notified(&self) -> &str {
         let writes = &self.last.as_ref().expect("a step").writes;
         let mut bodies = writes.iter().filter_map(|write| match write {
-            Write::Notification { body, .. } => Some(body.as_str()),
+            Write::Notification { body, .. } => Some(*body),
             _ => None,
         });
         bodies.next_back().expect("a notification")

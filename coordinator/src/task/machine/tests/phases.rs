@@ -442,7 +442,7 @@ fn people_read_the_codes_sentence_and_the_history_keeps_what_was_seen() {
     assert_eq!(task.error_message.as_deref(), Some(ErrorCode::PageNotFound.sentence()));
     assert_eq!(task.current_step.as_deref(), Some("The employer's site does not show this page"));
     let events = &world.last.as_ref().unwrap().events;
-    assert!(events.iter().any(|event| event.event_type == "error" && event.data["message"] == seen));
+    assert!(events.iter().any(|event| event.event_type == "error" && event.data.read().unwrap()["message"] == seen));
 }
 
 #[test]

@@ -279,7 +279,7 @@ fn autopilot_sends_what_is_sure_and_asks_about_the_rest() {
         let why = world.task().interaction_data.as_ref().unwrap()["message"].as_str().unwrap().to_owned();
         assert!(why.starts_with("Autopilot stopped for you: "), "{why}");
         let step = world.task().current_step.clone().unwrap();
-        assert!(why.starts_with(&step) && step.len() <= 100, "{step}");
+        assert!(why.starts_with(&*step) && step.len() <= 100, "{step}");
     }
 }
 
