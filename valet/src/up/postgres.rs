@@ -24,7 +24,9 @@ const PORT: u16 = 5432;
 /// After a crash Postgres replays its log before it answers.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
-const RESTART_PAUSE: Duration = Duration::from_millis(200);
+/// Before Postgres is started again, doubled each time up to the second figure. The server of a killed `valet` needs a
+/// moment to let go of the data; until then the next one ends at once.
+const RESTART_PAUSE: (Duration, Duration) = (Duration::from_millis(25), Duration::from_secs(1));
 
 pub struct Postgres {
     url: String,
@@ -158,13 +160,14 @@ impl Cluster {
 
     /// Keeps the server running until told to stop; returns early when the first start fails.
     async fn keep(self, mut child: Child, stop: CancellationToken) {
+        let mut pause = RESTART_PAUSE.0;
         loop {
             let began = std::time::Instant::now();
             tokio::select! {
                 status = child.wait() => {
                     warn!(?status, "the private Postgres ended, starting it again");
-                    if began.elapsed() < Duration::from_secs(1) {
-                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    if began.elapsed() > RESTART_PAUSE.1 {
+                        pause = RESTART_PAUSE.0;
                     }
                 }
                 () = stop.cancelled() => {
@@ -173,7 +176,8 @@ impl Cluster {
                 }
             }
             loop {
-                tokio::time::sleep(RESTART_PAUSE).await;
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(RESTART_PAUSE.1);
                 if stop.is_cancelled() {
                     return;
                 }
