@@ -10,7 +10,7 @@ use std::time::Duration;
 use sqlx::Connection as _;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres};
+use sqlx::{AssertSqlSafe, PgPool, Postgres};
 
 use crate::{StoreError, Transaction, Tx};
 
@@ -23,10 +23,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A statement that runs longer is a mistake of ours; the server ends it.
 const STATEMENT_TIMEOUT: &str = "15s";
 
-/// A connection that answered so lately, when it was given back, is not asked again before it is used: that would cost each
-/// transaction a round trip. Should its server be gone since, whoever uses it is told as of any outage.
-const FRESH: Duration = Duration::from_secs(1);
-/// How long a connection that is given back, or was long unused, may take to answer before it is closed instead.
+/// How long a connection that is given back may take to answer before it is closed instead.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the whole of a short transaction may take: more than any statement of it waits for locks, less than those
 /// who wait for what it decides.
@@ -204,18 +201,14 @@ fn pool(options: PgConnectOptions, connections_max: u32) -> PgPool {
     PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
-            Box::pin(async move { if meta.idle_for < FRESH { Ok(true) } else { answers(connection).await } })
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                // The pool itself would wait for ever for a server that is gone without a word.
+                let alive = tokio::time::timeout(RELEASE_PATIENCE, connection.ping()).await;
+                alive.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|()| true)
+            })
         })
-        .after_release(|connection, _| Box::pin(answers(connection)))
         .connect_lazy_with(options.application_name("valet"))
-}
-
-/// The pool itself would wait for ever for a server that is gone without a word.
-async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let alive = tokio::time::timeout(RELEASE_PATIENCE, connection.ping()).await;
-    alive.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|()| true)
 }
 
 /// The limits of a session, for one transaction at a session that a pooler lends.
