@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::session::clock::Moment;
 use protocol::form::FormModel;
 use protocol::ids::TaskId;
 use protocol::plan::FillResult;
 use protocol::task::Failure;
 use protocol::wire::message::{FillItem, Permit, Progress, ReturnReason, SubmitOutcome};
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 
 /// Names a page for an agent that was restarted: in which browser, which context, what it goes out by. Kept in the
 /// ledger, so its fields are for ever.
@@ -73,7 +73,7 @@ pub trait Page: Send {
 
     /// Opens the guard for one submission until `deadline`, clicks, and watches how it ends for at most `patience`.
     /// The caller has recorded the permit durably before.
-    fn submit(&mut self, deadline: Instant, patience: Duration) -> impl Future<Output = Click> + Send;
+    fn submit(&mut self, deadline: Moment, patience: Duration) -> impl Future<Output = Click> + Send;
 
     /// Looks, for at most `patience`, for how a click ended that an earlier life of this agent made or may have made.
     /// Touches nothing: what is not seen to be confirmed is unknown.

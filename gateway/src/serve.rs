@@ -46,7 +46,8 @@ pub async fn serve(listener: TcpListener, app: AppState, shutdown: CancellationT
     accept(listener, router, shutdown).await;
     // Sockets are told after the listener is closed: their clients come back to whoever listens next.
     app.stopping.cancel();
-    let _ = pump.await;
+    // It may be in the middle of a word with the database.
+    let _ = tokio::time::timeout(STOP_TIMEOUT, pump).await;
     app.background.close();
     let _ = tokio::time::timeout(STOP_TIMEOUT, app.background.wait()).await;
     info!("the gateway has stopped");

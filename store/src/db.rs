@@ -191,8 +191,9 @@ impl Store {
         commit(tx, "running a script").await
     }
 
+    /// Waits a moment for what is under way; a server that does not answer is left.
     pub async fn close(&self) {
-        self.pool.close().await;
+        let _ = tokio::time::timeout(ANSWER_PATIENCE, self.pool.close()).await;
         self.direct.close().await;
     }
 }

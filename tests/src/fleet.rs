@@ -14,6 +14,7 @@ use std::time::Duration;
 use agent::config::{Config, LogFormat};
 use agent::page::{Browsers, Click, Files, Page, Photo, Tab};
 use agent::session::Agent;
+use agent::session::clock::Moment;
 use anyhow::Context as _;
 use protocol::form::{Choice, Field, FieldKind, FormModel, PageState, Value};
 use protocol::ids::TaskId;
@@ -199,8 +200,8 @@ impl Page for NoPage {
         Vec::new()
     }
 
-    async fn submit(&mut self, deadline: Instant, _: Duration) -> Click {
-        if Instant::now() >= deadline {
+    async fn submit(&mut self, deadline: Moment, _: Duration) -> Click {
+        if deadline.left().is_zero() {
             return Click::NotMade(ReturnReason::Expired);
         }
         let number = {

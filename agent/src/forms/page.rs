@@ -4,6 +4,7 @@ mod arrive;
 
 use std::time::Duration;
 
+use crate::session::clock::Moment;
 use chromiumoxide::cdp::browser_protocol::emulation::SetScrollbarsHiddenParams;
 use protocol::form::{Blocker, FieldKind, FormModel};
 use protocol::plan::FillResult;
@@ -248,7 +249,7 @@ impl Page for FormPage {
         Ok(())
     }
 
-    async fn submit(&mut self, deadline: Instant, patience: Duration) -> Click {
+    async fn submit(&mut self, deadline: Moment, patience: Duration) -> Click {
         let way = self.lease.as_ref().map(Lease::way);
         submit::submit(&self.page, way, &mut self.memory, deadline, patience).await
     }

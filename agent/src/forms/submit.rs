@@ -21,6 +21,7 @@ use super::script::call;
 use crate::cdp::PageSession;
 use crate::egress::Way;
 use crate::page::Click;
+use crate::session::clock::Moment;
 
 /// How often the page is looked at while nothing is heard of it.
 const GLANCE: Duration = Duration::from_millis(60);
@@ -73,7 +74,7 @@ pub(super) async fn submit(
     page: &PageSession,
     way: Option<&Way>,
     memory: &mut Memory,
-    deadline: Instant,
+    deadline: Moment,
     patience: Duration,
 ) -> Click {
     let Some(frame) = memory.form_frame.clone() else { return Click::NotMade(ReturnReason::NoSubmit) };
@@ -85,19 +86,18 @@ pub(super) async fn submit(
         tracing::warn!("a frame runs without the guard: no click");
         return Click::NotMade(ReturnReason::NoSubmit);
     }
-    let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
-    let wait = left(deadline).saturating_sub(MARGIN).min(USABLE);
+    let wait = deadline.left().saturating_sub(MARGIN).min(USABLE);
     if wait.is_zero() {
         return Click::NotMade(ReturnReason::Expired);
     }
     let argument = json!({"which": "submit", "ms": wait.as_millis()});
     let spot = match call::<Spot>(page, &frame, "controlPoint", argument, wait).await {
         Ok(spot) if !spot.missing => spot,
-        _ if left(deadline) <= MARGIN => return Click::NotMade(ReturnReason::Expired),
+        _ if deadline.left() <= MARGIN => return Click::NotMade(ReturnReason::Expired),
         _ => return Click::NotMade(ReturnReason::NoSubmit),
     };
     // What is on its way is not to be cut off by what comes next; a page that is never done asking is not waited for.
-    let calm = page.wait_answered(left(deadline).saturating_sub(MARGIN).min(ANSWERED)).await;
+    let calm = page.wait_answered(deadline.left().saturating_sub(MARGIN).min(ANSWERED)).await;
     let mut watch = Watch::new(page, frame, before);
     if calm.is_err() {
         return Click::NotMade(ReturnReason::NoSubmit);
@@ -110,10 +110,10 @@ pub(super) async fn submit(
         tracing::warn!("a connection would not end: no click, because the form could be sent twice");
         return Click::NotMade(ReturnReason::NoSubmit);
     }
-    if left(deadline) <= MARGIN {
+    if deadline.left() <= MARGIN {
         return Click::NotMade(ReturnReason::Expired);
     }
-    match watch.open_gate(left(deadline), patience).await {
+    match watch.open_gate(deadline.left(), patience).await {
         Ok(true) => {}
         // The gate may have opened although nobody could say so; shut again, and nothing was clicked in between.
         Ok(false) | Err(_) => {

@@ -30,7 +30,7 @@ use super::keep::Keep;
 use super::permits::Permits;
 use crate::ledger::Ledger;
 use crate::page::{Browsers, Page, Tab};
-use crate::session::clock::LeaseClock;
+use crate::session::clock::{LeaseClock, Moment};
 use crate::session::uplink::Uplink;
 
 /// How long a page may stay as it is after its lease ran out: a coordinator that comes back may take it up again.
@@ -79,7 +79,7 @@ pub(super) struct Runner<P> {
     /// When the form is to be photographed again.
     picture_due: Option<Instant>,
     /// When the last `Ready` was given to the stream, if nothing was touched since.
-    ready: Option<Instant>,
+    ready: Option<Moment>,
     /// Why a permit is worth nothing while there is no `Ready`.
     unready: ReturnReason,
 }
@@ -234,7 +234,7 @@ impl<P: Page> Runner<P> {
                         let ready = matches!(report, Report::Ready { .. });
                         let report = Arc::new(report);
                         self.answers.put(id, Some(report.clone()));
-                        self.ready = ready.then(Instant::now);
+                        self.ready = ready.then(Moment::now);
                         self.report(&report);
                     }
                     Err(stop) => {

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep};
+
+/// Timers stand still while the machine is suspended: the time it was is looked at this often.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// An instant, and how long the machine had been suspended by then.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +21,29 @@ impl Moment {
     #[must_use]
     pub fn now() -> Self {
         Self { at: Instant::now(), suspended: suspended() }
+    }
+
+    /// So much later, suspended time included.
+    #[must_use]
+    pub fn after(self, time: Duration) -> Self {
+        Self { at: self.at + time, ..self }
+    }
+
+    /// How long until then; nothing once it has come.
+    #[must_use]
+    pub fn left(self) -> Duration {
+        self.left_at(Self::now())
+    }
+
+    fn left_at(self, now: Self) -> Duration {
+        let slept = now.suspended.saturating_sub(self.suspended);
+        self.at.saturating_duration_since(now.at).saturating_sub(slept)
+    }
+
+    /// By the monotonic clock alone, for timers.
+    #[must_use]
+    pub const fn instant(self) -> Instant {
+        self.at
     }
 }
 
@@ -48,7 +74,7 @@ impl LeaseClock {
 
     /// Leases run for `ttl` from `sent` on, if they do not run longer already.
     pub fn extend(&self, sent: Moment, ttl: Duration) {
-        let until = Moment { at: sent.at + ttl, ..sent };
+        let until = sent.after(ttl);
         self.until.send_if_modified(|current| {
             let later = until.at > current.at;
             if later {
@@ -58,26 +84,32 @@ impl LeaseClock {
         });
     }
 
+    fn left(&self) -> Duration {
+        self.until.borrow().left_at((self.now)())
+    }
+
     /// No new action on a page is allowed.
     #[must_use]
     pub fn has_run_out(&self) -> bool {
-        let (now, until) = ((self.now)(), *self.until.borrow());
-        now.at + now.suspended.saturating_sub(until.suspended) >= until.at
+        self.left().is_zero()
     }
 
     /// Resolves when leases run: at once, or with the next renewal.
     pub async fn running(&self) {
         // The sender is ours: it lives as long as this future.
-        let _ = self.until.subscribe().wait_for(|until| Instant::now() < until.at).await;
+        let _ = self.until.subscribe().wait_for(|until| !until.left_at((self.now)()).is_zero()).await;
     }
 
     /// Resolves when leases have been over for `longer` without a renewal.
     pub async fn over_for(&self, longer: Duration) {
         let mut renewed = self.until.subscribe();
         loop {
-            let until = renewed.borrow_and_update().at + longer;
+            let left = renewed.borrow_and_update().after(longer).left_at((self.now)());
+            if left.is_zero() {
+                return;
+            }
             tokio::select! {
-                () = sleep_until(until) => return,
+                () = sleep(left.min(LOOK)) => {}
                 // The sender is ours: it lives as long as this future.
                 _ = renewed.changed() => {}
             }

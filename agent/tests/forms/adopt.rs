@@ -10,7 +10,7 @@ use protocol::net::AllowList;
 use protocol::wire::message::{Permit, SubmitOutcome};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use valet_agent::browser::{
     Adopted, Browser, KeptPage, LaunchOptions, Pool, PoolOptions, ProcessRecord, ProcessRecorder, alive, end,
 };
@@ -18,6 +18,7 @@ use valet_agent::cdp::{PageSession, World as ScriptWorld};
 use valet_agent::egress::Egress;
 use valet_agent::forms::FormPage;
 use valet_agent::page::{Click, Page as _, Tab};
+use valet_agent::session::clock::Moment;
 
 use super::world::{OneFile, PATIENCE, Site, item, serve, text};
 
@@ -116,7 +117,7 @@ async fn killed(holes: &[(&str, &str)], click: bool, until: impl Fn(&Site) -> bo
         let form = page.observe().await.unwrap();
         done.send((page.tab().unwrap(), page.memory(), form)).unwrap();
         if click {
-            page.submit(Instant::now() + PATIENCE, PATIENCE).await;
+            page.submit(Moment::now().after(PATIENCE), PATIENCE).await;
         }
         std::future::pending::<()>().await;
     });
@@ -213,7 +214,7 @@ async fn a_filled_page_is_what_it_was_and_is_sent_once() {
     assert_eq!(next.received(), 0, "it sent itself");
     let permit = Permit { id: PermitId::new(), form: form.form_digest(), values: form.values_digest(), ttl_ms: 5_000 };
     next.page.check(&permit).await.unwrap();
-    let click = next.page.submit(Instant::now() + PATIENCE, PATIENCE).await;
+    let click = next.page.submit(Moment::now().after(PATIENCE), PATIENCE).await;
     let Click::Made(outcome) = click else { panic!("{click:?}") };
     assert!(matches!(*outcome, SubmitOutcome::Confirmed(_)), "{outcome:?}");
     assert_eq!(next.received(), 1);

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use protocol::wire::message::SubmitOutcome;
-use tokio::time::Instant;
 use valet_agent::cdp::World as ScriptWorld;
 use valet_agent::page::{Click, Page as _};
+use valet_agent::session::clock::Moment;
 
 use super::world::{PATIENCE, World};
 
@@ -42,7 +42,7 @@ async fn after_the_deadline_there_is_no_click() {
     let mut world = World::start().await;
     let url = world.simple(&[]);
     world.filled(&url).await;
-    let click = world.page.submit(Instant::now(), Duration::from_secs(5)).await;
+    let click = world.page.submit(Moment::now(), Duration::from_secs(5)).await;
     assert!(matches!(click, Click::NotMade(protocol::wire::message::ReturnReason::Expired)), "{click:?}");
     world.js("document.forms[0].requestSubmit()").await;
     world.js("new Promise(done => setTimeout(done, 100))").await;
@@ -59,9 +59,9 @@ async fn one_permit_sends_one_application() {
                   document.forms[0].remove(); document.querySelector('h1').textContent = 'Thank you for applying'; }); })";
     let url = world.simple(&[("script", script)]);
     world.filled(&url).await;
-    let click = world.page.submit(Instant::now() + Duration::from_secs(5), Duration::from_secs(30)).await;
+    let click = world.page.submit(Moment::now().after(Duration::from_secs(5)), Duration::from_secs(30)).await;
     assert!(matches!(click, Click::Made(_)), "{click:?}");
-    let again = world.page.submit(Instant::now() + Duration::from_secs(5), Duration::from_secs(5)).await;
+    let again = world.page.submit(Moment::now().after(Duration::from_secs(5)), Duration::from_secs(5)).await;
     assert!(matches!(again, Click::NotMade(_)), "{again:?}");
     assert_eq!(world.received(), 1);
     world.stop().await;
@@ -104,7 +104,7 @@ async fn a_form_in_a_shadow_root_cannot_send_itself() {
     }
     let url = world.raw(&format!("<h1>Night watch</h1>{}", SHADOWS[2].1.replace("{form}", FORM)));
     world.filled(&url).await;
-    let click = world.page.submit(Instant::now() + Duration::from_secs(20), PATIENCE).await;
+    let click = world.page.submit(Moment::now().after(Duration::from_secs(20)), PATIENCE).await;
     assert!(matches!(&click, Click::Made(o) if matches!(**o, SubmitOutcome::Confirmed(_))), "{click:?}");
     assert_eq!(world.received(), 1);
     world.stop().await;
@@ -171,7 +171,7 @@ async fn the_control_that_is_pressed_to_send_is_the_one_that_is_guarded() {
         world.js("document.querySelector('button').click()").await;
         world.js("new Promise(done => setTimeout(done, 500))").await;
         assert_eq!(world.received(), i, "{button} was pressed by the page");
-        let click = world.page.submit(Instant::now() + Duration::from_secs(20), PATIENCE).await;
+        let click = world.page.submit(Moment::now().after(Duration::from_secs(20)), PATIENCE).await;
         assert!(matches!(&click, Click::Made(o) if matches!(**o, SubmitOutcome::Confirmed(_))), "{button}: {click:?}");
         assert_eq!(world.received(), i + 1);
     }
@@ -194,7 +194,7 @@ async fn apply_is_pressed_to_find_the_form_and_never_to_send_it() {
         let form = world.see(&world.raw(&format!("<h1>Night watch</h1>{}", page.replace("{button}", &button)))).await;
         assert_eq!(world.received(), i, "{page}");
         assert!(form.page.can_submit && !form.fields.is_empty(), "{page}: {form:?}");
-        let click = world.page.submit(Instant::now() + Duration::from_secs(20), PATIENCE).await;
+        let click = world.page.submit(Moment::now().after(Duration::from_secs(20)), PATIENCE).await;
         assert!(matches!(&click, Click::Made(o) if matches!(**o, SubmitOutcome::Confirmed(_))), "{page}: {click:?}");
         assert_eq!(world.received(), i + 1);
     }

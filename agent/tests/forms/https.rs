@@ -19,7 +19,6 @@ use rcgen::PublicKeyData;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use valet_agent::browser::{LaunchOptions, NoRecorder, Pool, PoolOptions};
@@ -27,6 +26,7 @@ use valet_agent::cdp::{PageEvent, RequestKind, World};
 use valet_agent::egress::Egress;
 use valet_agent::forms::FormPage;
 use valet_agent::page::{Click, Page};
+use valet_agent::session::clock::Moment;
 
 use super::world::PATIENCE;
 
@@ -110,7 +110,7 @@ async fn received_after_a_click(alpn: &[u8], by_engine: bool) -> usize {
         let mut page = FormPage::new(lease.page().clone(), Some(lease));
         page.open(&url).await.unwrap();
         assert!(page.observe().await.unwrap().page.can_submit);
-        let click = page.submit(Instant::now() + Duration::from_secs(20), Duration::from_secs(5)).await;
+        let click = page.submit(Moment::now().after(Duration::from_secs(20)), Duration::from_secs(5)).await;
         assert!(
             matches!(&click, Click::Made(outcome) if matches!(**outcome, SubmitOutcome::Unknown { .. })),
             "{click:?}"

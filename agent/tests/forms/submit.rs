@@ -5,15 +5,15 @@ use std::time::Duration;
 use protocol::ids::PermitId;
 use protocol::task::InteractionKind;
 use protocol::wire::message::{Permit, ReturnReason, SubmitOutcome};
-use tokio::time::Instant;
 use valet_agent::page::{Click, Page as _};
+use valet_agent::session::clock::Moment;
 
 use super::world::{PATIENCE, World};
 
 async fn send(world: &mut World, holes: &[(&str, &str)], patience: Duration) -> SubmitOutcome {
     let url = world.simple(holes);
     world.filled(&url).await;
-    match world.page.submit(Instant::now() + Duration::from_secs(20), patience).await {
+    match world.page.submit(Moment::now().after(Duration::from_secs(20)), patience).await {
         Click::Made(outcome) => *outcome,
         Click::NotMade(reason) => panic!("no click: {reason}"),
     }
@@ -155,7 +155,7 @@ async fn a_click_is_one_request_even_when_a_kept_connection_ends_without_an_answ
     let mut world = World::start().await;
     let url = format!("http://127.0.0.1:{}/", world.breaking);
     world.filled(&url).await;
-    let click = world.page.submit(Instant::now() + Duration::from_secs(20), PATIENCE).await;
+    let click = world.page.submit(Moment::now().after(Duration::from_secs(20)), PATIENCE).await;
     assert!(matches!(&click, Click::Made(outcome) if matches!(**outcome, SubmitOutcome::Unknown { .. })), "{click:?}");
     assert_eq!(world.received(), 1);
     world.stop().await;

@@ -148,9 +148,11 @@ impl DispatcherState {
             return Ok(());
         }
         self.parked = Some(Instant::now());
-        let mut tx = self.core.store.begin().await?;
-        let mut idle = store::tasks::idle(&mut tx).await?;
-        drop(tx);
+        let idle = async {
+            let mut tx = self.core.store.begin().await?;
+            store::tasks::idle(&mut tx).await
+        };
+        let mut idle = store::db::in_time("looking for idle places", idle).await?;
         idle.retain(|place| want.fits(place.sandbox));
         let parked = parkings(want.count, &idle);
         futures::future::join_all(parked.into_iter().map(|task| park(&self.tasks, task))).await;

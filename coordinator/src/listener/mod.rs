@@ -71,7 +71,7 @@ pub struct Limits {
     pub hellos_per_second: u32,
     /// Handshakes and hellos taken at once after a pause, before the pace counts: a small fleet does not wait.
     pub burst: u32,
-    /// Hellos that use the database at a time: the rest of its connections stay for people and tasks.
+    /// Hellos that wait for the database at a time: as many as share a transaction there.
     pub hellos: usize,
     /// Enrolments at a time, which bounds guessing at tokens.
     pub enrolments: usize,
@@ -91,7 +91,7 @@ impl Default for Limits {
             handshakes_per_second: 600,
             hellos_per_second: 500,
             burst: 100,
-            hellos: 6,
+            hellos: crate::sandbox::rows::BATCH_MAX,
             enrolments: 8,
             first_frame: Duration::from_secs(5),
             certificate_ttl: crate::pki::AGENT_CERTIFICATE_TTL,

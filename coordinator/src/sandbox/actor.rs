@@ -231,7 +231,13 @@ impl Actor for SandboxActor {
             SandboxMsg::Hello { hello, link, reply } => {
                 // What is long is boxed: an actor at rest keeps room for the largest of these futures.
                 let answer = Box::pin(state.hello(*hello, link)).await;
+                // Whoever asked has given up, and the connection with it.
+                let over = answer.ok().filter(|_| reply.is_closed());
                 let _ = reply.send(answer);
+                if let Some(epoch) = over {
+                    state.session = None;
+                    Box::pin(state.note_end(End::Over(epoch))).await;
+                }
             }
             SandboxMsg::Heartbeat { epoch, leases } => state.heartbeat(&me, epoch, Some(leases)),
             SandboxMsg::Heard { epoch } => state.heartbeat(&me, epoch, None),

@@ -4,7 +4,7 @@
 //! written. Each waits a moment for others, and while a transaction is under way the next gathers. Spoken to by the
 //! sandboxes' actors.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -16,27 +16,23 @@ use store::permits::{self, Unrecorded};
 use store::tasks::{self, Leased};
 use store::{Store, StoreError, db};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
 use tracing::{error, warn};
 
 /// Sandboxes in one transaction. Each of its statements is a few milliseconds then, and whoever takes a place on one of them
 /// waits so long.
-const BATCH_MAX: usize = 256;
+pub const BATCH_MAX: usize = 256;
 /// What waits: as many as a listener has connections.
 const QUEUE_MAX: usize = 20_000;
 /// How long a hello waits for others; at the pace at which hellos are let in, ten come meanwhile.
 const HELLOS_GATHER: Duration = Duration::from_millis(20);
 /// How long a heartbeat waits to be written. Nobody waits for it, but work for a host that was suspected does.
 const HEARTBEATS_GATHER: Duration = Duration::from_millis(250);
-/// How long a hello waits at most. What it asked for may still be done, and nobody have the session: that is found and
-/// mended as after a crash.
-const HELLO_PATIENCE: Duration = Duration::from_secs(7);
 
 /// Writes what this node's sandboxes say. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Rows {
     hellos: Queue<Said, Result<Greeted, Standing>>,
-    heartbeats: Queue<Beat, Recorded>,
+    heartbeats: Queue<Beat, Result<Recorded, Superseded>>,
 }
 
 /// What of a hello is written.
@@ -69,6 +65,10 @@ pub struct Beat {
     pub named: Vec<LeaseId>,
 }
 
+/// The row has a later session than the one whose heartbeat it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Superseded;
+
 /// What the rows said when a heartbeat was written.
 #[derive(Debug)]
 pub struct Recorded {
@@ -90,13 +90,15 @@ impl Rows {
         }
     }
 
-    /// Opens a session. `None` when the database does not take it, or nobody knows.
+    /// Opens a session. `None` when the database does not take it, or nobody knows. Whoever asks waits for the answer, which
+    /// comes once the transactions before it and its own have had their time: a session that was opened and that nobody has
+    /// would cost the one at another node.
     pub async fn open(&self, said: Said) -> Option<Result<Greeted, Standing>> {
-        timeout(HELLO_PATIENCE, self.hellos.put(said)).await.ok().flatten()
+        self.hellos.put(said).await
     }
 
-    /// Writes a heartbeat. `None` when it was not written, or its session is over: a later heartbeat is written all the same.
-    pub async fn record(&self, beat: Beat) -> Option<Recorded> {
+    /// Writes a heartbeat. `None` when it was not written: a later one is.
+    pub async fn record(&self, beat: Beat) -> Option<Result<Recorded, Superseded>> {
         self.heartbeats.put(beat).await
     }
 }
@@ -120,11 +122,14 @@ impl Concerns for Beat {
 
 /// What waits to be written, with whom to answer.
 #[derive(Debug)]
-struct Queue<W, A>(mpsc::Sender<(W, oneshot::Sender<A>)>);
+struct Queue<W, A> {
+    what: &'static str,
+    queue: mpsc::Sender<(W, oneshot::Sender<A>)>,
+}
 
 impl<W, A> Clone for Queue<W, A> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { what: self.what, queue: self.queue.clone() }
     }
 }
 
@@ -136,13 +141,23 @@ impl<W: Concerns, A: Send + 'static> Queue<W, A> {
         let (queue, mut waiting) = mpsc::channel::<(W, oneshot::Sender<A>)>(QUEUE_MAX);
         tokio::spawn(async move {
             while let Some(first) = waiting.recv().await {
-                tokio::time::sleep(gather).await;
+                // A full batch waits for nobody.
+                if waiting.len() + 1 < BATCH_MAX {
+                    tokio::time::sleep(gather).await;
+                }
                 let rest = std::iter::from_fn(|| waiting.try_recv().ok()).take(BATCH_MAX - 1);
-                // Of two that concern one sandbox the later counts.
-                let batch: HashMap<SandboxId, (W, oneshot::Sender<A>)> =
-                    std::iter::once(first).chain(rest).map(|waiting| (waiting.0.sandbox(), waiting)).collect();
+                // In the order of their ids, as rows are locked. Of two that concern one sandbox the later counts; what nobody
+                // waits for any more is not done.
+                let batch: BTreeMap<SandboxId, (W, oneshot::Sender<A>)> = std::iter::once(first)
+                    .chain(rest)
+                    .filter(|(_, reply)| !reply.is_closed())
+                    .map(|waiting| (waiting.0.sandbox(), waiting))
+                    .collect();
                 let (batch, replies): (Vec<W>, Vec<_>) =
                     batch.into_iter().map(|(sandbox, (wanted, reply))| (wanted, (sandbox, reply))).unzip();
+                if batch.is_empty() {
+                    continue;
+                }
                 match AssertUnwindSafe(db::in_time(what, write(batch))).catch_unwind().await {
                     Ok(Ok(mut answers)) => {
                         for (sandbox, reply) in replies {
@@ -159,12 +174,15 @@ impl<W: Concerns, A: Send + 'static> Queue<W, A> {
                 }
             }
         });
-        Self(queue)
+        Self { what, queue }
     }
 
     async fn put(&self, wanted: W) -> Option<A> {
         let (reply, answer) = oneshot::channel();
-        self.0.try_send((wanted, reply)).ok()?;
+        if self.queue.try_send((wanted, reply)).is_err() {
+            metrics::counter!("valet_agents_words_dropped_total", "what" => self.what).increment(1);
+            return None;
+        }
         answer.await.ok()
     }
 }
@@ -200,7 +218,10 @@ async fn greet(
     Ok(greeted)
 }
 
-async fn record(store: Store, beats: Vec<Beat>) -> Result<HashMap<SandboxId, Recorded>, StoreError> {
+async fn record(
+    store: Store,
+    beats: Vec<Beat>,
+) -> Result<HashMap<SandboxId, Result<Recorded, Superseded>>, StoreError> {
     let sessions: Vec<(SandboxId, i64)> = beats.iter().map(|beat| (beat.sandbox, beat.epoch)).collect();
     let mut tx = store.begin().await?;
     let beaten = agents::record_heartbeats(&mut tx, &sessions).await?;
@@ -216,9 +237,10 @@ async fn record(store: Store, beats: Vec<Beat>) -> Result<HashMap<SandboxId, Rec
         // By itself: whoever takes a slot waits for the rows above.
         working => tasks::leased_on(&mut store.begin().await?, working).await?,
     };
-    let recorded = beats.into_iter().filter_map(|Beat { sandbox, epoch, named, .. }| {
-        let drain = beaten.remove(&sandbox)?.drain;
-        Some((sandbox, Recorded { epoch, named, drain, leased: leased.remove(&sandbox).unwrap_or_default() }))
+    let recorded = beats.into_iter().map(|Beat { sandbox, epoch, named, .. }| {
+        let leased = leased.remove(&sandbox).unwrap_or_default();
+        let row = beaten.remove(&sandbox).ok_or(Superseded);
+        (sandbox, row.map(|row| Recorded { epoch, named, drain: row.drain, leased }))
     });
     Ok(recorded.collect())
 }

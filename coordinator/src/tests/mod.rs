@@ -13,6 +13,7 @@ mod quarantine;
 mod recovery;
 mod restarts;
 mod retention;
+mod rows;
 mod rules;
 mod sessions;
 mod support;

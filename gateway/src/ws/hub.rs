@@ -168,7 +168,7 @@ impl Hub {
                 let mut tx = app.store.begin().await?;
                 store::user_events::tails(&mut tx, people).await
             };
-            match tails.await {
+            match store::db::in_time("reading streams' tails", tails).await {
                 Ok(tails) => {
                     for id in people {
                         let tail = tails.iter().find(|tail| tail.user.0 == *id);

@@ -9,6 +9,7 @@ use agent::cdp::World;
 use agent::egress::Egress;
 use agent::forms::{Engine, FormPage};
 use agent::page::{Browsers as _, Click, Page as _};
+use agent::session::clock::Moment;
 use protocol::form::FormModel;
 use protocol::ids::TaskId;
 use protocol::net::AllowList;
@@ -16,7 +17,6 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value as Json, json};
 use system_tests::valet::program;
 use system_tests::{Options, Person, Practice, Valet};
-use tokio::time::Instant;
 
 /// `valet up` with stand-ins for browsers.
 async fn valet() -> Valet {
@@ -114,11 +114,11 @@ async fn the_standin_posts_nothing_that_the_guard_does_not_let_through() {
     let at = |axis: &str| button[axis].as_f64().expect("a point");
     session.click_at(at("x"), at("y")).await.expect("clicked");
     assert_eq!(engine("gateReport", json!({})).await["blocked"], 1);
-    let clicked = page.submit(Instant::now(), Duration::from_secs(1)).await;
+    let clicked = page.submit(Moment::now(), Duration::from_secs(1)).await;
     assert!(matches!(clicked, Click::NotMade(_)), "past its deadline: {clicked:?}");
     assert_eq!(practice.submissions().await["count"], 0);
     // Let through, an empty form is answered with complaints, and that is what the agent hears.
-    let clicked = page.submit(Instant::now() + Duration::from_secs(5), Duration::from_secs(10)).await;
+    let clicked = page.submit(Moment::now().after(Duration::from_secs(5)), Duration::from_secs(10)).await;
     let Click::Made(outcome) = clicked else { panic!("the click was not made: {clicked:?}") };
     let protocol::wire::message::SubmitOutcome::Rejected { form } = *outcome else { panic!("{outcome:?}") };
     assert!(form.fields.iter().any(|field| field.invalid.is_some()), "{form:?}");

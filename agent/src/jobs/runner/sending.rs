@@ -5,7 +5,7 @@ use std::time::Duration;
 use protocol::ids::PermitId;
 use protocol::task::Phase;
 use protocol::wire::message::{Permit, Report, ReturnReason};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::super::guard::Stop;
@@ -13,6 +13,7 @@ use super::super::permits::unknown;
 use super::Runner;
 use crate::ledger::PermitState;
 use crate::page::{Click, Page};
+use crate::session::clock::Moment;
 
 /// How long the page may be watched after the click.
 const SUBMIT_PATIENCE: Duration = Duration::from_secs(30);
@@ -61,13 +62,13 @@ impl<P: Page> Runner<P> {
     }
 
     /// Until when the click may be made; everything is checked, nothing touched.
-    async fn may_click(&mut self, permit: &Permit) -> Result<Instant, ReturnReason> {
+    async fn may_click(&mut self, permit: &Permit) -> Result<Moment, ReturnReason> {
         let ttl = Duration::from_millis(permit.ttl_ms.into()).min(PERMIT_TTL_MAX);
         // Without a `Ready` that still stands there is nothing the permit could be for.
-        let deadline = self.ready.ok_or(self.unready)? + ttl;
+        let deadline = self.ready.ok_or(self.unready)?.after(ttl);
         self.still_valid(permit.id, deadline)?;
         let Some(page) = &mut self.page else { return Err(ReturnReason::NoSubmit) };
-        let checked = self.guard.run(async { Ok(timeout_at(deadline, page.check(permit)).await) }).await;
+        let checked = self.guard.run(async { Ok(timeout(deadline.left(), page.check(permit)).await) }).await;
         match checked {
             Ok(Ok(same)) => same?,
             Ok(Err(_)) => return Err(ReturnReason::Expired),
@@ -79,25 +80,25 @@ impl<P: Page> Runner<P> {
         Ok(deadline)
     }
 
-    fn still_valid(&self, permit: PermitId, deadline: Instant) -> Result<(), ReturnReason> {
+    fn still_valid(&self, permit: PermitId, deadline: Moment) -> Result<(), ReturnReason> {
         if self.job.is_revoked(permit) || self.job.ending.is_cancelled() || self.job.released.is_cancelled() {
             return Err(ReturnReason::Revoked);
         }
-        if Instant::now() >= deadline || self.clock.has_run_out() {
+        if deadline.left().is_zero() || self.clock.has_run_out() {
             return Err(ReturnReason::Expired);
         }
         Ok(())
     }
 
     /// The click and what came of it. From here nothing breaks it off but its own limits.
-    async fn click(&mut self, deadline: Instant) -> Click {
+    async fn click(&mut self, deadline: Moment) -> Click {
         self.ready = None;
         let Some(page) = &mut self.page else { return Click::NotMade(ReturnReason::NoSubmit) };
         let dead = self.guard.dead();
         let submit = page.submit(deadline, SUBMIT_PATIENCE);
         let gone = async {
             tokio::select! {
-                () = tokio::time::sleep_until(deadline + SUBMIT_PATIENCE) => {}
+                () = tokio::time::sleep(deadline.left() + SUBMIT_PATIENCE) => {}
                 _ = dead => {}
             }
             tokio::time::sleep(DEATH_PATIENCE).await;

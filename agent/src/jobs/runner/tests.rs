@@ -58,7 +58,7 @@ impl Page for Still {
     async fn check(&mut self, _: &Permit) -> Result<(), ReturnReason> {
         Ok(())
     }
-    async fn submit(&mut self, _: Instant, _: Duration) -> Click {
+    async fn submit(&mut self, _: Moment, _: Duration) -> Click {
         self.note("clicked");
         Click::Made(Box::new(unknown()))
     }

@@ -12,9 +12,10 @@ use protocol::task::{Confirmation, Failure};
 use protocol::wire::message::{Evidence, FillItem, Permit, Progress, ReturnReason, SubmitOutcome};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use valet_agent::page::{Browsers, Click, Files, Page, Photo, Tab};
+use valet_agent::session::clock::Moment;
 
 use super::PATIENCE;
 
@@ -198,8 +199,8 @@ impl Page for TestPage {
         }
         *self.0.0.check.lock().unwrap()
     }
-    async fn submit(&mut self, deadline: Instant, _: Duration) -> Click {
-        if Instant::now() >= deadline {
+    async fn submit(&mut self, deadline: Moment, _: Duration) -> Click {
+        if deadline.left().is_zero() {
             return Click::NotMade(ReturnReason::Expired);
         }
         self.0.pass(Step::Click).await;

@@ -11,7 +11,7 @@ use ractor::ActorRef;
 use tracing::warn;
 
 use super::{SandboxMsg, SandboxState};
-use crate::sandbox::rows::{Beat, Recorded};
+use crate::sandbox::rows::{Beat, Recorded, Superseded};
 
 /// A heartbeat is written to the row this often: often enough for people, seldom enough for the database. What was lost is
 /// said again before the shortest patience that waits for an agent's answer is over, that of a page being closed.
@@ -24,9 +24,12 @@ impl SandboxState {
         let beat = Beat { sandbox: self.id, epoch, idle, named: named.unwrap_or_default() };
         let (rows, me) = (self.core.rows.clone(), me.clone());
         tokio::spawn(async move {
-            if let Some(recorded) = rows.record(beat).await {
-                let _ = me.cast(SandboxMsg::Recorded(Box::new(recorded)));
-            }
+            let _ = match rows.record(beat).await {
+                Some(Ok(recorded)) => me.cast(SandboxMsg::Recorded(Box::new(recorded))),
+                // Opened by a hello whose answer was lost, or at another node that could not say so.
+                Some(Err(Superseded)) => me.cast(SandboxMsg::Superseded { epoch: epoch + 1 }),
+                None => Ok(()),
+            };
         });
     }
 
