@@ -2,11 +2,13 @@
 //!
 //! [`Valet`] starts `valet up` in a directory of its own, with free ports, and ends it by its process id; [`person`] is
 //! somebody who uses it over the public API; [`practice`] is the employer as a program of its own; [`process`] finds and
-//! kills its parts; [`resume`] makes a resume to send; [`ec2`] stands in for the metadata service of an instance. [`ats`] reads the
+//! kills its parts; [`resume`] makes a resume to send; [`crowd`] is many people with a resume
+//! each; [`ec2`] stands in for the metadata service of an instance. [`ats`] reads the
 //! person of a folder of forms to measure on.
 
 pub mod ats;
 pub mod chaos;
+pub mod crowd;
 pub mod ec2;
 pub mod faults;
 pub mod fleet;

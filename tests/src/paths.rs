@@ -14,12 +14,11 @@ use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::chaos::client::Client;
+use crate::crowd::{Crowd, PATIENCE};
 use crate::fleet::{Asked, Employer, Light, authority_fingerprint, places};
 use crate::storm::resident_kb;
 use crate::valet::{Options, Valet};
 
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Agents, and the places of each: more than one person's screen, fewer than a host's limit.
 const AGENTS: usize = 8;
 const PLACES: u16 = 30;
@@ -34,7 +33,7 @@ const ANSWERED: usize = 100;
 pub struct Rig {
     valet: Valet,
     employer: Arc<Employer>,
-    people: Vec<(Client, String)>,
+    crowd: Crowd,
     _lights: Vec<Light>,
     _folder: tempfile::TempDir,
 }
@@ -73,7 +72,7 @@ impl Rig {
             .iter()
             .map(|place| Light::start(place, coordinators.clone(), folder.path(), PLACES, &employer))
             .collect();
-        let rig = Self { valet, employer, people: Vec::new(), _lights: lights?, _folder: folder };
+        let rig = Self { valet, employer, crowd: Crowd::default(), _lights: lights?, _folder: folder };
         rig.agents_connected().await?;
         Ok(rig)
     }
@@ -92,49 +91,13 @@ impl Rig {
         }
     }
 
-    /// Has at least so many people with a resume.
-    async fn people(&mut self, count: usize) -> anyhow::Result<()> {
-        let doors = vec![self.valet.ready.http.clone()];
-        for index in self.people.len()..count {
-            let client = Client::register(doors.clone(), format!("person.{index}@example.com")).await?;
-            let resume = client.upload(crate::resume::pdf(), PATIENCE).await?;
-            self.people.push((client, resume));
-        }
-        Ok(())
-    }
-
-    /// An application that waits for its review.
-    async fn review(&self, person: usize, number: usize) -> anyhow::Result<String> {
-        let (client, resume) = &self.people[person];
-        let url = self.valet.job(&format!("/greenhouse/platform-engineer?path={person}-{number}"));
-        let body = json!({ "jobUrl": url, "resumeId": resume, "mode": "copilot" });
-        let key = uuid::Uuid::new_v4().to_string();
-        let (status, body) = client.insist(Method::POST, "/tasks", Some(&body), Some(&key), PATIENCE).await?;
-        let id = body["id"].as_str().with_context(|| format!("a task was refused: {status} {body}"))?.to_owned();
-        self.until(person, &id, "waiting_human").await?;
-        Ok(id)
-    }
-
-    async fn until(&self, person: usize, task: &str, wanted: &str) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let path = format!("/tasks/{task}");
-            let (_, body) = self.people[person].0.insist(Method::GET, &path, None, None, PATIENCE).await?;
-            if body["status"] == wanted {
-                return Ok(());
-            }
-            ensure!(Instant::now() < deadline, "{wanted} never came: {body}");
-            sleep(Duration::from_millis(5)).await;
-        }
-    }
-
     /// Approves, and says how long it took until its agent had the page do something.
     async fn answer(&self, person: usize, task: &str) -> anyhow::Result<Duration> {
         let mut heard = self.employer.hear();
         let path = format!("/tasks/{task}/approve");
         let began = Instant::now();
         let body = json!({});
-        let asked = self.people[person].0.once(Method::POST, &path, Some(&body), None);
+        let asked = self.crowd.client(person).once(Method::POST, &path, Some(&body), None);
         let (answer, asked) = tokio::join!(asked, next(&mut heard, task));
         let (status, body) = answer.context("nobody answered")?;
         ensure!(status.is_success(), "an approval was refused: {status} {body}");
@@ -146,12 +109,12 @@ impl Rig {
     /// # Errors
     /// When anything is refused or hangs.
     pub async fn answers(&mut self, count: usize) -> anyhow::Result<Times> {
-        self.people(1).await?;
+        self.crowd.grow(&self.valet, 1).await?;
         let mut times = Vec::with_capacity(count);
         for number in 0..count {
-            let task = self.review(0, number).await?;
+            let task = self.crowd.review(&self.valet, 0, number).await?;
             times.push(self.answer(0, &task).await?);
-            self.until(0, &task, "completed").await?;
+            self.crowd.until(0, &task, "completed").await?;
         }
         Ok(Times::of(times))
     }
@@ -161,20 +124,21 @@ impl Rig {
     /// # Errors
     /// When anything is refused or hangs.
     pub async fn edits(&mut self, clients: usize) -> anyhow::Result<(Times, f64)> {
-        self.people(clients).await?;
-        let tasks = try_join_all((0..clients).map(|person| self.review(person, 1_000))).await?;
+        self.crowd.grow(&self.valet, clients).await?;
+        let tasks = try_join_all((0..clients).map(|person| self.crowd.review(&self.valet, person, 1_000))).await?;
         let began = Instant::now();
         let editing = tasks.iter().enumerate().map(|(person, task)| self.edit(person, task, began));
         let times: Vec<Duration> = try_join_all(editing).await?.into_iter().flatten().collect();
         let rate = times.len() as f64 / began.elapsed().as_secs_f64();
-        for (task, (client, _)) in tasks.iter().zip(&self.people) {
+        for (person, task) in tasks.iter().enumerate() {
+            let client = self.crowd.client(person);
             client.insist(Method::DELETE, &format!("/tasks/{task}"), None, None, PATIENCE).await?;
         }
         Ok((Times::of(times), rate))
     }
 
     async fn edit(&self, person: usize, task: &str, began: Instant) -> anyhow::Result<Vec<Duration>> {
-        let client = &self.people[person].0;
+        let client = self.crowd.client(person);
         let door = client.door().replace("http://", "ws://");
         let (mut screen, _) =
             timeout(PATIENCE, tokio_tungstenite::connect_async(format!("{door}/api/v1/ws?token={}", client.token())))
@@ -214,10 +178,10 @@ impl Rig {
     /// # Errors
     /// When anything is refused or hangs.
     pub async fn parked(&mut self, count: usize) -> anyhow::Result<(f64, Times)> {
-        self.people(ANSWERED).await?;
+        self.crowd.grow(&self.valet, ANSWERED).await?;
         let mut tasks = Vec::with_capacity(ANSWERED);
         for person in 0..ANSWERED {
-            tasks.push(self.review(person, 2_000).await?);
+            tasks.push(self.crowd.review(&self.valet, person, 2_000).await?);
         }
         self.restart().await?;
         let before = resident_kb(self.valet.pid());
@@ -230,7 +194,7 @@ impl Rig {
         let mut times = Vec::with_capacity(ANSWERED);
         for (person, task) in tasks.iter().enumerate() {
             times.push(self.answer(person, task).await?);
-            self.until(person, task, "completed").await?;
+            self.crowd.until(person, task, "completed").await?;
         }
         Ok((more_kb as f64 / 1024.0, Times::of(times)))
     }

@@ -10,6 +10,7 @@ use reqwest::Method;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
+use crate::crowd::{self, Crowd};
 use crate::fleet::{Employer, Light, Place, authority_fingerprint, places, raise_file_limit};
 use crate::person::Person;
 use crate::valet::{Options, Valet, program};
@@ -19,12 +20,18 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Between two requests of the person who goes on working: enough for a percentile in a second or two.
 const REQUEST_EVERY: Duration = Duration::from_millis(20);
 
+/// People whose reviews are held in a browser when the coordinator dies, and how many of them approve at once when it is back.
+const HELD: usize = 20;
+const ANSWERED: usize = 10;
 /// How long the processor time of a fleet at rest is measured.
 const STEADY: Duration = Duration::from_secs(10);
 
 /// A system with many agents, all connected.
 pub struct Storm {
     pub valet: Valet,
+    crowd: Crowd,
+    /// Applications whose reviews are held in a browser, one for each of the crowd.
+    held: Vec<String>,
     database: sqlx::PgPool,
     agents: usize,
     /// Resident kilobytes of the coordinator's process before the first agent came.
@@ -45,6 +52,10 @@ pub struct Figures {
     pub cpu_seconds: f64,
     /// Times of a person's requests from serving to all back, sorted.
     pub requests: Vec<Duration>,
+    /// Times of people's approvals meanwhile, sorted; each was sent once.
+    pub answers: Vec<Duration>,
+    /// Held browsers that were lost.
+    pub lost: usize,
     /// Resident kilobytes for each agent more than without any.
     pub kb_per_agent: f64,
     /// Cores that the coordinator's process keeps busy once all are back: a heartbeat every 2 s from each.
@@ -63,6 +74,12 @@ impl Figures {
     pub fn back(&self, part: f64) -> Duration {
         within(&self.back, part)
     }
+}
+
+/// Applications that hold a browser, each with its lease.
+async fn leases(database: &sqlx::PgPool) -> anyhow::Result<Vec<(uuid::Uuid, uuid::Uuid)>> {
+    let held = "SELECT id, lease_id FROM tasks WHERE lease_id IS NOT NULL";
+    Ok(sqlx::query_as(held).fetch_all(database).await?)
 }
 
 /// The time within which this part of sorted times lies.
@@ -86,8 +103,13 @@ impl Storm {
         let list = folder.path().join("hosts.json");
         std::fs::write(&list, serde_json::to_vec(&(&valet.ready.quic, &places))?)?;
         let process = Command::new(program("storm")).arg("--hosts").arg(&list).kill_on_drop(true).spawn()?;
-        let storm = Self { valet, database, agents, idle_kb, _process: process, _folder: folder };
+        let (crowd, held) = (Crowd::default(), Vec::new());
+        let mut storm = Self { valet, crowd, held, database, agents, idle_kb, _process: process, _folder: folder };
         storm.connected(&storm.database, 0).await?;
+        storm.crowd.grow(&storm.valet, HELD).await?;
+        for person in 0..HELD {
+            storm.held.push(storm.crowd.review(&storm.valet, person, 0).await?);
+        }
         Ok(storm)
     }
 
@@ -113,6 +135,19 @@ impl Storm {
         }
     }
 
+    /// A person of the crowd approves; how long until that was taken. Ends with the confirmation.
+    async fn answer(&self, person: usize) -> anyhow::Result<Duration> {
+        let path = format!("/tasks/{}/approve", self.held[person]);
+        let asked = Instant::now();
+        let body = serde_json::json!({});
+        let (status, body) =
+            self.crowd.client(person).insist(Method::POST, &path, Some(&body), None, crowd::PATIENCE).await?;
+        let took = asked.elapsed();
+        anyhow::ensure!(status.is_success(), "an approval was refused: {status} {body}");
+        self.crowd.until(person, &self.held[person], "completed").await?;
+        Ok(took)
+    }
+
     /// Kills the coordinator, starts it again and waits for all agents, while a person goes on working.
     ///
     /// # Errors
@@ -120,6 +155,7 @@ impl Storm {
     pub async fn kill(&mut self) -> anyhow::Result<Figures> {
         let epochs: i64 =
             sqlx::query_scalar("SELECT max(connection_epoch) FROM sandboxes").fetch_one(&self.database).await?;
+        let held = leases(&self.database).await?;
         let began = Instant::now();
         self.valet.crash_and_restart().await;
         let serving = began.elapsed();
@@ -137,10 +173,18 @@ impl Storm {
                 sleep(REQUEST_EVERY).await;
             }
         };
-        let back = tokio::select! {
+        let answering = futures::future::try_join_all((0..ANSWERED).map(|person| self.answer(person)));
+        let (back, mut answers) = tokio::select! {
             refused = working => return refused,
-            back = self.connected(&database, epochs) => back?,
+            both = futures::future::try_join(self.connected(&database, epochs), answering) => both?,
         };
+        answers.sort();
+        // What was approved has ended; the others are held as before.
+        let after = leases(&database).await?;
+        let lost = held.iter().filter(|(task, lease)| {
+            !self.held[..ANSWERED].contains(&task.to_string()) && !after.contains(&(*task, *lease))
+        });
+        let lost = lost.count();
         let spent = cpu_seconds(self.valet.pid())?;
         // Once the storm's own memory has been given back.
         sleep(Duration::from_secs(3)).await;
@@ -150,7 +194,17 @@ impl Storm {
         let more_kb = resident_kb(self.valet.pid()).saturating_sub(self.idle_kb);
         requests.sort();
         let kb_per_agent = more_kb as f64 / self.agents as f64;
-        Ok(Figures { agents: self.agents, serving, back, cpu_seconds: spent, requests, kb_per_agent, cores })
+        Ok(Figures {
+            agents: self.agents,
+            serving,
+            back,
+            cpu_seconds: spent,
+            requests,
+            answers,
+            lost,
+            kb_per_agent,
+            cores,
+        })
     }
 }
 

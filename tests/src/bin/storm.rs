@@ -51,6 +51,13 @@ async fn measure(agents: usize) -> anyhow::Result<()> {
         ms(0.5),
         ms(0.99)
     );
+    let answer = figures.answers.last().copied().unwrap_or_default();
+    println!(
+        "approvals meanwhile: {}, the slowest taken after {:.0} ms",
+        figures.answers.len(),
+        answer.as_secs_f64() * 1e3
+    );
+    println!("held browsers lost: {} (limit 0)", figures.lost);
     println!("cores with all of them at rest: {:.2} (limit 0.6 of 10,000)", figures.cores);
     println!("memory for each agent, actors included: {:.0} KB (limit 85)", figures.kb_per_agent);
     Ok(())

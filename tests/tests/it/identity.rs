@@ -86,4 +86,6 @@ async fn hundreds_of_agents_come_back_to_a_killed_coordinator() {
     let figures = storm.kill().await.expect("they come back, and nobody is refused meanwhile");
     assert_eq!(figures.agents, 300);
     assert!(!figures.requests.is_empty());
+    assert!(!figures.answers.is_empty());
+    assert_eq!(figures.lost, 0, "every held browser is held by the same lease");
 }
