@@ -167,17 +167,14 @@ impl Sessions for CoreSessions {
         )
         .await
         .map_err(busy)?;
-        let noted = match occasion {
-            Occasion::Enrolled => Some(("agent.enrolled", "token")),
-            Occasion::Started => Some(("agent.enrolled", "document")),
-            Occasion::Lapsed => Some(("agent.renewed_lapsed", "key")),
-            // Two an hour and agent: the table of certificates has them.
-            Occasion::Renewed => None,
+        let (action, by) = match occasion {
+            Occasion::Enrolled => ("agent.enrolled", "token"),
+            Occasion::Started => ("agent.enrolled", "document"),
+            Occasion::Lapsed => ("agent.renewed_lapsed", "key"),
+            Occasion::Renewed => (store::audit::RENEWED, "session"),
         };
-        if let Some((action, by)) = noted {
-            let details = json!({ "certificate": identity.fingerprint.to_string(), "by": by });
-            store::audit::record_agent(&mut tx, identity.sandbox, action, &details).await.map_err(busy)?;
-        }
+        let details = json!({ "certificate": identity.fingerprint.to_string(), "by": by });
+        store::audit::record_agent(&mut tx, identity.sandbox, action, &details).await.map_err(busy)?;
         store::db::commit(tx, "recording a certificate").await.map_err(busy)
     }
 

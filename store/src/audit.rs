@@ -5,6 +5,8 @@ use serde_json::Value as Json;
 
 use crate::{StoreError, Transaction};
 
+/// A certificate was renewed within its session: two an hour and agent, kept for [`crate::retention::RENEWALS_DAYS`].
+pub const RENEWED: &str = "agent.renewed";
 /// Under whose name refused attempts stand: who made them is not known.
 const STRANGERS: &str = "agents";
 /// Refused attempts kept of an hour, over all coordinators. Whoever floods us is in the metrics; the rows are for the

@@ -9,6 +9,8 @@ use crate::{StoreError, Transaction};
 pub const EVENTS_DAYS: i32 = 7;
 /// A coordinator that does not renew its row is gone after seconds; for a day the row tells who it was.
 const NODES_DAYS: i32 = 1;
+/// Ten thousand hosts renew half a million certificates a day; what a host did a month ago is told by its enrolments.
+pub const RENEWALS_DAYS: i32 = 30;
 /// Rows deleted in one statement: a few ten milliseconds, so that others who write wait for none of it.
 pub const BATCH: i64 = 2_000;
 
@@ -40,9 +42,20 @@ pub async fn forget(db: &mut Transaction<'_>) -> Result<u64, StoreError> {
     .execute(&mut *db)
     .await
     .map_err(StoreError::during("forgetting expired sessions"))?;
+    let renewals = sqlx::query!(
+        "WITH old AS (
+             SELECT id FROM audit_trail WHERE action = 'agent.renewed' AND created_at < now() - make_interval(days => $1)
+              ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+         DELETE FROM audit_trail a USING old WHERE a.id = old.id",
+        RENEWALS_DAYS,
+        BATCH
+    )
+    .execute(&mut *db)
+    .await
+    .map_err(StoreError::during("forgetting renewals"))?;
     sqlx::query!("DELETE FROM nodes WHERE renewed_at < now() - make_interval(days => $1)", NODES_DAYS)
         .execute(db)
         .await
         .map_err(StoreError::during("forgetting nodes"))?;
-    Ok(events.rows_affected().max(tokens.rows_affected()))
+    Ok(events.rows_affected().max(tokens.rows_affected()).max(renewals.rows_affected()))
 }

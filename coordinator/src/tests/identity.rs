@@ -119,7 +119,7 @@ async fn the_host_that_enrols_replaces_the_one_before(pool: PgPool) {
     sessions.issued(certificate(sandbox, 3), Occasion::Renewed).await.unwrap();
     sessions.issued(certificate(sandbox, 4), Occasion::Lapsed).await.unwrap();
     let actions: Vec<_> = audit(&pool).await.into_iter().map(|(_, action, _)| action).collect();
-    assert_eq!(actions, ["agent.enrolled", "agent.enrolled", "agent.refused", "agent.renewed_lapsed"]);
+    assert_eq!(actions, ["agent.enrolled", "agent.enrolled", "agent.refused", "agent.renewed", "agent.renewed_lapsed"]);
     revoke(&node, sandbox).await;
     assert_eq!(sessions.standing(second).await.unwrap_err().code, Refusal::Revoked);
     let mut tx = node.core.store.begin().await.unwrap();

@@ -78,3 +78,21 @@ async fn sessions_that_ran_out_and_nodes_long_gone_are_forgotten(pool: PgPool) {
     assert_eq!(count(&pool, "SELECT count(*) FROM nodes WHERE address LIKE '%gone'").await, 1);
     assert_eq!(count(&pool, "SELECT count(*) FROM nodes WHERE address = 'long gone'").await, 0);
 }
+
+#[sqlx::test(migrator = "store::MIGRATIONS")]
+async fn old_renewals_go_and_the_rest_of_the_audit_stays(pool: PgPool) {
+    let world = World::new(pool.clone()).await;
+    sqlx::query(
+        "INSERT INTO audit_trail (user_id, action, created_at)
+         SELECT 'sandbox:1', action, now() - make_interval(days => days)
+           FROM unnest(ARRAY[$1, 'agent.enrolled']) AS a (action), unnest(ARRAY[$2 - 1, $2 + 1]) AS d (days)",
+    )
+    .bind(store::audit::RENEWED)
+    .bind(retention::RENEWALS_DAYS)
+    .execute(&pool)
+    .await
+    .unwrap();
+    assert_eq!(forget(&world).await, 1);
+    assert_eq!(count(&pool, "SELECT count(*) FROM audit_trail WHERE action = 'agent.renewed'").await, 1);
+    assert_eq!(count(&pool, "SELECT count(*) FROM audit_trail").await, 3);
+}
