@@ -65,7 +65,8 @@ pub struct Limits {
     pub connections: usize,
     /// Handshakes at a time: each costs a signature, so a flood may not take all cores.
     pub handshakes: usize,
-    /// Handshakes a second: each costs about a millisecond of a core, which people's requests need too.
+    /// Handshakes a second: each costs about a millisecond of a core, which people's requests need too; 10,000 agents are
+    /// to be back within half a minute.
     pub handshakes_per_second: u32,
     /// Hellos a second: each is two transactions, and 10,000 agents are to be back within half a minute.
     pub hellos_per_second: u32,
@@ -88,7 +89,7 @@ impl Default for Limits {
         Self {
             connections: 20_000,
             handshakes: 128,
-            handshakes_per_second: 600,
+            handshakes_per_second: 450,
             hellos_per_second: 500,
             burst: 100,
             hellos: crate::sandbox::rows::BATCH_MAX,
