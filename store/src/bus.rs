@@ -244,7 +244,9 @@ async fn hear_all(mut pushed: mpsc::Receiver<redis::PushInfo>, ear: Ear) {
     while let Some(push) = pushed.recv().await {
         match push.kind {
             PushKind::PMessage => {
-                ear.hears(true);
+                if !ear.hears(true) {
+                    ear.tell(Signal::Resync);
+                }
                 if let Some(message) = message(&push.data) {
                     ear.tell(Signal::Message(message));
                 }
