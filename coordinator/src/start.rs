@@ -105,6 +105,18 @@ async fn publish_authority(store: &Store, authority: &Authority) -> Result<(), S
     store::db::commit(tx, "publishing the authority").await
 }
 
+/// A child that needs nothing but the core.
+fn of_core<A: Actor<Arguments = Arc<Core>>>(name: &'static str, core: &Arc<Core>, actor: fn() -> A) -> ChildSpec {
+    let at = Arc::clone(core);
+    ChildSpec {
+        name,
+        start: Box::new(move |root| {
+            let core = Arc::clone(&at);
+            Box::pin(async move { Ok(A::spawn_linked(None, actor(), core, root).await?.0.get_cell()) })
+        }),
+    }
+}
+
 fn children(core: &Arc<Core>, address: String) -> Vec<ChildSpec> {
     let mut children = Vec::new();
     let at = Arc::clone(core);
@@ -129,17 +141,7 @@ fn children(core: &Arc<Core>, address: String) -> Vec<ChildSpec> {
             }),
         });
     }
-    let at = Arc::clone(core);
-    children.push(ChildSpec {
-        name: "sandboxes",
-        start: Box::new(move |root| {
-            let core = Arc::clone(&at);
-            Box::pin(async move {
-                let (actor, _) = SandboxSupervisor::spawn_linked(None, SandboxSupervisor, core, root).await?;
-                Ok(actor.get_cell())
-            })
-        }),
-    });
+    children.push(of_core("sandboxes", core, || SandboxSupervisor));
     let (work, queue) = ResumeWork::new();
     let (at, resume_work) = (Arc::clone(core), work.clone());
     children.push(ChildSpec {
@@ -149,38 +151,10 @@ fn children(core: &Arc<Core>, address: String) -> Vec<ChildSpec> {
             Box::pin(async move { Ok(Resumes::spawn_linked(None, Resumes, args, root).await?.0.get_cell()) })
         }),
     });
-    let at = Arc::clone(core);
-    children.push(ChildSpec {
-        name: "dispatcher",
-        start: Box::new(move |root| {
-            let core = Arc::clone(&at);
-            Box::pin(async move { Ok(Dispatcher::spawn_linked(None, Dispatcher, core, root).await?.0.get_cell()) })
-        }),
-    });
-    let at = Arc::clone(core);
-    children.push(ChildSpec {
-        name: "wakes",
-        start: Box::new(move |root| {
-            let core = Arc::clone(&at);
-            Box::pin(async move { Ok(Wakes::spawn_linked(None, Wakes, core, root).await?.0.get_cell()) })
-        }),
-    });
-    let at = Arc::clone(core);
-    children.push(ChildSpec {
-        name: "revocations",
-        start: Box::new(move |root| {
-            let core = Arc::clone(&at);
-            Box::pin(async move { Ok(Revocations::spawn_linked(None, Revocations, core, root).await?.0.get_cell()) })
-        }),
-    });
-    let at = Arc::clone(core);
-    children.push(ChildSpec {
-        name: "retention",
-        start: Box::new(move |root| {
-            let core = Arc::clone(&at);
-            Box::pin(async move { Ok(Retention::spawn_linked(None, Retention, core, root).await?.0.get_cell()) })
-        }),
-    });
+    children.push(of_core("dispatcher", core, || Dispatcher));
+    children.push(of_core("wakes", core, || Wakes));
+    children.push(of_core("revocations", core, || Revocations));
+    children.push(of_core("retention", core, || Retention));
     let at = Arc::clone(core);
     children.push(ChildSpec {
         name: "router",
@@ -189,14 +163,7 @@ fn children(core: &Arc<Core>, address: String) -> Vec<ChildSpec> {
             Box::pin(async move { Ok(Router::spawn_linked(None, Router, args, root).await?.0.get_cell()) })
         }),
     });
-    let at = Arc::clone(core);
-    children.push(ChildSpec {
-        name: "watchdog",
-        start: Box::new(move |root| {
-            let core = Arc::clone(&at);
-            Box::pin(async move { Ok(Watchdog::spawn_linked(None, Watchdog, core, root).await?.0.get_cell()) })
-        }),
-    });
+    children.push(of_core("watchdog", core, || Watchdog));
     children
 }
 
