@@ -10,11 +10,11 @@ use protocol::task::{ErrorCode, Failure, FailureClass, Status};
 use protocol::wire::message::Report;
 use ractor::{Actor as _, ActorRef};
 use sqlx::PgPool;
-use store::agents::{self, NewSandbox, Opening};
+use store::agents::{self, Opening};
 use store::queue;
 use uuid::Uuid;
 
-use super::support::{Node, created, sandbox, user};
+use super::support::{Node, created, registered, sandbox, user};
 use crate::dispatch::actor::{Dispatcher, DispatcherMsg};
 use crate::dispatch::plan::{Placement, Planner};
 
@@ -117,16 +117,8 @@ async fn a_host_that_drains_or_lacks_what_is_needed_gets_nothing(pool: PgPool) {
 #[sqlx::test(migrator = "store::MIGRATIONS")]
 async fn another_attempt_is_made_on_another_host(pool: PgPool) {
     let fleet = Fleet::start(&pool, 9).await;
+    let other = registered(&fleet.node.core.store, "other", 9).await;
     let mut tx = fleet.node.core.store.begin().await.unwrap();
-    let new = NewSandbox {
-        name: "other",
-        environment: "dev",
-        instance_id: "other",
-        instance_type: "local",
-        engine: "chromium",
-        capacity: 9,
-    };
-    let other = agents::register(&mut tx, &new).await.unwrap();
     let opening = Opening { sandbox: other, build: "test".into(), boot: uuid::Uuid::nil(), capacity: 9 };
     agents::open_sessions(&mut tx, NodeId::new(), &[opening]).await.unwrap();
     store::db::commit(tx, "connecting").await.unwrap();

@@ -5,28 +5,10 @@ use futures::future::join_all;
 use protocol::ids::{NodeId, SandboxId};
 use sqlx::PgPool;
 use store::Store;
-use store::agents::{self, NewSandbox, Opening, Standing};
+use store::agents::{self, Opening, Standing};
 
+use super::support::registered;
 use crate::sandbox::rows::{Beat, Rows, Said, Superseded};
-
-async fn sandboxes<const N: usize>(store: &Store) -> [SandboxId; N] {
-    let mut tx = store.begin().await.unwrap();
-    let mut ids = [SandboxId::new(); N];
-    for (number, id) in ids.iter_mut().enumerate() {
-        let name = format!("host-{number}");
-        let new = NewSandbox {
-            name: &name,
-            environment: "dev",
-            instance_id: &name,
-            instance_type: "local",
-            engine: "chromium",
-            capacity: 2,
-        };
-        *id = agents::register(&mut tx, &new).await.unwrap();
-    }
-    store::db::commit(tx, "registering").await.unwrap();
-    ids
-}
 
 fn said(sandbox: SandboxId) -> Said {
     let opening = Opening { sandbox, build: "test".into(), boot: uuid::Uuid::nil(), capacity: 2 };
@@ -40,7 +22,9 @@ fn beat(sandbox: SandboxId, epoch: i64) -> Beat {
 #[sqlx::test(migrator = "store::MIGRATIONS")]
 async fn each_hello_of_a_batch_has_its_own_answer(pool: PgPool) {
     let store = Store::from_pool(pool.clone());
-    let [good, revoked, other] = sandboxes(&store).await;
+    let good = registered(&store, "good", 2).await;
+    let revoked = registered(&store, "revoked", 2).await;
+    let other = registered(&store, "other", 2).await;
     let mut tx = store.begin().await.unwrap();
     agents::revoke(&mut tx, revoked, "a test").await.unwrap().unwrap();
     store::db::commit(tx, "revoking").await.unwrap();
@@ -55,7 +39,7 @@ async fn each_hello_of_a_batch_has_its_own_answer(pool: PgPool) {
 #[sqlx::test(migrator = "store::MIGRATIONS")]
 async fn a_heartbeat_of_a_session_that_is_not_the_latest_says_so(pool: PgPool) {
     let store = Store::from_pool(pool.clone());
-    let [sandbox, other] = sandboxes(&store).await;
+    let (sandbox, other) = (registered(&store, "one", 2).await, registered(&store, "other", 2).await);
     let (first, second) = (NodeId::new(), NodeId::new());
     let (here, there) = (Rows::start(&store, first), Rows::start(&store, second));
     assert_eq!(here.open(said(sandbox)).await.unwrap().unwrap().opened.before, None);
@@ -71,7 +55,7 @@ async fn a_heartbeat_of_a_session_that_is_not_the_latest_says_so(pool: PgPool) {
 #[sqlx::test(migrator = "store::MIGRATIONS")]
 async fn a_hello_that_nobody_waits_for_any_more_opens_nothing(pool: PgPool) {
     let store = Store::from_pool(pool.clone());
-    let [sandbox, other] = sandboxes(&store).await;
+    let (sandbox, other) = (registered(&store, "one", 2).await, registered(&store, "other", 2).await);
     let rows = Rows::start(&store, NodeId::new());
     // Asked, and given up at once, while it waits for others.
     assert!(rows.open(said(sandbox)).now_or_never().is_none());

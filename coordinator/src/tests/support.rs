@@ -195,19 +195,27 @@ pub async fn created(pool: &PgPool, user: UserId) -> TaskId {
     task
 }
 
-/// A connected sandbox and the epoch of its session.
-pub async fn sandbox(pool: &PgPool, capacity: i32) -> (SandboxId, i64) {
-    let store = Store::from_pool(pool.clone());
+/// A sandbox that no agent has connected for yet.
+pub async fn registered(store: &Store, name: &str, capacity: i32) -> SandboxId {
     let mut tx = store.begin().await.unwrap();
     let new = NewSandbox {
-        name: "host",
+        name,
         environment: "dev",
-        instance_id: "host",
+        instance_id: name,
         instance_type: "local",
         engine: "chromium",
         capacity,
     };
     let sandbox = agents::register(&mut tx, &new).await.unwrap();
+    store::db::commit(tx, "registering").await.unwrap();
+    sandbox
+}
+
+/// A connected sandbox and the epoch of its session.
+pub async fn sandbox(pool: &PgPool, capacity: i32) -> (SandboxId, i64) {
+    let store = Store::from_pool(pool.clone());
+    let sandbox = registered(&store, "host", capacity).await;
+    let mut tx = store.begin().await.unwrap();
     let opening = Opening { sandbox, build: "test".into(), boot: uuid::Uuid::nil(), capacity };
     let epoch = agents::open_sessions(&mut tx, NodeId::new(), &[opening]).await.unwrap()[0].epoch;
     store::db::commit(tx, "connecting").await.unwrap();

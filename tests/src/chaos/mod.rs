@@ -85,6 +85,15 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// A trial of a few tasks on two agents with stand-in browsers. KEEP keeps the logs.
+    #[must_use]
+    pub fn small(trial: Trial, tasks: usize, users: usize) -> Self {
+        let keep = std::env::var_os("KEEP").is_some();
+        Self { trial, kills: 0, tasks, users, standins: 2, chromium: 0, keep, ..Self::default() }
+    }
+}
+
 /// Numbers that follow from a seed: SplitMix64.
 #[derive(Debug, Clone)]
 pub struct Rng(u64);

@@ -2,19 +2,11 @@
 
 use std::time::Duration;
 
-use system_tests::chaos::{Options, run};
+use system_tests::chaos::{Options, Trial, run};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_small_fleet_under_fire_loses_nothing_and_sends_nothing_twice() {
-    let options = Options {
-        kills: 6,
-        tasks: 12,
-        users: 3,
-        standins: 2,
-        chromium: 0,
-        rest: Duration::from_secs(150),
-        ..Options::default()
-    };
+    let options = Options { kills: 6, rest: Duration::from_secs(150), ..Options::small(Trial::Strikes, 12, 3) };
     let verdict = run(options).await.expect("the fleet starts");
     assert!(verdict.sound() && verdict.enough() && verdict.accounted(), "{verdict}\n{}", verdict.details.join("\n"));
 }

@@ -10,18 +10,7 @@ async fn clocks_that_jump_by_an_hour_apart_fail_no_task_and_send_each_once() {
         eprintln!("skipped: libfaketime is not installed");
         return;
     }
-    let options = Options {
-        trial: Trial::Clocks,
-        kills: 0,
-        tasks: 24,
-        users: 6,
-        standins: 2,
-        chromium: 0,
-        gateways: 1,
-        rest: Duration::from_secs(120),
-        keep: std::env::var_os("KEEP").is_some(),
-        ..Options::default()
-    };
+    let options = Options { gateways: 1, rest: Duration::from_secs(120), ..Options::small(Trial::Clocks, 24, 6) };
     let verdict = run(options).await.expect("the fleet starts");
     assert!(verdict.smooth(), "{verdict}\n{}", verdict.details.join("\n"));
     assert_eq!((verdict.restarts, verdict.completed), (2, 24));

@@ -20,18 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const LOOK: Duration = Duration::from_millis(50);
 
 async fn without_postgres(lasts: Duration, how: Cut, pooler: bool) {
-    let options = Options {
-        pooler,
-        trial: Trial::Outage { lasts, how },
-        tasks: 20,
-        users: 5,
-        standins: 2,
-        chromium: 0,
-        gateways: 1,
-        rest: Duration::from_secs(180),
-        keep: std::env::var_os("KEEP").is_some(),
-        ..Options::default()
-    };
+    let trial = Trial::Outage { lasts, how };
+    let options = Options { pooler, gateways: 1, rest: Duration::from_secs(180), ..Options::small(trial, 20, 5) };
     let verdict = run(options).await.expect("the fleet starts");
     assert!(verdict.smooth(), "{verdict}\n{}", verdict.details.join("\n"));
     assert_eq!(verdict.completed, 20);
@@ -48,13 +38,13 @@ async fn a_postgres_that_falls_silent_costs_no_task_either() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes: make test-full"]
+#[ignore = "a whole minute without Postgres; eight seconds of it are in make test, this in make test-full"]
 async fn coordinators_that_lose_postgres_for_a_minute_lose_no_task() {
     without_postgres(LONG_OUTAGE, Cut::Refused, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes: make test-full"]
+#[ignore = "a whole minute without Postgres; eight seconds of it are in make test, this in make test-full"]
 async fn a_postgres_that_is_silent_for_a_minute_costs_no_task_either() {
     without_postgres(LONG_OUTAGE, Cut::Silent, false).await;
 }
