@@ -102,7 +102,8 @@ impl Storm {
         let places = places(&database, &authority_fingerprint(&valet.data_dir())?, agents, 1).await?;
         let list = folder.path().join("hosts.json");
         std::fs::write(&list, serde_json::to_vec(&(&valet.ready.quic, &places))?)?;
-        let process = Command::new(program("storm")).arg("--hosts").arg(&list).kill_on_drop(true).spawn()?;
+        let nice = std::env::var("AGENTS_NICE").unwrap_or_else(|_| "10".into());
+        let process = Command::new("nice").arg("-n").arg(nice).arg(program("storm")).arg("--hosts").arg(&list).kill_on_drop(true).spawn()?;
         let (crowd, held) = (Crowd::default(), Vec::new());
         let mut storm = Self { valet, crowd, held, database, agents, idle_kb, _process: process, _folder: folder };
         storm.connected(&storm.database, 0).await?;

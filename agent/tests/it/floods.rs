@@ -68,6 +68,25 @@ async fn hellos_beyond_the_pace_are_told_when_to_come_and_are_let_in_then() {
 }
 
 #[tokio::test]
+async fn hosts_that_enrol_at_one_instant_wait_for_their_turn_and_none_is_sent_away() {
+    let (core, _events) = Core::new();
+    let mut fleet = Fleet::new();
+    fleet.limits.enrolments = 1;
+    let listener = fleet.listen(&core, loopback());
+    let enrolments = (0..24).map(|_| {
+        let token = fleet.token(&core, SandboxId::new());
+        let config = config(std::path::Path::new("unused"), listener.addresses()[0], Some(&token));
+        async move {
+            let (token, key) = (config.enrol_token.clone().unwrap(), NewKey::generate().unwrap());
+            valet_agent::enrol::with_token(&config, &WallClock::default(), &token, &key).await
+        }
+    });
+    for enrolled in futures::future::join_all(enrolments).await {
+        enrolled.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn an_agent_that_floods_is_cut_off_and_no_other() {
     let (fleet, _core, mut events, _listener, address) = listening();
     let bystander = agent(&fleet, address).await;

@@ -118,6 +118,8 @@ impl Core {
 
 impl Sessions for Core {
     async fn enrol(&self, token: &str, _: &str, key: [u8; 32]) -> Result<SandboxId, Refused> {
+        // As a database takes: those who come meanwhile meet.
+        tokio::time::sleep(Duration::from_millis(2)).await;
         let burnt = self.tokens.lock().unwrap().remove(token);
         if let Some(sandbox) = burnt {
             self.burnt.lock().unwrap().insert((token.to_owned(), key), sandbox);

@@ -81,11 +81,7 @@ async fn serve<S: Sessions>(connection: Connection, shared: Arc<Shared<S>>) {
     let data = connection.handshake_data().and_then(|data| data.downcast::<HandshakeData>().ok());
     let alpn = data.and_then(|data| data.protocol).unwrap_or_default();
     if alpn == wire::ALPN_ENROL {
-        match shared.enrolments.clone().try_acquire_owned() {
-            Ok(_place) => enrol::serve(&connection, &shared).await,
-            Err(_) => end(&connection, close::BUSY, "enrolments"),
-        }
-        return;
+        return enrol::serve(&connection, &shared).await;
     }
     let chain = connection.peer_identity().and_then(|chain| chain.downcast::<Vec<CertificateDer<'static>>>().ok());
     match chain.map(|chain| pki::identity(&chain)) {

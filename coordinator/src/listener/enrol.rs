@@ -21,8 +21,10 @@ use crate::pki;
 const TOKEN_MAX: usize = 256;
 /// The longest name a host may have.
 const HOST_NAME_MAX: usize = 253;
+/// For a request to have its turn. With [`CORE_TIMEOUT`] it is within the 15 s that an agent waits for its answer.
+const TURN_WITHIN: Duration = Duration::from_secs(5);
 /// The core answers from its database.
-const CORE_TIMEOUT: Duration = Duration::from_secs(10);
+const CORE_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long the agent may take to have read the answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -47,10 +49,7 @@ pub(super) async fn serve<S: Sessions>(connection: &Connection, shared: &Shared<
         }
         Err(_) => return end(connection, close::TOO_SLOW, "first_frame_slow"),
     };
-    let decided = match timeout(CORE_TIMEOUT, decide(request, shared)).await {
-        Ok(decided) => decided,
-        Err(_) => Err(Refused::new(Refusal::Internal, "no answer in time; try again")),
-    };
+    let decided = in_turn(request, shared).await;
     let answer = decided.unwrap_or_else(|refused| {
         counter!("valet_enrolments_refused_total", "code" => refused.code.as_str()).increment(1);
         info!(remote = %connection.remote_address(), code = %refused.code, "an enrolment was refused");
@@ -60,6 +59,15 @@ pub(super) async fn serve<S: Sessions>(connection: &Connection, shared: &Shared<
         let _ = timeout(READ_TIMEOUT, send.stopped()).await;
     }
     connection.close(VarInt::from_u32(close::DONE), b"");
+}
+
+/// Decides a request when it is its turn: a fleet that starts at one instant waits in a line here, not between attempts.
+async fn in_turn<S: Sessions>(request: Request, shared: &Shared<S>) -> Result<EnrolAnswer, Refused> {
+    let Ok(Ok(_turn)) = timeout(TURN_WITHIN, shared.enrolments.acquire()).await else {
+        return Err(Refused::new(Refusal::Busy, "many enrol at this moment; try again"));
+    };
+    let internal = |_| Refused::new(Refusal::Internal, "no answer in time; try again");
+    timeout(CORE_TIMEOUT, decide(request, shared)).await.map_err(internal)?
 }
 
 async fn read_request(recv: &mut RecvStream) -> Result<Request, Error> {

@@ -74,7 +74,7 @@ pub struct Limits {
     pub burst: u32,
     /// Hellos that wait for the database at a time: as many as share a transaction there.
     pub hellos: usize,
-    /// Enrolments at a time, which bounds guessing at tokens.
+    /// Enrolments decided at a time, which bounds guessing at tokens; others wait for their turn.
     pub enrolments: usize,
     /// For a TLS handshake, and again for the first frame.
     pub first_frame: Duration,
