@@ -126,6 +126,7 @@ impl Rig {
     pub async fn edits(&mut self, clients: usize) -> anyhow::Result<(Times, f64)> {
         self.crowd.grow(&self.valet, clients).await?;
         let tasks = try_join_all((0..clients).map(|person| self.crowd.review(&self.valet, person, 1_000))).await?;
+        tracing::info!(clients, "edits are measured");
         let began = Instant::now();
         let editing = tasks.iter().enumerate().map(|(person, task)| self.edit(person, task, began));
         let times: Vec<Duration> = try_join_all(editing).await?.into_iter().flatten().collect();

@@ -15,10 +15,16 @@ use crate::fleet::{Employer, Light, Place, authority_fingerprint, places, raise_
 use crate::person::Person;
 use crate::valet::{Options, Valet, program};
 
-/// Ten thousand enrol at eight at a time, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// For ten thousand to enrol, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Agents of one process: each has some four files open, and a process may often have no more than 20,000.
+const AGENTS_PER_PROCESS: usize = 2_500;
 /// Between two requests of the person who goes on working: enough for a percentile in a second or two.
 const REQUEST_EVERY: Duration = Duration::from_millis(20);
+
+/// Each agent's socket has a buffer of 3 MB of which it uses a few KB: mapped anew it costs what is used, but from the
+/// heap, where glibc would put it after the first was given back, all of it.
+const MALLOC: &str = "glibc.malloc.mmap_threshold=131072";
 
 /// People whose reviews are held in a browser when the coordinator dies, and how many of them approve at once when it is back.
 const HELD: usize = 20;
@@ -36,7 +42,8 @@ pub struct Storm {
     agents: usize,
     /// Resident kilobytes of the coordinator's process before the first agent came.
     idle_kb: u64,
-    _process: Child,
+    /// They run the agents.
+    processes: Vec<Child>,
     _folder: tempfile::TempDir,
 }
 
@@ -88,6 +95,38 @@ fn within(sorted: &[Duration], part: f64) -> Duration {
     sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
+/// Waits until every agent has a session after its `sessions`th; answers when each was seen to have it.
+async fn connected(
+    processes: &mut [Child],
+    database: &sqlx::PgPool,
+    agents: usize,
+    sessions: i64,
+) -> anyhow::Result<Vec<Duration>> {
+    let began = Instant::now();
+    let mut back = Vec::new();
+    loop {
+        let count: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM sandboxes WHERE connected AND instance_type = 'light' AND connection_epoch > $1",
+        )
+        .bind(sessions)
+        .fetch_one(database)
+        .await?;
+        back.resize(usize::try_from(count)?.max(back.len()), began.elapsed());
+        if back.len() >= agents {
+            return Ok(back);
+        }
+        for process in &mut *processes {
+            if let Some(status) = process.try_wait()? {
+                bail!("{count} of {agents} agents are connected, and a process of them ended: {status}");
+            }
+        }
+        if began.elapsed() >= PATIENCE {
+            bail!("{count} of {} agents are connected after {PATIENCE:?}", agents);
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
 impl Storm {
     /// Starts a system and waits until this many agents are connected.
     ///
@@ -100,40 +139,24 @@ impl Storm {
         let folder = tempfile::tempdir()?;
         let idle_kb = resident_kb(valet.pid());
         let places = places(&database, &authority_fingerprint(&valet.data_dir())?, agents, 1).await?;
-        let list = folder.path().join("hosts.json");
-        std::fs::write(&list, serde_json::to_vec(&(&valet.ready.quic, &places))?)?;
-        let nice = std::env::var("AGENTS_NICE").unwrap_or_else(|_| "10".into());
-        let process = Command::new("nice").arg("-n").arg(nice).arg(program("storm")).arg("--hosts").arg(&list).kill_on_drop(true).spawn()?;
+        let mut processes = Vec::new();
+        for (number, places) in places.chunks(AGENTS_PER_PROCESS).enumerate() {
+            let list = folder.path().join(format!("{number}.json"));
+            std::fs::write(&list, serde_json::to_vec(&(&valet.ready.quic, places))?)?;
+            let nice = std::env::var("AGENTS_NICE").unwrap_or_else(|_| "10".into());
+            let mut process = Command::new("nice");
+            process.arg("-n").arg(nice).arg(program("storm")).arg("--hosts").arg(&list).kill_on_drop(true);
+            process.env("GLIBC_TUNABLES", MALLOC);
+            processes.push(process.spawn()?);
+        }
         let (crowd, held) = (Crowd::default(), Vec::new());
-        let mut storm = Self { valet, crowd, held, database, agents, idle_kb, _process: process, _folder: folder };
-        storm.connected(&storm.database, 0).await?;
+        let mut storm = Self { valet, crowd, held, database, agents, idle_kb, processes, _folder: folder };
+        connected(&mut storm.processes, &storm.database, agents, 0).await?;
         storm.crowd.grow(&storm.valet, HELD).await?;
         for person in 0..HELD {
             storm.held.push(storm.crowd.review(&storm.valet, person, 0).await?);
         }
         Ok(storm)
-    }
-
-    /// Waits until every agent has a session after its `sessions`th; answers when each was seen to have it.
-    async fn connected(&self, database: &sqlx::PgPool, sessions: i64) -> anyhow::Result<Vec<Duration>> {
-        let began = Instant::now();
-        let mut back = Vec::new();
-        loop {
-            let count: i64 = sqlx::query_scalar(
-                "SELECT count(*) FROM sandboxes WHERE connected AND instance_type = 'light' AND connection_epoch > $1",
-            )
-            .bind(sessions)
-            .fetch_one(database)
-            .await?;
-            back.resize(usize::try_from(count)?.max(back.len()), began.elapsed());
-            if back.len() >= self.agents {
-                return Ok(back);
-            }
-            if began.elapsed() >= PATIENCE {
-                bail!("{count} of {} agents are connected after {PATIENCE:?}", self.agents);
-            }
-            sleep(Duration::from_millis(50)).await;
-        }
     }
 
     /// A person of the crowd approves; how long until that was taken. Ends with the confirmation.
@@ -157,6 +180,7 @@ impl Storm {
         let epochs: i64 =
             sqlx::query_scalar("SELECT max(connection_epoch) FROM sandboxes").fetch_one(&self.database).await?;
         let held = leases(&self.database).await?;
+        let mut processes = std::mem::take(&mut self.processes);
         let began = Instant::now();
         self.valet.crash_and_restart().await;
         let serving = began.elapsed();
@@ -175,10 +199,12 @@ impl Storm {
             }
         };
         let answering = futures::future::try_join_all((0..ANSWERED).map(|person| self.answer(person)));
+        let back = connected(&mut processes, &database, self.agents, epochs);
         let (back, mut answers) = tokio::select! {
             refused = working => return refused,
-            both = futures::future::try_join(self.connected(&database, epochs), answering) => both?,
+            both = futures::future::try_join(back, answering) => both?,
         };
+        self.processes = processes;
         answers.sort();
         // What was approved has ended; the others are held as before.
         let after = leases(&database).await?;

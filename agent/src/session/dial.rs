@@ -4,6 +4,9 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::future::join_all;
+use futures::stream::FuturesUnordered;
 use protocol::clock::WallClock;
 use protocol::wire;
 use quinn::crypto::rustls::QuicClientConfig;
@@ -18,8 +21,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::identity::Identity;
 
-/// For one address to answer.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// For one address to let us in: a coordinator whose whole fleet comes back has each wait up to 8 s for its place.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// An address that has not let us in for this long has the next one tried, too: it may be that of a dead host.
+const NEXT_AFTER: Duration = Duration::from_secs(3);
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Addresses tried for one name.
 const ADDRESSES_MAX: usize = 8;
@@ -92,43 +97,70 @@ pub(crate) fn enrol_config(trust: &Trust, clock: &WallClock) -> Result<ClientCon
     finish(tls.with_no_client_auth(), wire::ALPN_ENROL)
 }
 
-/// Tries every address of every coordinator, beginning with `start`; answers the connection, its endpoint (the
+/// Connects to the first coordinator that lets us, beginning with `start`; answers the connection, its endpoint (the
 /// socket, which must live as long) and which coordinator it was.
+///
+/// An address that is silent may be one that many come to at once, where we stand in a line: the next one is tried beside
+/// it.
 pub(crate) async fn connect(
     config: ClientConfig,
     coordinators: &[String],
     server_name: &str,
     start: usize,
 ) -> Result<(Connection, Endpoint, usize), Error> {
-    let mut last = None;
-    for index in (0..coordinators.len()).map(|n| (start + n) % coordinators.len()) {
-        match connect_one(&config, &coordinators[index], server_name).await {
-            Ok((connection, endpoint)) => return Ok((connection, endpoint, index)),
-            Err(error) => last = Some(error),
+    let order = (0..coordinators.len()).map(|n| (start + n) % coordinators.len());
+    let resolved = join_all(order.map(|index| resolve(index, &coordinators[index]))).await;
+    let mut last = Error::Resolve { address: "no coordinator".to_owned() };
+    let mut addresses = Vec::new();
+    for found in resolved {
+        match found {
+            Ok(found) => addresses.extend(found),
+            Err(error) => last = error,
         }
     }
-    Err(last.unwrap_or(Error::Resolve { address: "no coordinator".to_owned() }))
+    let mut waiting = addresses.into_iter();
+    let mut attempts = FuturesUnordered::new();
+    loop {
+        if let Some((index, address)) = waiting.next() {
+            attempts.push(connect_one(&config, index, address, server_name));
+        } else if attempts.is_empty() {
+            return Err(last);
+        }
+        // With nothing left to try beside them, the attempts have all the time they may take.
+        let patience = if waiting.len() > 0 { NEXT_AFTER } else { CONNECT_TIMEOUT };
+        match tokio::time::timeout(patience, attempts.next()).await {
+            Ok(Some(Ok(connected))) => return Ok(connected),
+            Ok(Some(Err(error))) => last = error,
+            Ok(None) | Err(_) => {}
+        }
+    }
 }
 
-async fn connect_one(config: &ClientConfig, address: &str, name: &str) -> Result<(Connection, Endpoint), Error> {
-    let unresolved = || Error::Resolve { address: address.to_owned() };
-    let found = tokio::time::timeout(RESOLVE_TIMEOUT, tokio::net::lookup_host(address)).await;
+async fn resolve(index: usize, name: &str) -> Result<Vec<(usize, SocketAddr)>, Error> {
+    let unresolved = || Error::Resolve { address: name.to_owned() };
+    let found = tokio::time::timeout(RESOLVE_TIMEOUT, tokio::net::lookup_host(name)).await;
     let found = found.map_err(|_| unresolved())?.map_err(|_| unresolved())?;
-    let mut last = unresolved();
-    for address in found.take(ADDRESSES_MAX) {
-        let local: SocketAddr = match address {
-            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-        };
-        let endpoint = Endpoint::client(local).map_err(Error::Socket)?;
-        let connecting = endpoint.connect_with(config.clone(), address, name)?;
-        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(Ok(connection)) => return Ok((connection, endpoint)),
-            Ok(Err(source)) => last = Error::Refused { address, source },
-            Err(_) => last = Error::Unanswered { address },
-        }
+    let addresses: Vec<_> = found.take(ADDRESSES_MAX).map(|address| (index, address)).collect();
+    if addresses.is_empty() { Err(unresolved()) } else { Ok(addresses) }
+}
+
+async fn connect_one(
+    config: &ClientConfig,
+    index: usize,
+    address: SocketAddr,
+    name: &str,
+) -> Result<(Connection, Endpoint, usize), Error> {
+    let local: SocketAddr = match address {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let endpoint = Endpoint::client(local).map_err(Error::Socket)?;
+    let connecting = endpoint.connect_with(config.clone(), address, name)?;
+    match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+        Ok(Ok(connection)) => Ok((connection, endpoint, index)),
+        Ok(Err(source)) => Err(Error::Refused { address, source }),
+        Err(_) => Err(Error::Unanswered { address }),
     }
-    Err(last)
 }
 
 fn provider() -> Arc<CryptoProvider> {

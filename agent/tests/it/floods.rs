@@ -12,6 +12,7 @@ use protocol::wire::message::{
 };
 use protocol::wire::{ALPN_AGENT, ALPN_ENROL, VERSION_MAX, close};
 use sha2::{Digest as _, Sha256};
+use valet_agent::enrol::Error as EnrolError;
 use valet_agent::identity::NewKey;
 
 use crate::limits::{Raw, certificate, dial, hello, listening, read};
@@ -68,7 +69,50 @@ async fn hellos_beyond_the_pace_are_told_when_to_come_and_are_let_in_then() {
 }
 
 #[tokio::test]
-async fn hosts_that_enrol_at_one_instant_wait_for_their_turn_and_none_is_sent_away() {
+async fn agents_beyond_the_pace_of_handshakes_stand_in_a_line_on_their_first_attempt() {
+    let (core, _events) = Core::new();
+    let mut fleet = Fleet::new();
+    (fleet.limits.handshakes_per_second, fleet.limits.burst) = (1, 0);
+    let listener = fleet.listen(&core, loopback());
+    let enrolments = (0..6).map(|_| {
+        let token = fleet.token(&core, SandboxId::new());
+        let config = config(std::path::Path::new("unused"), listener.addresses()[0], Some(&token));
+        async move {
+            let (token, key) = (config.enrol_token.clone().unwrap(), NewKey::generate().unwrap());
+            valet_agent::enrol::with_token(&config, &WallClock::default(), &token, &key).await
+        }
+    });
+    for enrolled in futures::future::join_all(enrolments).await {
+        enrolled.unwrap();
+    }
+}
+
+/// An address that nobody answers at, as that of a host that is off.
+async fn silent() -> (tokio::net::UdpSocket, String) {
+    let socket = tokio::net::UdpSocket::bind(loopback()).await.unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    (socket, address)
+}
+
+#[tokio::test]
+async fn an_address_that_is_silent_does_not_keep_an_agent_from_the_next() {
+    let (core, _events) = Core::new();
+    let fleet = Fleet::new();
+    let listener = fleet.listen(&core, loopback());
+    let token = fleet.token(&core, SandboxId::new());
+    let mut config = config(std::path::Path::new("unused"), listener.addresses()[0], Some(&token));
+    let (_socket, nobody) = silent().await;
+    config.coordinators.insert(0, nobody.clone());
+    let (token, key) = (config.enrol_token.clone().unwrap(), NewKey::generate().unwrap());
+    valet_agent::enrol::with_token(&config, &WallClock::default(), &token, &key).await.unwrap();
+    // With nobody else to try, it says so.
+    config.coordinators = vec![nobody];
+    let unanswered = valet_agent::enrol::with_token(&config, &WallClock::default(), &token, &key).await;
+    assert!(matches!(unanswered, Err(EnrolError::Connect(_))));
+}
+
+#[tokio::test]
+async fn an_agent_that_floods_is_cut_instant_wait_for_their_turn_and_none_is_sent_away() {
     let (core, _events) = Core::new();
     let mut fleet = Fleet::new();
     fleet.limits.enrolments = 1;

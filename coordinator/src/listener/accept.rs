@@ -16,9 +16,9 @@ use super::sessions::Sessions;
 use super::{Shared, enrol, session};
 use crate::pki;
 
-/// How long a handshake may wait for its place: an agent tries an address for 3 s, and a thousand find theirs within this. One
-/// that is refused comes again after a pause of its own, which grows.
-const PLACE_WITHIN: Duration = Duration::from_millis(2_200);
+/// How long a handshake may wait for its place: an agent tries an address for 10 s. One that is refused comes again after a
+/// pause of its own, which costs both sides another attempt.
+const PLACE_WITHIN: Duration = Duration::from_secs(8);
 
 pub(super) async fn run<S: Sessions>(endpoint: Endpoint, shared: Arc<Shared<S>>, tasks: TaskTracker) {
     while let Some(incoming) = endpoint.accept().await {

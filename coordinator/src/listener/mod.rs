@@ -29,7 +29,7 @@ use protocol::wire;
 use quinn::{Endpoint, VarInt};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
-use tracing::warn;
+use tracing::{info, warn};
 
 use self::pace::Pace;
 use crate::pki::{Authority, EndpointSecrets};
@@ -43,6 +43,9 @@ pub use sessions::{ArtifactRefused, Gone, Occasion, Refused, ReportRefused, Sess
 const SERVER_CERTIFICATE_RENEWAL: Duration = Duration::from_secs(24 * 3600);
 /// How long open connections may take to hear that we go down. They notice a silence anyway.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Bytes of packets that the system keeps for us while we are busy: some 3,600 packets, as its own book-keeping counts.
+const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// What a listener is built from.
 pub struct Config {
@@ -63,7 +66,7 @@ pub struct Config {
 pub struct Limits {
     /// Connections at a time, over all endpoints: 52 KB each.
     pub connections: usize,
-    /// Handshakes at a time: each costs a signature, so a flood may not take all cores.
+    /// Handshakes at a time: each takes some 50 KB until it is done, or has not gone on for [`Self::first_frame`].
     pub handshakes: usize,
     /// Handshakes a second: each costs about a millisecond of a core, which people's requests need too; 10,000 agents are
     /// to be back within half a minute.
@@ -88,7 +91,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 20_000,
-            handshakes: 128,
+            handshakes: 512,
             handshakes_per_second: 450,
             hellos_per_second: 500,
             burst: 100,
@@ -163,6 +166,7 @@ impl Listener {
         for address in addresses {
             let failed = |source| Error::Bind { address, source };
             let socket = UdpSocket::bind(address).map_err(failed)?;
+            make_room(&socket);
             bound.push(socket.local_addr().map_err(failed)?);
             let runtime = Arc::new(quinn::TokioRuntime);
             let endpoint = Endpoint::new(secrets.endpoint_config(), Some(server.clone()), socket, runtime);
@@ -199,6 +203,21 @@ impl Listener {
         if tokio::time::timeout(CLOSE_PATIENCE, all).await.is_err() {
             warn!("agent connections were still open when the listener stopped");
         }
+    }
+}
+
+/// Has the system keep more packets for us than it does for everybody (200 KB, the handshakes of a hundred agents): what
+/// does not fit is lost, and is sent again a second later.
+fn make_room(socket: &UdpSocket) {
+    let set = rustix::net::sockopt::set_socket_recv_buffer_size(socket, RECEIVE_BUFFER);
+    // It answers with twice what it was given, for its own book-keeping.
+    let got = set.and_then(|()| rustix::net::sockopt::socket_recv_buffer_size(socket)).unwrap_or_default() / 2;
+    if got < RECEIVE_BUFFER {
+        info!(
+            got,
+            wanted = RECEIVE_BUFFER,
+            "the system keeps few packets for agents (net.core.rmem_max): thousands that come at once will be slow"
+        );
     }
 }
 
