@@ -26,6 +26,9 @@ const REQUEST_EVERY: Duration = Duration::from_millis(20);
 /// heap, where glibc would put it after the first was given back, all of it.
 const MALLOC: &str = "glibc.malloc.mmap_threshold=131072";
 
+/// Between two looks of a person who waits for the confirmation.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
 /// People whose reviews are held in a browser when the coordinator dies, and how many of them approve at once when it is back.
 const HELD: usize = 20;
 const ANSWERED: usize = 10;
@@ -95,20 +98,28 @@ fn within(sorted: &[Duration], part: f64) -> Duration {
     sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
-/// Waits until every agent has a session after its `sessions`th; answers when each was seen to have it.
-async fn connected(
-    processes: &mut [Child],
-    database: &sqlx::PgPool,
-    agents: usize,
-    sessions: i64,
-) -> anyhow::Result<Vec<Duration>> {
+/// Notes each agent's latest session: they are numbered for each agent by itself.
+async fn note_sessions(database: &sqlx::PgPool) -> anyhow::Result<()> {
+    sqlx::raw_sql(
+        "DROP TABLE IF EXISTS sessions_before;
+         CREATE TABLE sessions_before AS
+            SELECT id, connection_epoch AS before FROM sandboxes WHERE instance_type = 'light';
+         ANALYZE sessions_before",
+    )
+    .execute(database)
+    .await?;
+    Ok(())
+}
+
+/// Waits until every agent has a session after the one it had at [`note_sessions`]; answers when each was seen to have it.
+async fn connected(processes: &mut [Child], database: &sqlx::PgPool, agents: usize) -> anyhow::Result<Vec<Duration>> {
     let began = Instant::now();
     let mut back = Vec::new();
     loop {
         let count: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM sandboxes WHERE connected AND instance_type = 'light' AND connection_epoch > $1",
+            "SELECT count(*) FROM sandboxes JOIN sessions_before USING (id)
+              WHERE connected AND connection_epoch > before",
         )
-        .bind(sessions)
         .fetch_one(database)
         .await?;
         back.resize(usize::try_from(count)?.max(back.len()), began.elapsed());
@@ -150,8 +161,9 @@ impl Storm {
             processes.push(process.spawn()?);
         }
         let (crowd, held) = (Crowd::default(), Vec::new());
+        note_sessions(&database).await?;
         let mut storm = Self { valet, crowd, held, database, agents, idle_kb, processes, _folder: folder };
-        connected(&mut storm.processes, &storm.database, agents, 0).await?;
+        connected(&mut storm.processes, &storm.database, agents).await?;
         storm.crowd.grow(&storm.valet, HELD).await?;
         for person in 0..HELD {
             storm.held.push(storm.crowd.review(&storm.valet, person, 0).await?);
@@ -159,17 +171,29 @@ impl Storm {
         Ok(storm)
     }
 
-    /// A person of the crowd approves; how long until that was taken. Ends with the confirmation.
+    /// A person of the crowd approves; how long until that was taken. Ends with the confirmation: an agent that is not
+    /// back in time sends nothing, and the person approves once more.
     async fn answer(&self, person: usize) -> anyhow::Result<Duration> {
-        let path = format!("/tasks/{}/approve", self.held[person]);
-        let asked = Instant::now();
-        let body = serde_json::json!({});
-        let (status, body) =
-            self.crowd.client(person).insist(Method::POST, &path, Some(&body), None, crowd::PATIENCE).await?;
-        let took = asked.elapsed();
-        anyhow::ensure!(status.is_success(), "an approval was refused: {status} {body}");
-        self.crowd.until(person, &self.held[person], "completed").await?;
-        Ok(took)
+        let client = self.crowd.client(person);
+        let (task, approve) =
+            (format!("/tasks/{}", self.held[person]), format!("/tasks/{}/approve", self.held[person]));
+        let (mut took, deadline) = (None, Instant::now() + crowd::PATIENCE);
+        loop {
+            let (_, body) = client.insist(Method::GET, &task, None, None, crowd::PATIENCE).await?;
+            match body["status"].as_str() {
+                Some("completed") => return took.context("it was sent before it was approved"),
+                Some("waiting_human") => {
+                    let asked = Instant::now();
+                    let body = serde_json::json!({});
+                    let (status, body) =
+                        client.insist(Method::POST, &approve, Some(&body), None, crowd::PATIENCE).await?;
+                    anyhow::ensure!(status.is_success(), "an approval was refused: {status} {body}");
+                    took.get_or_insert(asked.elapsed());
+                }
+                _ => sleep(LOOK_EVERY).await,
+            }
+            anyhow::ensure!(Instant::now() < deadline, "an approved application never ended: {body}");
+        }
     }
 
     /// Kills the coordinator, starts it again and waits for all agents, while a person goes on working.
@@ -177,8 +201,7 @@ impl Storm {
     /// # Errors
     /// When the agents do not come back, or the person is refused.
     pub async fn kill(&mut self) -> anyhow::Result<Figures> {
-        let epochs: i64 =
-            sqlx::query_scalar("SELECT max(connection_epoch) FROM sandboxes").fetch_one(&self.database).await?;
+        note_sessions(&self.database).await?;
         let held = leases(&self.database).await?;
         let mut processes = std::mem::take(&mut self.processes);
         let began = Instant::now();
@@ -199,7 +222,7 @@ impl Storm {
             }
         };
         let answering = futures::future::try_join_all((0..ANSWERED).map(|person| self.answer(person)));
-        let back = connected(&mut processes, &database, self.agents, epochs);
+        let back = connected(&mut processes, &database, self.agents);
         let (back, mut answers) = tokio::select! {
             refused = working => return refused,
             both = futures::future::try_join(back, answering) => both?,

@@ -30,8 +30,10 @@ const RESOLVE_TIMEOUT: Duration = Duration::from_secs(3);
 const ADDRESSES_MAX: usize = 8;
 /// Silence after which the connection is over: as long as leases live.
 const IDLE: Duration = Duration::from_secs(10);
-/// A coordinator that was restarted answers the next packet with a stateless reset: this is how soon it is noticed.
-const KEEP_ALIVE: Duration = Duration::from_secs(1);
+/// Longer than between heartbeats, which do the same: only while an agent waits for its welcome are there none. A
+/// coordinator that was restarted answers the next packet with a stateless reset, so agents with work, whose heartbeats
+/// come every 500 ms, notice it before the idle ones do and are ahead of them in its line.
+const KEEP_ALIVE: Duration = Duration::from_secs(3);
 /// Job streams at a time, finished ones that linger included.
 const JOB_STREAMS: u32 = 512;
 /// Files on their way at a time.

@@ -8,6 +8,7 @@ use protocol::wire;
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{ServerConfig, TransportConfig, VarInt};
 use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::UnixTime;
 use rustls::server::WebPkiClientVerifier;
 use rustls::time_provider::TimeProvider;
@@ -47,7 +48,7 @@ pub(super) fn server_config(
     let (chain, key) = authority.server_certificate(names, clock.now())?;
     let mut roots = RootCertStore::empty();
     roots.add(authority.certificate().clone())?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = Arc::new(provider());
     // Enrolment has no certificate yet; that a session has one is checked when its ALPN is known.
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .allow_unauthenticated()
@@ -56,6 +57,7 @@ pub(super) fn server_config(
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(verifier)
         .with_single_cert(chain, key)?;
+    tls.ignore_client_order = true;
     tls.alpn_protocols = vec![wire::ALPN_AGENT.to_vec(), wire::ALPN_ENROL.to_vec()];
     // A resumed session would skip the check of the certificate's end.
     tls.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
@@ -65,6 +67,15 @@ pub(super) fn server_config(
     server.transport_config(Arc::new(transport(limits.idle)));
     server.max_incoming(INCOMING_MAX).incoming_buffer_size_total(INCOMING_BYTES);
     Ok(server)
+}
+
+/// With the suite first whose hash the processor computes itself: with SHA-384 the keys of a handshake take twice as long.
+fn provider() -> CryptoProvider {
+    use rustls::crypto::aws_lc_rs::cipher_suite::{
+        TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384, TLS13_CHACHA20_POLY1305_SHA256,
+    };
+    let cipher_suites = vec![TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384, TLS13_CHACHA20_POLY1305_SHA256];
+    CryptoProvider { cipher_suites, ..rustls::crypto::aws_lc_rs::default_provider() }
 }
 
 /// The clock by which the agents' certificates are checked.
