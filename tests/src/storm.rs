@@ -1,6 +1,6 @@
 //! A coordinator that is killed under many agents: how they come back, and what people notice meanwhile.
 //!
-//! The agents run in a process of their own, so that what the coordinator costs is seen apart from them.
+//! The agents run in processes of their own, so that what the coordinator costs is seen apart from them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -22,6 +22,8 @@ const AGENTS_PER_PROCESS: usize = 2_500;
 /// Between two requests of the person who goes on working: enough for a percentile in a second or two.
 const REQUEST_EVERY: Duration = Duration::from_millis(20);
 
+/// Agents have processors of their own, each host its own: here they take what the coordinator leaves.
+const AGENTS_NICE: &str = "10";
 /// Each agent's socket has a buffer of 3 MB of which it uses a few KB: mapped anew it costs what is used, but from the
 /// heap, where glibc would put it after the first was given back, all of it.
 const MALLOC: &str = "glibc.malloc.mmap_threshold=131072";
@@ -154,9 +156,8 @@ impl Storm {
         for (number, places) in places.chunks(AGENTS_PER_PROCESS).enumerate() {
             let list = folder.path().join(format!("{number}.json"));
             std::fs::write(&list, serde_json::to_vec(&(&valet.ready.quic, places))?)?;
-            let nice = std::env::var("AGENTS_NICE").unwrap_or_else(|_| "10".into());
             let mut process = Command::new("nice");
-            process.arg("-n").arg(nice).arg(program("storm")).arg("--hosts").arg(&list).kill_on_drop(true);
+            process.args(["-n", AGENTS_NICE]).arg(program("storm")).arg("--hosts").arg(&list).kill_on_drop(true);
             process.env("GLIBC_TUNABLES", MALLOC);
             processes.push(process.spawn()?);
         }

@@ -209,6 +209,12 @@ pub(crate) fn is_lapsed(reason: &ConnectionError) -> bool {
     }
 }
 
+/// Whether the coordinator would not have one more connection now.
+pub(crate) fn is_turned_away(reason: &ConnectionError) -> bool {
+    let refused = TransportErrorCode::CONNECTION_REFUSED;
+    matches!(reason, ConnectionError::ConnectionClosed(closed) if closed.error_code == refused)
+}
+
 /// Whether the coordinator ended the connection because of something it could not do.
 pub(crate) fn is_unable(reason: &ConnectionError) -> bool {
     let code = VarInt::from_u32(wire::close::INTERNAL);

@@ -89,6 +89,8 @@ enum Ended {
     /// We were told to stop, and did.
     Stopped,
     Lost,
+    /// More come to the coordinator than may wait there.
+    TurnedAway,
     /// Our certificate is not good at the coordinator's date, whatever ours says.
     Lapsed,
     Refused {
@@ -201,17 +203,19 @@ impl Agent {
                 session.identity = renewed?;
             }
             let began = tokio::time::Instant::now();
-            match session.one(stop).await {
+            let ended = session.one(stop).await;
+            let turned_away = matches!(ended, Ended::TurnedAway);
+            match ended {
                 Ended::Stopped => break,
                 Ended::Refused { code: Refusal::Revoked, message } => return Err(Error::Revoked { message }),
                 Ended::Refused { code, message } => warn!(%code, message, "the coordinator refused the session"),
                 Ended::Lapsed => lapsed = true,
-                Ended::Lost => {}
+                Ended::Lost | Ended::TurnedAway => {}
             }
             if began.elapsed() > GOOD_SESSION {
                 backoff.reset();
             }
-            let pause = backoff.pause();
+            let pause = if jobs.leases().is_empty() { backoff.idle_pause(turned_away) } else { backoff.pause() };
             info!(pause_ms = pause.as_millis() as u64, "connecting again");
             metrics::counter!("valet_agent_reconnects_total").increment(1);
             stop.run_until_cancelled(tokio::time::sleep(pause)).await;

@@ -80,7 +80,9 @@ impl<B: Browsers> Sessions<'_, B> {
                 if matches!(&error, dial::Error::Refused { source, .. } if dial::is_lapsed(source)) {
                     return lapsed(&error);
                 }
-                return lost(&error);
+                let ended = lost(&error);
+                let turned_away = matches!(&error, dial::Error::Refused { source, .. } if dial::is_turned_away(source));
+                return if turned_away { Ended::TurnedAway } else { ended };
             }
         };
         let ended = match stop.run_until_cancelled(self.greet(&connection)).await {
