@@ -4,25 +4,41 @@ use std::ffi::CString;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use protocol::wire::message::HostFigures;
 
-/// Measures the host; the processor's use is that since the last call.
+/// Between two looks at the host: the processor's use over less time jumps, and people look no more often.
+const MEASURED_EVERY: Duration = Duration::from_secs(5);
+
+/// Measures the host; the processor's use is that since the last look.
 #[derive(Debug)]
 pub struct Host {
     data_dir: PathBuf,
-    /// Busy and all ticks of all cores, as of the last call.
+    /// Busy and all ticks of all cores, as of the last look.
     ticks: (u64, u64),
+    last: Option<(Instant, HostFigures)>,
 }
 
 impl Host {
     #[must_use]
     pub fn new(data_dir: &Path) -> Self {
-        Self { data_dir: data_dir.to_owned(), ticks: ticks().unwrap_or_default() }
+        Self { data_dir: data_dir.to_owned(), ticks: ticks().unwrap_or_default(), last: None }
     }
 
-    /// Figures that cannot be read are 0.
+    /// The host's figures as of the last few seconds, with these browsers and pages. Figures that cannot be read are 0.
     pub fn measure(&mut self, browsers: usize, pages: usize) -> HostFigures {
+        let known = self.last.take().filter(|(at, _)| at.elapsed() < MEASURED_EVERY);
+        let (at, figures) = known.unwrap_or_else(|| (Instant::now(), self.look()));
+        self.last = Some((at, figures.clone()));
+        HostFigures {
+            browsers: browsers.min(usize::from(u16::MAX)) as u16,
+            pages: pages.min(usize::from(u16::MAX)) as u16,
+            ..figures
+        }
+    }
+
+    fn look(&mut self) -> HostFigures {
         let now = ticks().unwrap_or(self.ticks);
         let (busy, all) = (now.0.saturating_sub(self.ticks.0), now.1.saturating_sub(self.ticks.1));
         if all > 0 {
@@ -34,8 +50,7 @@ impl Host {
             memory_used_mb: used,
             memory_total_mb: total,
             disk_free_mb: disk_free_mb(&self.data_dir).unwrap_or_default(),
-            browsers: browsers.min(usize::from(u16::MAX)) as u16,
-            pages: pages.min(usize::from(u16::MAX)) as u16,
+            ..HostFigures::default()
         }
     }
 }
@@ -78,7 +93,9 @@ mod tests {
 
     #[test]
     fn figures_are_of_this_host() {
-        let figures = Host::new(Path::new("/")).measure(1, 3);
+        let mut host = Host::new(Path::new("/"));
+        host.measure(0, 0);
+        let figures = host.measure(1, 3);
         assert!(figures.memory_total_mb > 0 && figures.memory_used_mb <= figures.memory_total_mb);
         assert!((0.0..=100.0).contains(&figures.cpu_percent));
         assert_eq!((figures.browsers, figures.pages), (1, 3));
