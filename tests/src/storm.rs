@@ -34,6 +34,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// People whose reviews are held in a browser when the coordinator dies, and how many of them approve at once when it is back.
 const HELD: usize = 20;
 const ANSWERED: usize = 10;
+/// Between two looks at which agents are back: each takes the database some milliseconds.
+const SEEN_EVERY: Duration = Duration::from_millis(100);
 /// How long the processor time of a fleet at rest is measured.
 const STEADY: Duration = Duration::from_secs(10);
 
@@ -136,7 +138,7 @@ async fn connected(processes: &mut [Child], database: &sqlx::PgPool, agents: usi
         if began.elapsed() >= PATIENCE {
             bail!("{count} of {} agents are connected after {PATIENCE:?}", agents);
         }
-        sleep(Duration::from_millis(50)).await;
+        sleep(SEEN_EVERY).await;
     }
 }
 
