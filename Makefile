@@ -48,7 +48,7 @@ chaos: setup ui release
 storm: setup ui release
 	@AGENTS=$(or $(AGENTS),1000) $(TARGET_DIR)/release/storm
 
-## Figures, a line each: some twenty minutes, most of them for ten thousand agents to enrol.
+## Figures, a line each; the last ones are of ten thousand agents.
 bench: setup ui
 	cargo build --release --locked --workspace --bins --example bench_dispatch --example bench_steps --example simulate
 	@$(TARGET_DIR)/release/bench
