@@ -132,6 +132,8 @@ pub(crate) async fn connect(
         let patience = if waiting.len() > 0 { NEXT_AFTER } else { CONNECT_TIMEOUT };
         match tokio::time::timeout(patience, attempts.next()).await {
             Ok(Some(Ok(connected))) => return Ok(connected),
+            // What one coordinator answered says more than the silence of another that ends after it.
+            Ok(Some(Err(Error::Unanswered { .. }))) if matches!(last, Error::Refused { .. }) => {}
             Ok(Some(Err(error))) => last = error,
             Ok(None) | Err(_) => {}
         }

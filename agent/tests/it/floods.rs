@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use coordinator::pki::Authority;
 use protocol::clock::WallClock;
 use protocol::ids::{LeaseId, SandboxId};
 use protocol::task::Phase;
@@ -12,8 +13,9 @@ use protocol::wire::message::{
 };
 use protocol::wire::{ALPN_AGENT, ALPN_ENROL, VERSION_MAX, close};
 use sha2::{Digest as _, Sha256};
+use valet_agent::config::Config;
 use valet_agent::enrol::Error as EnrolError;
-use valet_agent::identity::NewKey;
+use valet_agent::identity::{Identity, NewKey};
 
 use crate::limits::{Raw, certificate, dial, hello, listening, read};
 use crate::support::*;
@@ -68,23 +70,30 @@ async fn hellos_beyond_the_pace_are_told_when_to_come_and_are_let_in_then() {
     running.stop().await;
 }
 
+/// So many hosts enrol at one instant, each with one attempt.
+async fn enrol_at_once(fleet: &Fleet, core: &Core, address: std::net::SocketAddr, count: usize) {
+    let enrolments = (0..count).map(|_| {
+        let token = fleet.token(core, SandboxId::new());
+        let config = config(std::path::Path::new("unused"), address, Some(&token));
+        async move { enrol(&config).await }
+    });
+    for enrolled in futures::future::join_all(enrolments).await {
+        enrolled.unwrap();
+    }
+}
+
+async fn enrol(config: &Config) -> Result<Identity, EnrolError> {
+    let (token, key) = (config.enrol_token.as_ref().unwrap(), NewKey::generate().unwrap());
+    valet_agent::enrol::with_token(config, &WallClock::default(), token, &key).await
+}
+
 #[tokio::test]
 async fn agents_beyond_the_pace_of_handshakes_stand_in_a_line_on_their_first_attempt() {
     let (core, _events) = Core::new();
     let mut fleet = Fleet::new();
     (fleet.limits.handshakes_per_second, fleet.limits.burst) = (1, 0);
     let listener = fleet.listen(&core, loopback());
-    let enrolments = (0..6).map(|_| {
-        let token = fleet.token(&core, SandboxId::new());
-        let config = config(std::path::Path::new("unused"), listener.addresses()[0], Some(&token));
-        async move {
-            let (token, key) = (config.enrol_token.clone().unwrap(), NewKey::generate().unwrap());
-            valet_agent::enrol::with_token(&config, &WallClock::default(), &token, &key).await
-        }
-    });
-    for enrolled in futures::future::join_all(enrolments).await {
-        enrolled.unwrap();
-    }
+    enrol_at_once(&fleet, &core, listener.addresses()[0], 6).await;
 }
 
 /// An address that nobody answers at, as that of a host that is off.
@@ -103,31 +112,28 @@ async fn an_address_that_is_silent_does_not_keep_an_agent_from_the_next() {
     let mut config = config(std::path::Path::new("unused"), listener.addresses()[0], Some(&token));
     let (_socket, nobody) = silent().await;
     config.coordinators.insert(0, nobody.clone());
-    let (token, key) = (config.enrol_token.clone().unwrap(), NewKey::generate().unwrap());
-    valet_agent::enrol::with_token(&config, &WallClock::default(), &token, &key).await.unwrap();
-    // With nobody else to try, it says so.
-    config.coordinators = vec![nobody];
-    let unanswered = valet_agent::enrol::with_token(&config, &WallClock::default(), &token, &key).await;
-    assert!(matches!(unanswered, Err(EnrolError::Connect(_))));
+    enrol(&config).await.unwrap();
+    // With nobody else to try, it says so; what a coordinator answered, it says rather than that another is silent.
+    let mut alone = config.clone();
+    alone.coordinators = vec![nobody];
+    let other = Authority::create(std::time::SystemTime::now()).unwrap().fingerprint_hex();
+    config.enrol_token = Some(format!("{}.{other}", core.token(SandboxId::new())).parse().unwrap());
+    let (alone, other) = tokio::join!(enrol(&alone), enrol(&config));
+    let why = |enrolled: Result<Identity, EnrolError>| match enrolled {
+        Err(EnrolError::Connect(error)) => error.to_string(),
+        other => panic!("{:?}", other.err()),
+    };
+    assert!(why(alone).ends_with("does not answer"));
+    assert!(why(other).starts_with("no connection to"));
 }
 
 #[tokio::test]
-async fn an_agent_that_floods_is_cut_instant_wait_for_their_turn_and_none_is_sent_away() {
+async fn hosts_that_enrol_at_one_instant_wait_for_their_turn_and_none_is_sent_away() {
     let (core, _events) = Core::new();
     let mut fleet = Fleet::new();
     fleet.limits.enrolments = 1;
     let listener = fleet.listen(&core, loopback());
-    let enrolments = (0..24).map(|_| {
-        let token = fleet.token(&core, SandboxId::new());
-        let config = config(std::path::Path::new("unused"), listener.addresses()[0], Some(&token));
-        async move {
-            let (token, key) = (config.enrol_token.clone().unwrap(), NewKey::generate().unwrap());
-            valet_agent::enrol::with_token(&config, &WallClock::default(), &token, &key).await
-        }
-    });
-    for enrolled in futures::future::join_all(enrolments).await {
-        enrolled.unwrap();
-    }
+    enrol_at_once(&fleet, &core, listener.addresses()[0], 24).await;
 }
 
 #[tokio::test]
