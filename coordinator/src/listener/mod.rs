@@ -166,7 +166,7 @@ impl Listener {
         for address in addresses {
             let failed = |source| Error::Bind { address, source };
             let socket = UdpSocket::bind(address).map_err(failed)?;
-            make_room(&socket);
+            widen_buffer(&socket);
             bound.push(socket.local_addr().map_err(failed)?);
             let runtime = Arc::new(quinn::TokioRuntime);
             let endpoint = Endpoint::new(secrets.endpoint_config(), Some(server.clone()), socket, runtime);
@@ -208,7 +208,7 @@ impl Listener {
 
 /// Has the system keep more packets for us than it does for everybody (200 KB, the handshakes of a hundred agents): what
 /// does not fit is lost, and is sent again a second later.
-fn make_room(socket: &UdpSocket) {
+fn widen_buffer(socket: &UdpSocket) {
     let set = rustix::net::sockopt::set_socket_recv_buffer_size(socket, RECEIVE_BUFFER);
     // It answers with twice what it was given, for its own book-keeping.
     let got = set.and_then(|()| rustix::net::sockopt::socket_recv_buffer_size(socket)).unwrap_or_default() / 2;
